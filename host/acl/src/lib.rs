@@ -1,0 +1,1 @@
+//! The .acl plan language: text to plan IR.

@@ -1,0 +1,2 @@
+//! aimctl.
+fn main() {}

@@ -1,0 +1,1 @@
+//! A killable worker that compiles components, and the signed cache.

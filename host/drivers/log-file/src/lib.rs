@@ -1,0 +1,1 @@
+//! The append-only evidence log in one folder.

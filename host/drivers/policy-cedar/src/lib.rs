@@ -1,0 +1,1 @@
+//! Operator policy in Cedar.

@@ -1,0 +1,1 @@
+//! Artifacts and granted folders on disk.

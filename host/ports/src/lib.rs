@@ -1,0 +1,1 @@
+//! Traits between the runtime and the outside.

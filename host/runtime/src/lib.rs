@@ -1,0 +1,1 @@
+//! The order of events from envelope to receipt.

@@ -1,0 +1,1 @@
+//! Test doubles, port suites and a test host.

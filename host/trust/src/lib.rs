@@ -1,0 +1,1 @@
+//! Signatures, statements, trees, checkpoints and receipts.

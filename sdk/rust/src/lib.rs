@@ -1,0 +1,1 @@
+//! Write aim steps and gates in Rust.

@@ -1,0 +1,2 @@
+//! Set-up, builds, tests, demo and benchmarks.
+fn main() {}
