@@ -1,0 +1,226 @@
+//! Every limit of one attempt in one struct, with its default and its ceiling.
+//!
+//! INVARIANT: no limit is ever absent; a contract may lower or raise one within the operator's ceiling, never lift it.
+
+use serde::{Deserialize, Serialize};
+
+/// The limits of one attempt. All are inclusive maxima.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes over all linear memories of the instance together.
+    pub memory_bytes_max: u64,
+    /// Elements over all tables together.
+    pub table_elements_max: u32,
+    /// Core instances inside the component.
+    pub instances_max: u32,
+    /// Linear memories by number.
+    pub memories_max: u32,
+    /// Tables by number.
+    pub tables_max: u32,
+    /// Live resource handles.
+    pub handles_max: u32,
+    /// Fuel, about one per executed WebAssembly instruction, host calls charged in as well.
+    pub fuel_max: u64,
+    /// Wall time of the attempt, running and waiting, in milliseconds.
+    pub deadline_ms_max: u64,
+    /// Host calls by number.
+    pub host_calls_max: u32,
+    /// Bytes that one host call may bring from the guest.
+    pub host_call_bytes_max: u32,
+    /// Log bytes kept; the rest is dropped and counted.
+    pub log_bytes_max: u32,
+    /// Bytes of an envelope's or emission's body.
+    pub payload_bytes_max: u32,
+    /// Emissions of one attempt.
+    pub emissions_max: u32,
+    /// Artifacts put by one attempt.
+    pub artifacts_max: u32,
+    /// Bytes over all artifacts put by one attempt.
+    pub artifact_bytes_max: u64,
+    /// Random bytes of one attempt.
+    pub random_bytes_max: u32,
+    /// Depth of calls into the guest from within a host call.
+    pub reentry_max: u32,
+}
+
+const KIB: u32 = 1024;
+const MIB: u64 = 1024 * 1024;
+
+impl Limits {
+    /// What a step gets when its contract says nothing.
+    pub const DEFAULT: Self = Self {
+        memory_bytes_max: 64 * MIB,
+        table_elements_max: 10_000,
+        instances_max: 64,
+        memories_max: 4,
+        tables_max: 16,
+        handles_max: 1_000,
+        fuel_max: 20_000_000_000,
+        deadline_ms_max: 30_000,
+        host_calls_max: 1_000_000,
+        host_call_bytes_max: 1024 * KIB + 64 * KIB,
+        log_bytes_max: 64 * KIB,
+        payload_bytes_max: 1024 * KIB,
+        emissions_max: 256,
+        artifacts_max: 64,
+        artifact_bytes_max: 64 * MIB,
+        random_bytes_max: 64 * KIB,
+        reentry_max: 8,
+    };
+
+    /// What a step can have at most without a grant of a bigger class.
+    pub const CEILING: Self = Self {
+        memory_bytes_max: 1024 * MIB,
+        table_elements_max: 100_000,
+        instances_max: 64,
+        memories_max: 4,
+        tables_max: 16,
+        handles_max: 10_000,
+        fuel_max: 1_000_000_000_000,
+        deadline_ms_max: 3_600_000,
+        host_calls_max: 10_000_000,
+        host_call_bytes_max: 16 * 1024 * KIB,
+        log_bytes_max: 1024 * KIB,
+        payload_bytes_max: 16 * 1024 * KIB,
+        emissions_max: 10_000,
+        artifacts_max: 1_024,
+        artifact_bytes_max: 1024 * MIB,
+        random_bytes_max: 1024 * KIB,
+        reentry_max: 8,
+    };
+
+    /// What a gate gets: gates are small, and slow ones are denials.
+    pub const GATE: Self = Self {
+        memory_bytes_max: 16 * MIB,
+        fuel_max: 2_000_000_000,
+        deadline_ms_max: 2_000,
+        host_calls_max: 1_000,
+        payload_bytes_max: 16 * 1024 * KIB,
+        host_call_bytes_max: 1024 * KIB,
+        ..Self::DEFAULT
+    };
+
+    /// Names every limit of `self` that is zero or above `ceiling`.
+    #[must_use]
+    pub fn faults_under(&self, ceiling: &Self) -> alloc::vec::Vec<&'static str> {
+        let checks = [
+            (
+                "memory_bytes_max",
+                self.memory_bytes_max,
+                ceiling.memory_bytes_max,
+            ),
+            (
+                "table_elements_max",
+                u64::from(self.table_elements_max),
+                u64::from(ceiling.table_elements_max),
+            ),
+            (
+                "instances_max",
+                u64::from(self.instances_max),
+                u64::from(ceiling.instances_max),
+            ),
+            (
+                "memories_max",
+                u64::from(self.memories_max),
+                u64::from(ceiling.memories_max),
+            ),
+            (
+                "tables_max",
+                u64::from(self.tables_max),
+                u64::from(ceiling.tables_max),
+            ),
+            (
+                "handles_max",
+                u64::from(self.handles_max),
+                u64::from(ceiling.handles_max),
+            ),
+            ("fuel_max", self.fuel_max, ceiling.fuel_max),
+            (
+                "deadline_ms_max",
+                self.deadline_ms_max,
+                ceiling.deadline_ms_max,
+            ),
+            (
+                "host_calls_max",
+                u64::from(self.host_calls_max),
+                u64::from(ceiling.host_calls_max),
+            ),
+            (
+                "host_call_bytes_max",
+                u64::from(self.host_call_bytes_max),
+                u64::from(ceiling.host_call_bytes_max),
+            ),
+            (
+                "log_bytes_max",
+                u64::from(self.log_bytes_max),
+                u64::from(ceiling.log_bytes_max),
+            ),
+            (
+                "payload_bytes_max",
+                u64::from(self.payload_bytes_max),
+                u64::from(ceiling.payload_bytes_max),
+            ),
+            (
+                "emissions_max",
+                u64::from(self.emissions_max),
+                u64::from(ceiling.emissions_max),
+            ),
+            (
+                "artifacts_max",
+                u64::from(self.artifacts_max),
+                u64::from(ceiling.artifacts_max),
+            ),
+            (
+                "artifact_bytes_max",
+                self.artifact_bytes_max,
+                ceiling.artifact_bytes_max,
+            ),
+            (
+                "random_bytes_max",
+                u64::from(self.random_bytes_max),
+                u64::from(ceiling.random_bytes_max),
+            ),
+            (
+                "reentry_max",
+                u64::from(self.reentry_max),
+                u64::from(ceiling.reentry_max),
+            ),
+        ];
+        checks
+            .into_iter()
+            .filter(|(_, value, ceiling)| *value == 0 || value > ceiling)
+            .map(|(name, _, _)| name)
+            .collect()
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_fit_under_the_ceiling() {
+        assert!(Limits::DEFAULT.faults_under(&Limits::CEILING).is_empty());
+        assert!(Limits::GATE.faults_under(&Limits::CEILING).is_empty());
+    }
+
+    #[test]
+    fn zero_and_too_much_are_named() {
+        let limits = Limits {
+            fuel_max: 0,
+            deadline_ms_max: u64::MAX,
+            ..Limits::DEFAULT
+        };
+        assert_eq!(
+            limits.faults_under(&Limits::CEILING),
+            ["fuel_max", "deadline_ms_max"]
+        );
+    }
+}

@@ -1,0 +1,17 @@
+//! The operator's policy: one question, one answer.
+
+use core::fmt::Debug;
+
+use aim_core::{
+    access::{AccessDecision, AccessRequest},
+    digest::Digest,
+};
+
+/// A loaded and validated policy. Deciding is pure and total: unknown is denied.
+pub trait Policy: Debug + Send + Sync {
+    /// Digest over all of the policy's sources.
+    fn digest(&self) -> Digest;
+
+    /// Decides one request.
+    fn decide(&self, request: &AccessRequest) -> AccessDecision;
+}
