@@ -1,2 +1,66 @@
-//! Set-up, builds, tests, demo and benchmarks.
-fn main() {}
+//! Everything about this repository that has logic and is not the product: `cargo xtask <command>`.
+//! INVARIANT: a command says what it does before it does it, and a failed one exits with a code other than zero.
+#![forbid(unsafe_code)]
+
+mod component;
+mod guests;
+mod process;
+mod project;
+mod say;
+mod toolchain;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+/// One command: its name, what it is for, and what runs it.
+struct Command {
+    name: &'static str,
+    help: &'static str,
+    run: fn(&[String]) -> Result<()>,
+}
+
+/// All commands, in the order of the help text.
+const COMMANDS: &[Command] = &[Command {
+    name: "guests",
+    help: "build every component under guests/ into target/guests/ with a list of digests\n\
+           --check   rebuild from a copy of the tree elsewhere and compare the digests",
+    run: guests::run,
+}];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::error(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<()> {
+    let Some((name, rest)) = arguments.split_first() else {
+        say::line(&help());
+        return Ok(());
+    };
+    if matches!(name.as_str(), "help" | "-h" | "--help") {
+        say::line(&help());
+        return Ok(());
+    }
+    match COMMANDS.iter().find(|command| command.name == name) {
+        Some(command) => (command.run)(rest),
+        None => bail!("unknown command `{name}`; `cargo xtask --help` lists them"),
+    }
+}
+
+fn help() -> String {
+    let mut text = String::from("usage: cargo xtask <command> [options]\n\ncommands:\n");
+    for command in COMMANDS {
+        for (index, line) in command.help.lines().enumerate() {
+            let name = if index == 0 { command.name } else { "" };
+            text.push_str(&format!("  {name:<10}{line}\n"));
+        }
+    }
+    text
+}

@@ -1,0 +1,76 @@
+//! Everything but files: stdio, arguments, environment, clocks, sleep, randomness, sockets, exit.
+//! INVARIANT: each operation calls one facility, so that a denial of one is seen apart from the others.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::Read as _;
+use std::net::TcpStream;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use aim_sdk::serde_json::{Value, json};
+
+use crate::shown;
+
+/// Runs an operation; `None` when there is none of that name.
+pub(crate) fn run(operation: &str, body: &Value) -> Option<Value> {
+    let text = body.get("text").and_then(Value::as_str).unwrap_or("printed by a guest\n");
+    let result = match operation {
+        "stdout" => write(&mut std::io::stdout(), text),
+        "stderr" => write(&mut std::io::stderr(), text),
+        "stdin" => read_stdin(),
+        "args" => Ok(json!(std::env::args().collect::<Vec<_>>())),
+        "vars" => Ok(json!(std::env::vars().collect::<Vec<_>>())),
+        "current-dir" => std::env::current_dir().map(|path| json!(path.to_string_lossy())),
+        "system-time" => Ok(system_time()),
+        "instant" => Ok(instant()),
+        "sleep" => Ok(sleep(body.get("ms").and_then(Value::as_u64).unwrap_or(5))),
+        "random" => Ok(json!([random(), random()])),
+        "connect" => connect(body.get("address").and_then(Value::as_str).unwrap_or("127.0.0.1:9")),
+        "exit" => exit(body.get("code").and_then(Value::as_i64).unwrap_or(3)),
+        _ => return None,
+    };
+    Some(shown(result))
+}
+
+fn write(to: &mut dyn std::io::Write, text: &str) -> std::io::Result<Value> {
+    to.write_all(text.as_bytes())?;
+    to.flush()?;
+    Ok(Value::Null)
+}
+
+fn read_stdin() -> std::io::Result<Value> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    Ok(json!(text))
+}
+
+fn system_time() -> Value {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    json!({ "seconds": since.as_secs(), "nanoseconds": since.subsec_nanos() })
+}
+
+fn instant() -> Value {
+    let first = Instant::now();
+    let second = Instant::now();
+    json!({ "goes-back": second < first, "nanoseconds": u64::try_from((second - first).as_nanos()).ok() })
+}
+
+/// Sleeps and says how long it took by the guest's own clock, in milliseconds.
+fn sleep(ms: u64) -> Value {
+    let start = Instant::now();
+    std::thread::sleep(Duration::from_millis(ms));
+    json!({ "slept-ms": u64::try_from(start.elapsed().as_millis()).ok() })
+}
+
+/// A number from the randomness that hash tables are seeded with.
+fn random() -> u64 {
+    RandomState::new().hash_one(0_u8)
+}
+
+fn connect(address: &str) -> std::io::Result<Value> {
+    let stream = TcpStream::connect(address)?;
+    Ok(json!(stream.peer_addr()?.to_string()))
+}
+
+fn exit(code: i64) -> std::io::Result<Value> {
+    std::process::exit(i32::try_from(code).unwrap_or(1))
+}

@@ -1,0 +1,75 @@
+//! From what a compiler or an author wrote to a component: encode, validate, digest.
+//! INVARIANT: the bytes depend on the input bytes and on the pinned encoder only.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use wasi_preview1_component_adapter_provider as adapter;
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+/// Makes a component of a core module that carries its component type. A component is returned as it is.
+pub(crate) fn encode(core: &[u8]) -> Result<Vec<u8>> {
+    if wasmparser::Parser::is_component(core) {
+        return Ok(core.to_vec());
+    }
+    ComponentEncoder::default()
+        .validate(true)
+        .module(core)?
+        .adapter(
+            adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME,
+            adapter::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+        )?
+        .encode()
+}
+
+/// Makes a component of a `.wat` file. A `.wit` file beside it gives the world to encode for: its one package holds one
+/// world, and may nest packages that the project has not. Without one the text stays what it is, module or component.
+pub(crate) fn encode_text(text: &Path, wit_folder: &Path) -> Result<Vec<u8>> {
+    let mut module = wat::parse_file(text).context("the text does not parse")?;
+    let world_file = text.with_extension("wit");
+    if !world_file.exists() {
+        return Ok(module);
+    }
+    let mut resolve = resolve_folder(wit_folder)?;
+    let package = resolve.push_path(&world_file)?.0;
+    let world = resolve.select_world(&[package], None)?;
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
+    encode(&module)
+}
+
+/// All packages of the project, one folder each, in an order that puts what is used before what uses it.
+fn resolve_folder(wit_folder: &Path) -> Result<Resolve> {
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(wit_folder)? {
+        folders.push(entry?.path());
+    }
+    folders.sort();
+    let mut resolve = Resolve::default();
+    // BOUND: every round pushes at least one folder or is the last.
+    while !folders.is_empty() {
+        let before = folders.len();
+        let mut failed = Vec::new();
+        let mut reason = None;
+        for folder in folders {
+            let mut attempt = resolve.clone();
+            match attempt.push_path(&folder) {
+                Ok(_) => resolve = attempt,
+                Err(error) => {
+                    failed.push(folder);
+                    reason = Some(error);
+                }
+            }
+        }
+        if let (true, Some(reason)) = (failed.len() == before, reason) {
+            return Err(reason);
+        }
+        folders = failed;
+    }
+    Ok(resolve)
+}
+
+/// `blake3:` and 64 hex digits.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    format!("blake3:{}", blake3::hash(bytes).to_hex())
+}
