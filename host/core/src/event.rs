@@ -1,0 +1,270 @@
+//! Runtime events: the canonical thread of a run, projected from the log's frames.
+//!
+//! INVARIANT: an event follows from one durable frame and is the same at every replay; events are never written beside it.
+
+use alloc::{
+    collections::BTreeMap,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    gate::{GateKind, GateRecord},
+    id::{EventId, ExecutionId, RunId, SpanId, TraceId},
+    name::{StepName, TenantId},
+    time::Timestamp,
+    verdict::Verdict,
+    witness::{AttemptPredicate, PlanPredicate},
+};
+
+/// Version of the event schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContractVersion {
+    /// The first and default one.
+    #[default]
+    V1,
+    /// Reserved for the next; readers accept it.
+    V2,
+}
+
+/// Which part of the runtime an event belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventPhase {
+    /// Routing, scheduling, arbitration.
+    ControlPlane,
+    /// Steps at work.
+    DataPlane,
+    /// Checks.
+    Gate,
+}
+
+/// One state change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuntimeEvent {
+    /// Derived from the log's origin and the frame's sequence.
+    pub event_id: EventId,
+    /// The execution's trace.
+    pub trace_id: TraceId,
+    /// The attempt's span, or the execution's root span.
+    pub span_id: SpanId,
+    /// The span of the attempt that caused this one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub parent_span_id: Option<SpanId>,
+    /// Who asked; never empty.
+    pub actor: String,
+    /// What was asked: the plan's name; never empty.
+    pub intent: String,
+    /// The artifact or output it is about.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub artifact_id: Option<String>,
+    /// What happened; never empty.
+    pub event_type: String,
+    /// Version of this schema.
+    #[serde(default)]
+    pub schema_version: ContractVersion,
+    /// Host's claim.
+    pub timestamp: Timestamp,
+    /// Which part of the runtime.
+    pub phase: EventPhase,
+    /// Details, as text.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// What opens an execution in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExecutionStart {
+    /// Who asked.
+    pub actor: String,
+    /// The execution.
+    pub execution: ExecutionId,
+    /// Named inputs: digest and media type, in name order.
+    pub inputs: BTreeMap<String, crate::envelope::ArtifactRef>,
+    /// The lock's canonical JSON, as text.
+    pub lock: String,
+    /// From 1.
+    pub number: u32,
+    /// The plan IR's canonical JSON, as text.
+    pub plan: String,
+    /// The plan's name.
+    pub plan_name: StepName,
+    /// The pinned question.
+    pub run: RunId,
+    /// The seed of virtual randomness.
+    pub seed: u64,
+    /// Host's claim.
+    pub started_at: Timestamp,
+    /// Whose run it is.
+    pub tenant: TenantId,
+    /// The execution's trace.
+    pub trace: TraceId,
+}
+
+/// Which frame events are projected from.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameOrigin<'a> {
+    /// The log's origin line.
+    pub origin: &'a str,
+    /// The frame's sequence.
+    pub sequence: u64,
+}
+
+/// The event of a run being taken in.
+#[must_use]
+pub fn of_start(frame: FrameOrigin<'_>, start: &ExecutionStart) -> Vec<RuntimeEvent> {
+    let thread = Thread {
+        frame,
+        trace: start.trace,
+        span: root_span(start.execution),
+        parent: None,
+        actor: &start.actor,
+        intent: start.plan_name.as_str(),
+    };
+    let mut attributes = BTreeMap::new();
+    attributes.insert("run".to_string(), start.run.to_string());
+    attributes.insert("execution".to_string(), start.execution.to_string());
+    let kind = ("intent.received".to_string(), EventPhase::ControlPlane);
+    alloc::vec![thread.event(0, kind, start.started_at, attributes)]
+}
+
+/// The events of one attempt: dispatched, one per gate decision, then delivered or not.
+#[must_use]
+pub fn of_attempt(
+    frame: FrameOrigin<'_>,
+    plan_name: &StepName,
+    attempt: &AttemptPredicate,
+) -> Vec<RuntimeEvent> {
+    let thread = Thread {
+        frame,
+        trace: attempt.trace,
+        span: attempt.span,
+        parent: attempt.parent_span.or(Some(root_span(attempt.execution))),
+        actor: &attempt.actor,
+        intent: plan_name.as_str(),
+    };
+    let step = || BTreeMap::from([("step".to_string(), attempt.step.to_string())]);
+    let mut kinds = Vec::new();
+    let dispatched = ("dataplane.dispatched".to_string(), EventPhase::DataPlane);
+    kinds.push((dispatched, attempt.started_at, step()));
+    for record in &attempt.gates {
+        let mut attributes = step();
+        attributes.extend(gate_attributes(record));
+        kinds.push((
+            (gate_event(record), EventPhase::Gate),
+            attempt.ended_at,
+            attributes,
+        ));
+    }
+    let mut attributes = step();
+    attributes.insert("outcome".to_string(), attempt.outcome.word().to_string());
+    let end = if attempt.released {
+        "artifact.delivered"
+    } else {
+        "step.withheld"
+    };
+    kinds.push((
+        (end.to_string(), EventPhase::ControlPlane),
+        attempt.ended_at,
+        attributes,
+    ));
+    let mut events: Vec<RuntimeEvent> = (0..)
+        .zip(kinds)
+        .map(|(index, (kind, at, attributes))| thread.event(index, kind, at, attributes))
+        .collect();
+    if let (Some(event), Some(output)) = (events.last_mut(), attempt.outputs.first()) {
+        event.artifact_id = Some(output.body.to_string());
+    }
+    events
+}
+
+/// The event of a run that is over.
+#[must_use]
+pub fn of_plan(frame: FrameOrigin<'_>, plan: &PlanPredicate) -> Vec<RuntimeEvent> {
+    let thread = Thread {
+        frame,
+        trace: plan.trace,
+        span: root_span(plan.execution),
+        parent: None,
+        actor: &plan.actor,
+        intent: plan.plan_name.as_str(),
+    };
+    let mut attributes = BTreeMap::new();
+    attributes.insert("exit_code".to_string(), plan.exit_code.to_string());
+    let kind = ("run.completed".to_string(), EventPhase::ControlPlane);
+    alloc::vec![thread.event(0, kind, plan.ended_at, attributes)]
+}
+
+/// The span that stands for an execution as a whole.
+fn root_span(execution: ExecutionId) -> SpanId {
+    SpanId::from_bytes(*execution.as_bytes())
+}
+
+/// `gate.schema_validated` and `gate.policy_validated` are the reference sequence's names for the two built-in gates that
+/// pass; every other decision is `gate.<id>_passed`, `_failed` or `_error`.
+fn gate_event(record: &GateRecord) -> String {
+    match (record.kind, record.verdict) {
+        (GateKind::Schema, Verdict::Pass) => "gate.schema_validated".to_string(),
+        (GateKind::Policy, Verdict::Pass) => "gate.policy_validated".to_string(),
+        (_, Verdict::Pass | Verdict::Warn) => format!("gate.{}_passed", record.gate),
+        (_, Verdict::Abstain | Verdict::Fail) => format!("gate.{}_failed", record.gate),
+        (_, Verdict::Error) => format!("gate.{}_error", record.gate),
+    }
+}
+
+fn gate_attributes(record: &GateRecord) -> BTreeMap<String, String> {
+    let mut attributes = BTreeMap::new();
+    attributes.insert("gate_id".to_string(), record.gate.clone());
+    attributes.insert("verdict".to_string(), record.verdict.word().to_string());
+    attributes.insert("request".to_string(), record.request.to_string());
+    match record.verdict {
+        Verdict::Abstain => drop(attributes.insert("reason".to_string(), "abstain".to_string())),
+        Verdict::Warn => drop(attributes.insert("review".to_string(), "open".to_string())),
+        _ => {}
+    }
+    if !record.reasons.is_empty() {
+        attributes.insert("violations".to_string(), record.reasons.join("; "));
+    }
+    attributes
+}
+
+/// What all events of one frame share.
+struct Thread<'a> {
+    frame: FrameOrigin<'a>,
+    trace: TraceId,
+    span: SpanId,
+    parent: Option<SpanId>,
+    actor: &'a str,
+    intent: &'a str,
+}
+
+impl Thread<'_> {
+    fn event(
+        &self,
+        index: u32,
+        (event_type, phase): (String, EventPhase),
+        timestamp: Timestamp,
+        attributes: BTreeMap<String, String>,
+    ) -> RuntimeEvent {
+        RuntimeEvent {
+            event_id: EventId::of(self.frame.origin, self.frame.sequence, index),
+            trace_id: self.trace,
+            span_id: self.span,
+            parent_span_id: self.parent,
+            actor: self.actor.to_string(),
+            intent: self.intent.to_string(),
+            artifact_id: None,
+            event_type,
+            schema_version: ContractVersion::V1,
+            timestamp,
+            phase,
+            attributes,
+        }
+    }
+}
