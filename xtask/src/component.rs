@@ -13,14 +13,31 @@ pub(crate) fn encode(core: &[u8]) -> Result<Vec<u8>> {
     if wasmparser::Parser::is_component(core) {
         return Ok(core.to_vec());
     }
-    ComponentEncoder::default()
+    let mut encoder = ComponentEncoder::default()
         .validate(true)
-        .module(core)?
-        .adapter(
+        .merge_imports_based_on_semver(false)
+        .module(core)?;
+    if imports_from(core, adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME)? {
+        encoder = encoder.adapter(
             adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME,
             adapter::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
-        )?
-        .encode()
+        )?;
+    }
+    encoder.encode()
+}
+
+/// True when the core module imports anything from `module`.
+fn imports_from(core: &[u8], module: &str) -> Result<bool> {
+    for payload in wasmparser::Parser::new(0).parse_all(core) {
+        if let wasmparser::Payload::ImportSection(section) = payload? {
+            for import in section.into_imports() {
+                if import?.module == module {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Makes a component of a `.wat` file. A `.wit` file beside it gives the world to encode for: its one package holds one

@@ -53,10 +53,11 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().context("a file needs a folder")?;
     std::fs::create_dir_all(folder)
         .with_context(|| format!("can not make {}", folder.display()))?;
-    let temporary = tempfile::NamedTempFile::new_in(folder)?;
-    std::fs::write(temporary.path(), bytes)?;
-    temporary
-        .persist(path)
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = folder.join(format!(".{name}.{}", std::process::id()));
+    std::fs::write(&temporary, bytes)
+        .with_context(|| format!("can not write {}", temporary.display()))?;
+    std::fs::rename(&temporary, path)
         .with_context(|| format!("can not write {}", path.display()))?;
     Ok(())
 }

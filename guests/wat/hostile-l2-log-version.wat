@@ -1,0 +1,18 @@
+;; L2: imports an interface of the host at a version that the host never had. Semver would bind it; exact strings do not.
+(module
+  (import "aim:log/log@0.1.9" "write" (func $write (param i32 i32 i32 i32 i32)))
+  (memory (export "memory") 17)
+  (global $top (mut i32) (i32.const 4096))
+  ;; Hands out memory from 4096 on, 16-byte aligned, and never takes any back.
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $block i32)
+    (local.set $block (global.get $top))
+    (global.set $top
+      (i32.and (i32.add (i32.add (global.get $top) (local.get 3)) (i32.const 15)) (i32.const -16)))
+    (local.get $block))
+  (func (export "aim:step/handler@0.1.0#handle")
+    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (call $write (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+    ;; The zeroes at 16 are `ok` with an empty list.
+    (i32.const 16))
+)
