@@ -87,7 +87,8 @@ host shop reporting 127.0.0.0/24 scram-sha-256
 
 SCHEMA = [
     "CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL, price int NOT NULL)",
-    "CREATE TABLE orders (id bigserial PRIMARY KEY, item int NOT NULL, idem_key text UNIQUE USING INDEX TABLESPACE orders_volume NOT NULL, note text NOT NULL, at timestamptz DEFAULT now()) TABLESPACE orders_volume",
+    "CREATE TABLE orders (id bigserial PRIMARY KEY, item int NOT NULL,"
+    " idem_key text UNIQUE USING INDEX TABLESPACE orders_volume NOT NULL, note text NOT NULL, at timestamptz DEFAULT now()) TABLESPACE orders_volume",
     "INSERT INTO items SELECT g, (ARRAY['amber','basil','cedar','delta','ember','fjord','grove','hazel','indigo','juniper'])[g % 10 + 1]"
     " || ' ' || substr(md5(g::text), 1, 6), g * 37 % 900 FROM generate_series(1, 2500) AS g",
     f"CREATE ROLE app LOGIN PASSWORD '{APP_PASSWORD}'",

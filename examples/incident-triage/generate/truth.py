@@ -45,15 +45,17 @@ HERRINGS = {
         "nginx-access.log": r" 10\.0\.0\.66 ", "nginx-error.log": r"client: 10\.0\.0\.66",
         "client.log": r" /(wp-login|\.env|phpmyadmin|admin/config|\.git|backup|xmlrpc)"}),
     "duplicates": ("a script submits one order again and again; the database refuses the copies", {
-        "postgres.log": r"duplicate key value|Key \(idem_key\)=\(k-retry-loop\)|k-retry-loop", "app.log": r"duplicate submission| status=409 ",
+        "postgres.log": r"duplicate key value|k-retry-loop", "app.log": r"duplicate submission| status=409 ",
         "nginx-access.log": r" status=409 ", "client.log": r" status=409 "}),
     "timeouts": ("a few reports over the whole range hit the statement timeout", {
         "postgres.log": r"canceling statement due to statement timeout", "app.log": r"sqlstate=57014| status=503 ",
         "nginx-access.log": r" status=503 ", "client.log": r" status=503 "}),
     "reporting": ("a reporting job with a stale password of its own tries three times and gives up", {
         "postgres.log": r'authentication failed for user "reporting"'}),
-    "favicon": ("browsers ask for an icon that is not there", {"nginx-error.log": r"/favicon\.ico", "nginx-access.log": r"/favicon\.ico", "client.log": r"/favicon\.ico"}),
-    "unknown-item": ("old links lead to items that are gone", {"app.log": r"/api/items/9\d{4} status=404", "nginx-access.log": r"/api/items/9\d{4} .* status=404", "client.log": r"/api/items/9\d{4} status=404"}),
+    "favicon": ("browsers ask for an icon that is not there", {
+        "nginx-error.log": r"/favicon\.ico", "nginx-access.log": r"/favicon\.ico", "client.log": r"/favicon\.ico"}),
+    "unknown-item": ("old links lead to items that are gone", {
+        "app.log": r"/api/items/9\d{4} status=404", "nginx-access.log": r"/api/items/9\d{4} .* status=404", "client.log": r"/api/items/9\d{4} status=404"}),
     "buffered": ("nginx buffers a large answer on disk", {"nginx-error.log": r"an upstream response is buffered"}),
     "reload": ("the application reads an unchanged configuration again", {"app.log": r"config: loaded"}),
 }
@@ -140,8 +142,8 @@ def describe(name, folder, logs, cause, marks, herrings):
     """The truth of one folder of logs."""
     times = [time_of(line) for lines in logs.values() for line in lines]
     span = [time for time in times if time]
-    truth = {"id": name, "logs": folder, "window": {"from": iso(min(span)), "to": iso(max(span))}, "cause": cause, "component": None, "onset": None, "end": None,
-             "evidence": [], "red_herrings": [], "credentials": []}
+    truth = {"id": name, "logs": folder, "window": {"from": iso(min(span)), "to": iso(max(span))}, "cause": cause,
+             "component": None, "onset": None, "end": None, "evidence": [], "red_herrings": [], "credentials": []}
     taken = set()
     if cause:
         component, signature = SIGNATURES[cause]
