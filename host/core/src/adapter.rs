@@ -1,0 +1,317 @@
+//! What the host answers for interfaces that a toolchain imports and nobody granted: one named answer for each function
+//! of WASI 0.2.
+//!
+//! INVARIANT: every function of the WASI 0.2 imports world has exactly one row; a function without a row is not linked.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The named answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// The function's own error type, in this case: a typed denial.
+    Error(&'static str),
+    /// Nothing: an empty list or text, no value, zero, the first case, a closed or discarding stream.
+    Empty,
+    /// A deterministic stand-in: virtual clocks, seeded random numbers, streams and polls of adapted things.
+    Virtual,
+    /// The attempt ends.
+    End,
+}
+
+impl Answer {
+    /// The answer's name in documents.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error(_) => "error",
+            Self::Empty => "empty",
+            Self::Virtual => "virtual",
+            Self::End => "end",
+        }
+    }
+}
+
+/// One function with its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdapterRow {
+    /// `package/interface`, without a version.
+    pub interface: &'static str,
+    /// The canonical name of the function, `[method]resource.name` for methods.
+    pub function: &'static str,
+    /// What the host answers.
+    pub answer: Answer,
+}
+
+/// Which toolchain's imports may be adapted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Profile {
+    /// Rust's `std` and whatever else is built on wasi-libc, up to WASI 0.2.12.
+    #[serde(rename = "std-0.2.12")]
+    Std,
+    /// CPython as componentize-py links it.
+    #[serde(rename = "componentize-py-0.25")]
+    ComponentizePy,
+    /// StarlingMonkey as componentize-js links it.
+    #[serde(rename = "componentize-js-0.23")]
+    ComponentizeJs,
+}
+
+impl Profile {
+    /// Every profile.
+    pub const ALL: [Self; 3] = [Self::Std, Self::ComponentizePy, Self::ComponentizeJs];
+
+    /// The name used in contracts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Std => "std-0.2.12",
+            Self::ComponentizePy => "componentize-py-0.25",
+            Self::ComponentizeJs => "componentize-js-0.23",
+        }
+    }
+
+    /// Reads a profile's name; `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|profile| profile.name() == text)
+    }
+
+    /// True when this host serves the profile. The others are named so that a contract that needs one is refused with
+    /// that reason, not as unknown.
+    #[must_use]
+    pub const fn is_served(self) -> bool {
+        matches!(self, Self::Std)
+    }
+
+    /// True when the profile may have `interface` (without a version) adapted.
+    #[must_use]
+    pub fn covers(self, interface: &str) -> bool {
+        let has_rows = interfaces().any(|known| known == interface);
+        let is_socket = interface.starts_with("wasi:sockets/");
+        has_rows
+            && !interface.starts_with("wasi:io/")
+            && (!is_socket || self == Self::ComponentizePy)
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+const fn row(interface: &'static str, function: &'static str, answer: Answer) -> AdapterRow {
+    AdapterRow {
+        interface,
+        function,
+        answer,
+    }
+}
+
+/// The interfaces that define resources and no function.
+const RESOURCE_ONLY: [&str; 2] = ["wasi:cli/terminal-input", "wasi:cli/terminal-output"];
+
+/// The interfaces of the table, each once.
+pub fn interfaces() -> impl Iterator<Item = &'static str> {
+    let starts = TABLE.iter().enumerate().filter(|(index, row)| {
+        index
+            .checked_sub(1)
+            .and_then(|before| TABLE.get(before))
+            .is_none_or(|before| before.interface != row.interface)
+    });
+    starts.map(|(_, row)| row.interface).chain(RESOURCE_ONLY)
+}
+
+/// The answer for a function of an adapted interface; `None` when the table does not know it.
+#[must_use]
+pub fn answer(interface: &str, function: &str) -> Option<Answer> {
+    TABLE
+        .iter()
+        .find(|row| row.interface == interface && row.function == function)
+        .map(|row| row.answer)
+}
+
+use Answer::{Empty, End, Error, Virtual};
+
+/// Every function of the WASI 0.2.12 imports world, grouped by interface.
+#[rustfmt::skip]
+pub const TABLE: &[AdapterRow] = &[
+    row("wasi:io/error", "[method]error.to-debug-string", Empty),
+    row("wasi:io/poll", "[method]pollable.ready", Virtual),
+    row("wasi:io/poll", "[method]pollable.block", Virtual),
+    row("wasi:io/poll", "poll", Virtual),
+    row("wasi:io/streams", "[method]input-stream.read", Error("closed")),
+    row("wasi:io/streams", "[method]input-stream.blocking-read", Error("closed")),
+    row("wasi:io/streams", "[method]input-stream.skip", Error("closed")),
+    row("wasi:io/streams", "[method]input-stream.blocking-skip", Error("closed")),
+    row("wasi:io/streams", "[method]input-stream.subscribe", Empty),
+    row("wasi:io/streams", "[method]output-stream.check-write", Error("closed")),
+    row("wasi:io/streams", "[method]output-stream.write", Error("closed")),
+    row("wasi:io/streams", "[method]output-stream.blocking-write-and-flush", Error("closed")),
+    row("wasi:io/streams", "[method]output-stream.flush", Error("closed")),
+    row("wasi:io/streams", "[method]output-stream.blocking-flush", Error("closed")),
+    row("wasi:io/streams", "[method]output-stream.subscribe", Empty),
+    row("wasi:io/streams", "[method]output-stream.write-zeroes", Error("closed")),
+    row("wasi:io/streams", "[method]output-stream.blocking-write-zeroes-and-flush", Error("closed")),
+    row("wasi:io/streams", "[method]output-stream.splice", Error("closed")),
+    row("wasi:io/streams", "[method]output-stream.blocking-splice", Error("closed")),
+    row("wasi:cli/environment", "get-environment", Empty),
+    row("wasi:cli/environment", "get-arguments", Empty),
+    row("wasi:cli/environment", "initial-cwd", Empty),
+    row("wasi:cli/exit", "exit", End),
+    row("wasi:cli/exit", "exit-with-code", End),
+    row("wasi:cli/stdin", "get-stdin", Empty),
+    row("wasi:cli/stdout", "get-stdout", Empty),
+    row("wasi:cli/stderr", "get-stderr", Empty),
+    row("wasi:cli/terminal-stdin", "get-terminal-stdin", Empty),
+    row("wasi:cli/terminal-stdout", "get-terminal-stdout", Empty),
+    row("wasi:cli/terminal-stderr", "get-terminal-stderr", Empty),
+    row("wasi:clocks/monotonic-clock", "now", Virtual),
+    row("wasi:clocks/monotonic-clock", "resolution", Virtual),
+    row("wasi:clocks/monotonic-clock", "subscribe-instant", Virtual),
+    row("wasi:clocks/monotonic-clock", "subscribe-duration", Virtual),
+    row("wasi:clocks/wall-clock", "now", Virtual),
+    row("wasi:clocks/wall-clock", "resolution", Virtual),
+    row("wasi:clocks/timezone", "display", Virtual),
+    row("wasi:clocks/timezone", "utc-offset", Virtual),
+    row("wasi:filesystem/types", "[method]descriptor.read-via-stream", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.write-via-stream", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.append-via-stream", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.advise", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.sync-data", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.get-flags", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.get-type", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.set-size", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.set-times", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.read", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.write", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.read-directory", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.sync", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.create-directory-at", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.stat", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.stat-at", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.set-times-at", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.link-at", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.open-at", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.readlink-at", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.remove-directory-at", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.rename-at", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.symlink-at", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.unlink-file-at", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.is-same-object", Empty),
+    row("wasi:filesystem/types", "[method]descriptor.metadata-hash", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]descriptor.metadata-hash-at", Error("not-permitted")),
+    row("wasi:filesystem/types", "[method]directory-entry-stream.read-directory-entry", Error("not-permitted")),
+    row("wasi:filesystem/types", "filesystem-error-code", Empty),
+    row("wasi:filesystem/preopens", "get-directories", Empty),
+    row("wasi:random/insecure-seed", "insecure-seed", Virtual),
+    row("wasi:random/insecure", "get-insecure-random-bytes", Virtual),
+    row("wasi:random/insecure", "get-insecure-random-u64", Virtual),
+    row("wasi:random/random", "get-random-bytes", Virtual),
+    row("wasi:random/random", "get-random-u64", Virtual),
+    row("wasi:sockets/network", "network-error-code", Empty),
+    row("wasi:sockets/instance-network", "instance-network", Empty),
+    row("wasi:sockets/ip-name-lookup", "[method]resolve-address-stream.resolve-next-address", Error("access-denied")),
+    row("wasi:sockets/ip-name-lookup", "[method]resolve-address-stream.subscribe", Empty),
+    row("wasi:sockets/ip-name-lookup", "resolve-addresses", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.start-bind", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.finish-bind", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.start-connect", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.finish-connect", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.start-listen", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.finish-listen", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.accept", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.local-address", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.remote-address", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.is-listening", Empty),
+    row("wasi:sockets/tcp", "[method]tcp-socket.address-family", Empty),
+    row("wasi:sockets/tcp", "[method]tcp-socket.set-listen-backlog-size", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.keep-alive-enabled", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.set-keep-alive-enabled", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.keep-alive-idle-time", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.set-keep-alive-idle-time", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.keep-alive-interval", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.set-keep-alive-interval", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.keep-alive-count", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.set-keep-alive-count", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.hop-limit", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.set-hop-limit", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.receive-buffer-size", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.set-receive-buffer-size", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.send-buffer-size", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.set-send-buffer-size", Error("access-denied")),
+    row("wasi:sockets/tcp", "[method]tcp-socket.subscribe", Empty),
+    row("wasi:sockets/tcp", "[method]tcp-socket.shutdown", Error("access-denied")),
+    row("wasi:sockets/tcp-create-socket", "create-tcp-socket", Error("access-denied")),
+    row("wasi:sockets/udp", "[method]udp-socket.start-bind", Error("access-denied")),
+    row("wasi:sockets/udp", "[method]udp-socket.finish-bind", Error("access-denied")),
+    row("wasi:sockets/udp", "[method]udp-socket.stream", Error("access-denied")),
+    row("wasi:sockets/udp", "[method]udp-socket.local-address", Error("access-denied")),
+    row("wasi:sockets/udp", "[method]udp-socket.remote-address", Error("access-denied")),
+    row("wasi:sockets/udp", "[method]udp-socket.address-family", Empty),
+    row("wasi:sockets/udp", "[method]udp-socket.unicast-hop-limit", Error("access-denied")),
+    row("wasi:sockets/udp", "[method]udp-socket.set-unicast-hop-limit", Error("access-denied")),
+    row("wasi:sockets/udp", "[method]udp-socket.receive-buffer-size", Error("access-denied")),
+    row("wasi:sockets/udp", "[method]udp-socket.set-receive-buffer-size", Error("access-denied")),
+    row("wasi:sockets/udp", "[method]udp-socket.send-buffer-size", Error("access-denied")),
+    row("wasi:sockets/udp", "[method]udp-socket.set-send-buffer-size", Error("access-denied")),
+    row("wasi:sockets/udp", "[method]udp-socket.subscribe", Empty),
+    row("wasi:sockets/udp", "[method]incoming-datagram-stream.receive", Error("access-denied")),
+    row("wasi:sockets/udp", "[method]incoming-datagram-stream.subscribe", Empty),
+    row("wasi:sockets/udp", "[method]outgoing-datagram-stream.check-send", Error("access-denied")),
+    row("wasi:sockets/udp", "[method]outgoing-datagram-stream.send", Error("access-denied")),
+    row("wasi:sockets/udp", "[method]outgoing-datagram-stream.subscribe", Empty),
+    row("wasi:sockets/udp-create-socket", "create-udp-socket", Error("access-denied")),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{collections::BTreeSet, vec::Vec};
+
+    #[test]
+    fn no_function_has_two_rows_and_interfaces_are_grouped() {
+        let mut seen = BTreeSet::new();
+        for row in TABLE {
+            assert!(seen.insert((row.interface, row.function)), "{row:?}");
+        }
+        let listed: Vec<_> = interfaces().collect();
+        let unique: BTreeSet<_> = listed.iter().collect();
+        assert_eq!(listed.len(), unique.len());
+    }
+
+    #[test]
+    fn no_profile_adapts_plumbing_or_what_is_unknown_and_only_python_gets_sockets() {
+        for profile in Profile::ALL {
+            assert!(!profile.covers("wasi:io/streams"));
+            assert!(!profile.covers("wasi:http/types"));
+            assert!(!profile.covers("aim:log/log"));
+            assert_eq!(
+                profile.covers("wasi:sockets/tcp"),
+                profile == Profile::ComponentizePy
+            );
+            assert!(profile.covers("wasi:cli/terminal-input"));
+            assert_eq!(Profile::parse(profile.name()), Some(profile));
+        }
+        assert_eq!(Profile::parse("std"), None);
+    }
+
+    #[test]
+    fn nothing_grants_by_answering() {
+        assert_eq!(
+            answer("wasi:filesystem/types", "[method]descriptor.open-at"),
+            Some(Error("not-permitted"))
+        );
+        assert_eq!(
+            answer("wasi:sockets/tcp-create-socket", "create-tcp-socket"),
+            Some(Error("access-denied"))
+        );
+        assert_eq!(
+            answer("wasi:cli/environment", "get-environment"),
+            Some(Empty)
+        );
+        assert_eq!(answer("wasi:cli/exit", "exit"), Some(End));
+    }
+}
