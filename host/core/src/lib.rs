@@ -19,6 +19,26 @@ pub mod outcome;
 pub mod verdict;
 
 pub mod access;
+pub mod attempt;
+pub mod claims;
 pub mod envelope;
+pub mod event;
 pub mod gate;
+pub mod join;
 pub mod limits;
+pub mod schedule;
+pub mod witness;
+
+pub mod contract;
+
+pub mod condition;
+pub mod plan;
+
+pub mod adapter;
+pub mod admission;
+pub mod capability;
+pub mod inspection;
+pub mod transcript;
+
+pub mod frame;
+pub mod leaf;
