@@ -31,6 +31,8 @@ pub struct PortError {
     pub subject: String,
     /// What went wrong and what to do; never a secret.
     pub detail: String,
+    /// The code of the page under `docs/errors/` that explains it, where there is one.
+    pub code: Option<&'static str>,
 }
 
 impl PortError {
@@ -41,6 +43,14 @@ impl PortError {
             fault,
             subject: subject.into(),
             detail: detail.into(),
+            code: None,
         }
+    }
+
+    /// Names the page that explains the error.
+    #[must_use]
+    pub const fn with_code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
     }
 }
