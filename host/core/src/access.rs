@@ -14,6 +14,7 @@ use crate::{
 
 /// A named set of interfaces that is asked for and granted together; `crate::capability` holds the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Capability {
     /// `aim:host/context`: who asks and where it runs.
@@ -90,6 +91,7 @@ impl fmt::Display for Capability {
 
 /// How a capability is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Reads.

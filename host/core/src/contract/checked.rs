@@ -1,0 +1,300 @@
+//! Contracts as the host uses them: every name parsed, every default filled in, every rule held.
+//!
+//! INVARIANT: the facts are reached through `Deref` only, so a contract that was checked stays as it was checked.
+
+mod node;
+mod runtime_host;
+#[cfg(test)]
+mod tests;
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    vec::Vec,
+};
+use core::ops::Deref;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Autonomy, EffectType, HandlerFamily, NodeKind, World};
+use crate::{
+    access::Ask,
+    digest::Digest,
+    limits::Limits,
+    name::{NodeId, TenantId},
+};
+
+/// A node contract that came through every rule. Made by [`super::NodeDocument::check`] and by nothing else.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct NodeContract(NodeFacts);
+
+/// What a node contract says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NodeFacts {
+    /// What kind of node it is.
+    pub kind: NodeKind,
+    /// The node's id.
+    pub node_id: NodeId,
+    /// The contract's version.
+    pub version: String,
+    /// Whose envelopes it takes.
+    pub tenant_scope: TenantScope,
+    /// What people keep in it; the host reads none of it, yet it takes part in the digest.
+    pub metadata: BTreeMap<String, Value>,
+    /// Who does the work.
+    pub implementation: Implementation,
+    /// What is asked for: sorted, each capability and folder once.
+    pub asks: Vec<Ask>,
+    /// JSON Schema of the envelope's body; any body is fine when absent.
+    pub input: Option<Value>,
+    /// JSON Schema of each emission's body; any body is fine when absent.
+    pub output: Option<Value>,
+    /// Limits of one attempt, all of them.
+    pub limits: Limits,
+    /// How often a transient failure is tried again.
+    pub retry: Retry,
+    /// Gates to pass besides those of the deployment and the plan.
+    pub gates: BTreeSet<NodeId>,
+    /// True when doing it twice is the same as doing it once.
+    pub is_idempotent: bool,
+    /// How far it may go by itself.
+    pub autonomy: Autonomy,
+    /// True when gates see digests of payloads instead of their bytes.
+    pub is_payload_opaque: bool,
+    /// Confidence below which the step abstains, in parts per million.
+    pub kappa_ppm: Option<u32>,
+}
+
+/// Who does a node's work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Implementation {
+    /// A component.
+    Component(ComponentRef),
+    /// The host's SQL handler.
+    Db(DbEffect),
+    /// The host's HTTP handler.
+    Http(HttpEffect),
+    /// A handler that the runtime host supplies; `effect_type: local`, or nothing said at all.
+    Host,
+}
+
+/// Which component, for which world, with which adapters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ComponentRef {
+    /// The file as written: relative, not yet resolved.
+    pub path: Option<String>,
+    /// The digest that its bytes must have.
+    pub digest: Option<Digest>,
+    /// The world it is built for.
+    pub world: World,
+    /// The toolchain profile whose unavoidable imports are adapted.
+    pub adapt: Option<String>,
+    /// For gates: the file with the rules, as written.
+    pub codex: Option<String>,
+}
+
+/// One SQL statement with bound parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DbEffect {
+    /// Name of the operator's connection.
+    pub connection: String,
+    /// The statement.
+    pub sql: String,
+    /// Where each parameter comes from.
+    pub params: BTreeMap<String, String>,
+}
+
+/// One HTTP request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HttpEffect {
+    /// The address with places for parameters.
+    pub url_template: String,
+    /// The method.
+    pub method: String,
+    /// Headers to send.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// How often a transient failure is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Retry {
+    /// Attempts in all, the first included.
+    pub attempts_max: u32,
+    /// Time before the next attempt in milliseconds.
+    pub backoff_ms: u64,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts_max: 1,
+            backoff_ms: 0,
+        }
+    }
+}
+
+/// Whose envelopes are taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TenantScope {
+    /// Every tenant's.
+    Global,
+    /// Those of these tenants.
+    Tenants(BTreeSet<TenantId>),
+}
+
+impl TenantScope {
+    /// True when envelopes of `tenant` are taken.
+    #[must_use]
+    pub fn admits(&self, tenant: &TenantId) -> bool {
+        match self {
+            Self::Global => true,
+            Self::Tenants(tenants) => tenants.contains(tenant),
+        }
+    }
+}
+
+impl Deref for NodeContract {
+    type Target = NodeFacts;
+
+    fn deref(&self) -> &NodeFacts {
+        &self.0
+    }
+}
+
+impl NodeContract {
+    /// Digest of the canonical form: defaults filled in, keys sorted. How the document was laid out takes no part.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        digest_of("contract", &self.0)
+    }
+
+    /// `<version>:<first 12 hex digits of the digest>`, for display.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        fingerprint(&self.version, self.digest())
+    }
+
+    /// The component, if one does the work.
+    #[must_use]
+    pub const fn component(&self) -> Option<&ComponentRef> {
+        match &self.0.implementation {
+            Implementation::Component(component) => Some(component),
+            _ => None,
+        }
+    }
+
+    /// True when the node judges others.
+    #[must_use]
+    pub fn is_gate(&self) -> bool {
+        self.component()
+            .is_some_and(|component| component.world == World::Gate)
+    }
+}
+
+impl Implementation {
+    /// Which part of the host does the work; `None` for components and for nodes that say nothing.
+    #[must_use]
+    pub const fn effect_type(&self) -> Option<EffectType> {
+        match self {
+            Self::Db(_) => Some(EffectType::Db),
+            Self::Http(_) => Some(EffectType::Http),
+            Self::Component(_) | Self::Host => None,
+        }
+    }
+}
+
+/// A runtime host's contract that came through every rule. Made by [`super::RuntimeHostDocument::check`] only.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct RuntimeHostContract(RuntimeHostFacts);
+
+/// What a runtime host's contract says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RuntimeHostFacts {
+    /// The host's id.
+    pub node_id: NodeId,
+    /// The contract's version.
+    pub version: String,
+    /// Whose envelopes it takes.
+    pub tenant_scope: TenantScope,
+    /// What people keep in it.
+    pub metadata: BTreeMap<String, Value>,
+    /// Patterns of command topics.
+    pub cmd_topics: BTreeSet<String>,
+    /// Handler families it serves.
+    pub families: BTreeSet<HandlerFamily>,
+    /// Nodes it runs.
+    pub node_ids: BTreeSet<NodeId>,
+}
+
+impl Deref for RuntimeHostContract {
+    type Target = RuntimeHostFacts;
+
+    fn deref(&self) -> &RuntimeHostFacts {
+        &self.0
+    }
+}
+
+impl RuntimeHostContract {
+    /// Digest of the canonical form.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        digest_of("runtime-host-contract", &self.0)
+    }
+
+    /// `<version>:<first 12 hex digits of the digest>`, for display.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        fingerprint(&self.version, self.digest())
+    }
+}
+
+fn fingerprint(version: &str, digest: Digest) -> String {
+    let hex = digest.hex();
+    format!("{version}:{}", hex.get(..12).unwrap_or(&hex))
+}
+
+fn digest_of(kind: &str, facts: &impl Serialize) -> Digest {
+    // Plain data with string keys only: serialisation has no failure to report.
+    let value = serde_json::to_value(facts).unwrap_or_default();
+    let mut bytes = Vec::new();
+    write_canonical(&value, &mut bytes);
+    Digest::derive(kind, &[&bytes])
+}
+
+/// Compact JSON with sorted keys. Sorting is done here, because whether a map of `serde_json` keeps keys sorted depends on
+/// a feature that any crate of a build can switch on.
+fn write_canonical(value: &Value, out: &mut Vec<u8>) {
+    // BOUND: values come from documents whose depth the reader limits.
+    match value {
+        Value::Array(items) => {
+            out.push(b'[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                write_canonical(item, out);
+            }
+            out.push(b']');
+        }
+        Value::Object(map) => {
+            let sorted: BTreeMap<&String, &Value> = map.iter().collect();
+            out.push(b'{');
+            for (index, (key, item)) in sorted.into_iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                out.extend(serde_json::to_vec(key).unwrap_or_default());
+                out.push(b':');
+                write_canonical(item, out);
+            }
+            out.push(b'}');
+        }
+        scalar => out.extend(serde_json::to_vec(scalar).unwrap_or_default()),
+    }
+}
