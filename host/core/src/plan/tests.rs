@@ -1,0 +1,424 @@
+//! The IR is a trust boundary: whatever reaches a `Plan` has passed every check here.
+
+use alloc::{collections::BTreeMap, string::ToString, vec, vec::Vec};
+
+use super::*;
+use crate::name::NodeId;
+
+fn name(text: &str) -> StepName {
+    StepName::parse(text).unwrap()
+}
+
+fn step(number: u32, text: &str, requires: &[&str]) -> Step {
+    Step {
+        budget: Budget::DEFAULT,
+        description: "do it".into(),
+        gates: vec![],
+        id: StepId::new(number),
+        is_required: true,
+        name: name(text),
+        requires: (requires.iter())
+            .map(|required| Require {
+                is_optional: required.ends_with('?'),
+                step: name(required.trim_end_matches('?')),
+            })
+            .collect(),
+        role: name("builder"),
+    }
+}
+
+fn gate(text: &str, source: &str) -> Gate {
+    Gate {
+        condition: Condition::parse(source).unwrap(),
+        name: name(text),
+        on_fail: OnFail::Abort,
+        severity: Severity::Block,
+        source: source.into(),
+    }
+}
+
+/// `b` stands first in the source and waits for `a`; `c` waits for both.
+fn parts() -> PlanParts {
+    let mut last = step(3, "c", &["a", "b"]);
+    last.gates.push(gate("sure", "output.confidence >= 0.85"));
+    let role = Role {
+        kind: name("builder"),
+        params: BTreeMap::new(),
+    };
+    PlanParts {
+        budget: None,
+        gates: vec![],
+        ir_version: IR_VERSION,
+        language_version: LanguageVersion::CURRENT,
+        name: name("demo"),
+        quip: Some("a bridge is as good as its bolts".into()),
+        roles: BTreeMap::from([(name("builder"), role)]),
+        steps: vec![step(2, "a", &[]), step(1, "b", &["a"]), last],
+    }
+}
+
+fn faults(change: impl FnOnce(&mut PlanParts)) -> Vec<PlanFault> {
+    let mut parts = parts();
+    change(&mut parts);
+    Plan::check(parts)
+        .err()
+        .map(|error| error.faults)
+        .unwrap_or_default()
+}
+
+#[test]
+fn a_sound_plan_round_trips_to_the_same_bytes_and_digest() {
+    let plan = Plan::check(parts()).unwrap();
+    let again = Plan::from_json(&plan.to_json()).unwrap();
+    assert_eq!(again, plan);
+    assert_eq!(again.digest(), Digest::of(&plan.to_json()));
+    assert_eq!(
+        plan.terminals()
+            .map(|step| step.name.as_str())
+            .collect::<Vec<_>>(),
+        ["c"]
+    );
+}
+
+#[test]
+fn canonical_json_sorts_every_key_and_has_no_fraction() {
+    fn sorted(value: &serde_json::Value) {
+        match value {
+            serde_json::Value::Object(fields) => fields.values().for_each(sorted),
+            serde_json::Value::Array(items) => items.iter().for_each(sorted),
+            serde_json::Value::Number(number) => assert!(number.is_u64(), "{number}"),
+            _ => {}
+        }
+    }
+    let mut parts = parts();
+    parts.budget = Some(PlanBudget {
+        tokens: Some(50_000),
+        tools: Some(100),
+        time_ms: Some(1_000_000),
+    });
+    parts.gates = vec![gate("good", "output.text == \"a \\\"b\\\"\"")];
+    let bytes = Plan::check(parts).unwrap().to_json();
+    let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    sorted(&value);
+    // serde_json's own maps are ordered, so writing the value again sorts whatever was not sorted.
+    assert_eq!(serde_json::to_vec(&value).unwrap(), bytes);
+}
+
+#[test]
+fn bytes_in_another_spelling_are_refused() {
+    let plan = Plan::check(parts()).unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&plan.to_json()).unwrap();
+    let pretty = serde_json::to_vec_pretty(&value).unwrap();
+    assert_eq!(
+        Plan::from_json(&pretty).unwrap_err().faults,
+        [PlanFault::NotCanonical]
+    );
+    let mut padded = plan.to_json();
+    padded.push(b'\n');
+    assert_eq!(Plan::from_json(&padded), Ok(plan));
+}
+
+#[test]
+fn unknown_fields_garbage_and_truncation_are_refused() {
+    let text = String::from_utf8(Plan::check(parts()).unwrap().to_json()).unwrap();
+    let extended = text.replacen("{\"gates\"", "{\"extra\":1,\"gates\"", 1);
+    assert_ne!(extended, text);
+    for bad in [&extended, "", "null", "[]", &text[..text.len() / 2]] {
+        let error = Plan::from_json(bad.as_bytes()).unwrap_err();
+        assert!(
+            matches!(error.faults[..], [PlanFault::Malformed(_)]),
+            "{error}"
+        );
+        assert_eq!(error.code(), "ACL-E040");
+    }
+}
+
+#[test]
+fn a_cycle_is_named() {
+    let found = faults(|parts| parts.steps[0].requires = step(9, "x", &["c"]).requires);
+    assert_eq!(found, [PlanFault::Cycle("a -> c -> a".into())]);
+    let found = faults(|parts| parts.steps[0].requires = step(9, "x", &["a"]).requires);
+    assert_eq!(found, [PlanFault::Cycle("a -> a".into())]);
+}
+
+#[test]
+fn names_that_lead_nowhere_are_named() {
+    let found = faults(|parts| {
+        parts.steps[0].role = name("ghost");
+        parts.steps[1].requires = step(9, "x", &["nobody"]).requires;
+    });
+    let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "step `a` names the role `ghost`, which the plan does not have",
+            "step `b` names the step `nobody`, which the plan does not have",
+        ]
+    );
+}
+
+#[test]
+fn steps_out_of_their_one_order_are_refused() {
+    let swapped = faults(|parts| parts.steps.swap(0, 1));
+    assert_eq!(swapped, [PlanFault::Order]);
+    // Two free steps: the order is right for the graph, but not the one by source.
+    let tied = faults(|parts| {
+        parts.steps = vec![step(2, "y", &[]), step(1, "x", &[])];
+    });
+    assert_eq!(tied, [PlanFault::Order]);
+    let gap = faults(|parts| parts.steps[2].id = StepId::new(7));
+    assert_eq!(gap, [PlanFault::Order]);
+    let twice = faults(|parts| parts.steps[2].id = StepId::new(2));
+    assert_eq!(twice, [PlanFault::Order]);
+}
+
+#[test]
+fn required_follows_from_the_edges_alone() {
+    let lie = faults(|parts| parts.steps[0].is_required = false);
+    assert_eq!(lie, [PlanFault::Required(name("a"))]);
+    let all_optional = |parts: &mut PlanParts| {
+        parts.steps[1].requires = step(9, "x", &["a?"]).requires;
+        parts.steps[2].requires = step(9, "x", &["a?", "b"]).requires;
+    };
+    assert_eq!(faults(all_optional), [PlanFault::Required(name("a"))]);
+    let marked = faults(|parts| {
+        all_optional(parts);
+        parts.steps[0].is_required = false;
+    });
+    assert_eq!(marked, []);
+    // A terminal step is a result, so it can not be optional.
+    let terminal = faults(|parts| parts.steps[2].is_required = false);
+    assert_eq!(terminal, [PlanFault::Required(name("c"))]);
+}
+
+#[test]
+fn duplicates_are_refused_and_a_step_gate_can_not_shadow_a_plan_gate() {
+    let found = faults(|parts| {
+        parts.steps[2].requires.push(Require {
+            is_optional: false,
+            step: name("a"),
+        });
+        let again = parts.steps[2].gates[0].clone();
+        parts.steps[2].gates.push(again.clone());
+        parts.steps[0].gates.push(gate("plan_wide", "output.x"));
+        parts.gates = vec![gate("plan_wide", "output.y")];
+    });
+    let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "gate `a.plan_wide` appears twice",
+            "gate `c.sure` appears twice",
+            "requirement `a in c` appears twice",
+        ]
+    );
+    let found = faults(|parts| parts.steps[1] = step(1, "a", &[]));
+    assert!(
+        found.contains(&check::duplicate("step", "a".into())),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn budgets_are_positive_bounded_and_fit_the_plan() {
+    let zero = faults(|parts| parts.steps[0].budget.tools = 0);
+    assert!(
+        matches!(zero[..], [PlanFault::Budget { part: "tools", .. }]),
+        "{zero:?}"
+    );
+    let huge = faults(|parts| parts.steps[0].budget.tokens = INTEGER_MAX + 1);
+    assert!(
+        matches!(huge[..], [PlanFault::Budget { part: "tokens", .. }]),
+        "{huge:?}"
+    );
+    let cap = |tokens| {
+        move |parts: &mut PlanParts| {
+            parts.budget = Some(PlanBudget {
+                tokens: Some(tokens),
+                ..PlanBudget::default()
+            });
+        }
+    };
+    assert_eq!(faults(cap(30_000)), []);
+    let infeasible = faults(cap(29_999));
+    assert_eq!(
+        infeasible,
+        [PlanFault::Infeasible {
+            part: "tokens",
+            sum: 30_000,
+            cap: 29_999
+        }]
+    );
+}
+
+#[test]
+fn a_gate_whose_source_says_something_else_than_its_condition_is_refused() {
+    let found = faults(|parts| parts.steps[2].gates[0].source = "output.confidence >= 0.1".into());
+    assert_eq!(found, [PlanFault::Gate("c.sure".into())]);
+    let found = faults(|parts| parts.steps[2].gates[0].severity = Severity::Warn);
+    assert_eq!(found, [PlanFault::Gate("c.sure".into())]);
+}
+
+#[test]
+fn text_that_a_terminal_could_act_on_is_refused() {
+    for bad in ["\u{1b}[2J", "a\u{202e}b", "two\nlines", "\u{2066}x"] {
+        let found = faults(|parts| parts.steps[0].description = bad.into());
+        assert!(
+            matches!(found[..], [PlanFault::Text(_)]),
+            "{bad:?} {found:?}"
+        );
+    }
+    assert_eq!(
+        faults(|parts| parts.quip = Some("große Brücke 橋".into())),
+        []
+    );
+}
+
+#[test]
+fn foreign_versions_and_empty_plans_are_refused() {
+    let found = faults(|parts| {
+        parts.ir_version = 2;
+        parts.language_version = "2.0".parse().unwrap();
+        parts.steps.clear();
+    });
+    assert_eq!(
+        found,
+        [
+            PlanFault::IrVersion(2),
+            PlanFault::LanguageVersion(LanguageVersion { major: 2, minor: 0 }),
+            PlanFault::StepCount(0),
+        ]
+    );
+    for bad in ["1", "1.", "01.0", "1.0.0", "v1.0", "+1.0"] {
+        assert!(bad.parse::<LanguageVersion>().is_err(), "{bad}");
+    }
+    for bad in ["1", "s", "s01", "s-1", "S1", "s4294967296"] {
+        assert!(bad.parse::<StepId>().is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_role_names_its_node_or_its_kind_is_mapped_and_all_gaps_are_named() {
+    let with_node = |node: Option<&str>| {
+        let mut parts = parts();
+        let role = parts.roles.get_mut(&name("builder")).unwrap();
+        role.params
+            .extend(node.map(|node| (name("node"), node.into())));
+        Plan::check(parts).unwrap()
+    };
+    let mapped = NodeId::parse("maker").unwrap();
+    let kinds = BTreeMap::from([(name("builder"), mapped.clone())]);
+    let bound = bindings(&with_node(None), &kinds).unwrap();
+    assert_eq!(bound.values().collect::<Vec<_>>(), [&mapped; 3]);
+    // The plan's own word is stronger than the deployment's.
+    let bound = bindings(&with_node(Some("special")), &kinds).unwrap();
+    assert_eq!(bound.get(&name("a")).unwrap().as_str(), "special");
+
+    let unbound = bindings(&with_node(None), &BTreeMap::new()).unwrap_err();
+    assert_eq!(unbound.len(), 3);
+    assert!(
+        unbound
+            .iter()
+            .all(|unbound| unbound.reason == UnboundReason::NotMapped)
+    );
+    assert!(unbound[0].help().contains("[roles.builder]"));
+    let unbound = bindings(&with_node(Some("../up")), &kinds).unwrap_err();
+    assert!(matches!(unbound[0].reason, UnboundReason::NotANodeId(_)));
+}
+
+fn lock(plan: &Plan) -> Lock {
+    let pin = |step: &Step| StepPin {
+        component: Digest::of(b"component"),
+        contract: Digest::of(b"contract"),
+        node: NodeId::parse(step.role.as_str()).unwrap(),
+    };
+    let ethical = GatePin {
+        codex: Some(Digest::of(b"codex")),
+        component: Digest::of(b"gate"),
+    };
+    Lock {
+        engine_profile: Digest::of(b"engine"),
+        gates: BTreeMap::from([(NodeId::parse("ethical").unwrap(), ethical)]),
+        lock_version: LOCK_VERSION,
+        plan: plan.digest(),
+        policy: Digest::of(b"policy"),
+        steps: plan
+            .steps()
+            .iter()
+            .map(|step| (step.name.clone(), pin(step)))
+            .collect(),
+    }
+}
+
+#[test]
+fn a_lock_round_trips_and_fits_its_own_plan_only() {
+    let plan = Plan::check(parts()).unwrap();
+    let lock = lock(&plan);
+    assert_eq!(Lock::from_json(&lock.to_json()), Ok(lock.clone()));
+    assert_eq!(lock.check_fits(&plan), Ok(()));
+
+    let mut other = parts();
+    other.steps[0].description = "do another thing".into();
+    let other = Plan::check(other).unwrap();
+    assert!(matches!(
+        lock.check_fits(&other),
+        Err(LockError::OtherPlan { .. })
+    ));
+
+    let mut short = lock.clone();
+    short.steps.remove(&name("b"));
+    assert_eq!(short.check_fits(&plan), Err(LockError::Steps(name("b"))));
+    assert_eq!(short.check_fits(&plan).unwrap_err().code(), "ACL-E037");
+    let mut long = lock.clone();
+    long.steps
+        .insert(name("zz"), lock.steps.values().next().unwrap().clone());
+    assert_eq!(long.check_fits(&plan), Err(LockError::Steps(name("zz"))));
+}
+
+#[test]
+fn every_pin_of_a_lock_changes_its_digest_and_its_bytes_have_one_spelling() {
+    let plan = Plan::check(parts()).unwrap();
+    let base = lock(&plan);
+    let other = Digest::of(b"other");
+    let mut digests = vec![base.digest()];
+    let changes: [fn(&mut Lock, Digest); 7] = [
+        |lock, other| lock.engine_profile = other,
+        |lock, other| lock.plan = other,
+        |lock, other| lock.policy = other,
+        |lock, other| {
+            lock.steps
+                .values_mut()
+                .for_each(|pin| pin.component = other)
+        },
+        |lock, other| lock.steps.values_mut().for_each(|pin| pin.contract = other),
+        |lock, other| {
+            lock.gates
+                .values_mut()
+                .for_each(|pin| pin.component = other)
+        },
+        |lock, other| {
+            lock.gates
+                .values_mut()
+                .for_each(|pin| pin.codex = Some(other))
+        },
+    ];
+    for change in changes {
+        let mut changed = base.clone();
+        change(&mut changed, other);
+        assert!(!digests.contains(&changed.digest()));
+        digests.push(changed.digest());
+    }
+    let value: serde_json::Value = serde_json::from_slice(&base.to_json()).unwrap();
+    assert_eq!(serde_json::to_vec(&value).unwrap(), base.to_json());
+    let pretty = serde_json::to_vec_pretty(&value).unwrap();
+    assert!(matches!(
+        Lock::from_json(&pretty),
+        Err(LockError::Malformed(_))
+    ));
+    let mut newer = base;
+    newer.lock_version = 2;
+    assert_eq!(
+        Lock::from_json(&newer.to_json()),
+        Err(LockError::Version(2))
+    );
+}
