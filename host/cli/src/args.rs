@@ -1,0 +1,231 @@
+//! The command line, as clap sees it. Nothing here acts.
+//!
+//! INVARIANT: no flag exists that runs a step ungated, unscoped or unwitnessed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "\
+A first run:
+  aimctl lint plan.acl                      what is wrong with the plan, if anything
+  aimctl run plan.acl -i logs=@/var/log/app run it; evidence goes to .aim/ beside the plan
+  aimctl logs --run last                    what happened, event by event
+  aimctl keys show > aim.pub                the public keys an auditor needs, kept outside the data
+  aimctl verify .aim --key aim.pub          check all of the evidence, offline
+
+Exit codes:
+  0 ok   1 step failed   2 usage or configuration   3 denied   4 evidence invalid or not authenticated
+  5 limit or timeout   6 not found   7 replay diverged   8 abstained   9 waiting or indeterminate
+  70 bug or fail-stop   130 interrupted
+A run exits with the worst of its required steps.
+
+stdout is data, stderr is talk. Every error has a code; its page is docs/errors/<CODE>.md.";
+
+/// Runs plans of sandboxed steps that are scoped, gated and witnessed, and checks the evidence.
+#[derive(Debug, Parser)]
+#[command(name = "aimctl", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// How data is printed on stdout.
+    #[arg(short, long, global = true, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+
+    /// Folder of the signing keys; made on first use. Default: `$XDG_CONFIG_HOME/aim/keys`.
+    #[arg(long, global = true, value_name = "DIR", env = "AIM_KEYS_DIR")]
+    pub(crate) keys_dir: Option<PathBuf>,
+
+    /// Folder of the compile cache. Default: `$XDG_CACHE_HOME/aim`.
+    #[arg(long, global = true, value_name = "DIR", env = "AIM_CACHE_DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+}
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Text,
+    /// One JSON document per line, each with `$type`.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a plan: every step sandboxed, gated on both sides, witnessed before anything leaves it.
+    Run(RunArgs),
+    /// Compile a plan to its IR (JSON with content hash) on stdout.
+    Compile(PlanArgs),
+    /// Check a plan and say everything that is wrong with it.
+    Lint(PlanArgs),
+    /// Print the runtime events of runs, oldest first.
+    Logs(LogsArgs),
+    /// Look at witnesses, or take them along.
+    #[command(subcommand)]
+    Witness(WitnessCommand),
+    /// Check evidence offline: a data directory, or an export.
+    Verify(VerifyArgs),
+    /// Say what a component imports, exports and would need.
+    Inspect(InspectArgs),
+    /// Make or show the signing keys of this machine.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// The process that holds the signing keys; started by `run`.
+    #[command(hide = true)]
+    Signer(WorkerArgs),
+    /// The process that compiles components; started by `run`.
+    #[command(hide = true)]
+    CompileWorker(WorkerArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The plan (`.acl`).
+    pub(crate) plan: PathBuf,
+
+    /// A named input: text, or `@file`, or `@folder` (mounted read-only, as a snapshot, where granted).
+    #[arg(short, long = "input", value_name = "NAME=VALUE")]
+    pub(crate) inputs: Vec<String>,
+
+    /// Operator policy: a Cedar file or a folder of them. Default: the deployment file's. Without any, only
+    /// interfaces without effects are granted.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// Deployment file. Default: `aim.toml` beside the plan.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Data directory. Default: `.aim` beside the plan.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Execute anew even if this very question was answered before.
+    #[arg(long)]
+    pub(crate) again: bool,
+
+    /// Seed of the steps' virtual randomness; part of the question.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+
+    /// Refuse steps without a full budget.
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// How witnesses are signed: each one, or one checkpoint for all. Default: the deployment file's, else `each`.
+    #[arg(long, value_enum)]
+    pub(crate) signing: Option<Signing>,
+}
+
+/// How witnesses are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Signing {
+    /// A DSSE signature per witness.
+    Each,
+    /// The checkpoint signs for all.
+    Batch,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The plan (`.acl`).
+    pub(crate) plan: PathBuf,
+
+    /// Refuse steps without a full budget.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DataArgs {
+    /// Data directory.
+    #[arg(long, value_name = "DIR", default_value = ".aim")]
+    pub(crate) data_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+
+    /// Only this run or execution (`run_…`, `exe_…`, a unique beginning of one, or `last`).
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<String>,
+
+    /// Keep printing as events arrive.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WitnessCommand {
+    /// Print one witness.
+    Show(WitnessShowArgs),
+    /// Write the witnesses of one run, with proofs, to one portable file.
+    Export(WitnessExportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WitnessShowArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+
+    /// Index in the log, a witness digest (or a unique beginning of one), or `last`.
+    pub(crate) witness: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WitnessExportArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+
+    /// The run or execution; `last` by default.
+    #[arg(long, value_name = "ID", default_value = "last")]
+    pub(crate) run: String,
+
+    /// The file to write; stdout by default.
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Take the payloads along, not only their digests.
+    #[arg(long)]
+    pub(crate) payloads: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// An export, or a data directory.
+    #[arg(default_value = ".aim")]
+    pub(crate) evidence: PathBuf,
+
+    /// Public keys that came another way than the evidence; without them nothing is authenticated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// A checkpoint of this log that was kept elsewhere; proves that nothing before it was taken away.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The component (`.wasm`).
+    pub(crate) component: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make the keys, if there are none.
+    Init,
+    /// Print the public keys, as `verify --key` wants them.
+    Show,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// The inherited socket.
+    #[arg(long)]
+    pub(crate) fd: i32,
+}

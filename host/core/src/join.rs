@@ -1,0 +1,337 @@
+//! What a step is given: the envelope made from what its predecessors released, or from the run's inputs.
+//!
+//! A step gets exactly one envelope. With one requirement that released one emission, the envelope is that emission. In every
+//! other case the body is a JSON object keyed by step, in the order of the requirements, and the artifacts of all emissions
+//! stand in that same order. A step without requirements gets the root envelope: a JSON object keyed by input.
+//!
+//! INVARIANT: equal releases give byte-equal envelopes; nothing here depends on when a predecessor ended.
+
+use alloc::{
+    collections::BTreeMap,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    digest::{Digest, encode_hex},
+    envelope::{ArtifactRef, Emission, Envelope},
+    id::{EnvelopeId, RunId},
+    name::StepName,
+};
+
+/// Media type of a joined or root body.
+pub const JOIN_MEDIA_TYPE: &str = "application/json";
+/// Media type of a folder input: a manifest of files by digest.
+pub const FOLDER_MEDIA_TYPE: &str = "application/vnd.aim.folder+json";
+/// Operation of the root envelope.
+pub const ROOT_OPERATION: &str = "run";
+/// Inputs up to this size stand in the root body themselves; larger ones are read as artifacts.
+pub const INLINE_BYTES_MAX: usize = 64 * 1024;
+
+/// What one predecessor released.
+#[derive(Debug, Clone)]
+pub struct Delivery<'a> {
+    /// The predecessor.
+    pub step: &'a StepName,
+    /// The envelope it handled.
+    pub handled: EnvelopeId,
+    /// What it released; empty when it did not complete and is required optionally.
+    pub emissions: &'a [Emission],
+}
+
+/// Which run and step an envelope is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct Consumer<'a> {
+    /// The run.
+    pub run: RunId,
+    /// The root envelope's id.
+    pub correlation: EnvelopeId,
+    /// The step that is given the envelope.
+    pub step: &'a StepName,
+}
+
+/// Makes the envelope of a step with requirements.
+#[must_use]
+pub fn join(consumer: Consumer<'_>, deliveries: &[Delivery<'_>]) -> Envelope {
+    if let [
+        Delivery {
+            step,
+            handled,
+            emissions: [emission],
+        },
+    ] = deliveries
+    {
+        return Envelope {
+            id: EnvelopeId::emitted(consumer.run, step.as_str(), 0),
+            correlation: consumer.correlation,
+            causation: Some(*handled),
+            operation: emission.operation.clone(),
+            media_type: emission.media_type.clone(),
+            artifacts: emission.artifacts.clone(),
+            body: emission.body.clone(),
+        };
+    }
+    let body: Vec<(&StepName, Value)> = deliveries
+        .iter()
+        .map(|delivery| (delivery.step, emissions_value(delivery.emissions)))
+        .collect();
+    let mut path = consumer.step.to_string();
+    path.push_str("#join");
+    Envelope {
+        id: EnvelopeId::emitted(consumer.run, &path, 0),
+        correlation: consumer.correlation,
+        causation: deliveries.first().map(|delivery| delivery.handled),
+        operation: "join".to_string(),
+        media_type: JOIN_MEDIA_TYPE.to_string(),
+        artifacts: deliveries
+            .iter()
+            .flat_map(|delivery| delivery.emissions)
+            .flat_map(|emission| emission.artifacts.iter().cloned())
+            .collect(),
+        body: ordered_object(&body),
+    }
+}
+
+/// `null` for nothing, the value of the only emission, or a list of them.
+fn emissions_value(emissions: &[Emission]) -> Value {
+    match emissions {
+        [] => Value::Null,
+        [only] => body_value(&only.media_type, &only.body),
+        many => many
+            .iter()
+            .map(|one| body_value(&one.media_type, &one.body))
+            .collect(),
+    }
+}
+
+/// JSON as itself, other text as a string, anything else as an object with its hex.
+fn body_value(media_type: &str, body: &[u8]) -> Value {
+    if is_json(media_type)
+        && let Ok(value) = serde_json::from_slice(body)
+    {
+        return value;
+    }
+    match core::str::from_utf8(body) {
+        Ok(text) => Value::String(text.to_string()),
+        Err(_) => {
+            let mut object = Map::new();
+            object.insert("hex".to_string(), Value::String(encode_hex(body)));
+            object.insert(
+                "media_type".to_string(),
+                Value::String(media_type.to_string()),
+            );
+            Value::Object(object)
+        }
+    }
+}
+
+/// True for `application/json` and the `+json` types, parameters ignored.
+#[must_use]
+pub fn is_json(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json") || essence.ends_with("+json")
+}
+
+/// Writes an object in the given order, which a map would not keep.
+fn ordered_object(fields: &[(&StepName, Value)]) -> Vec<u8> {
+    let mut out = Vec::from(*b"{");
+    for (index, (name, value)) in fields.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        // Names and values of these types always serialise.
+        out.extend(serde_json::to_vec(name).unwrap_or_default());
+        out.push(b':');
+        out.extend(serde_json::to_vec(value).unwrap_or_default());
+    }
+    out.push(b'}');
+    out
+}
+
+/// One named input of a run, as the root envelope shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// The bytes by digest; a folder's manifest.
+    pub artifact: ArtifactRef,
+    /// The content, where it is text of at most [`INLINE_BYTES_MAX`] and not a folder.
+    pub inline: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RootField<'a> {
+    artifact: usize,
+    media_type: &'a str,
+    size_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Value>,
+}
+
+/// Makes the root envelope: the run's inputs by name, and their artifacts in name order.
+#[must_use]
+pub fn root(run: RunId, tenant: &str, actor: &str, inputs: &BTreeMap<StepName, Input>) -> Envelope {
+    let id = EnvelopeId::ingress(tenant, actor, "run", &run.to_string());
+    let fields: BTreeMap<&StepName, RootField<'_>> = inputs
+        .iter()
+        .enumerate()
+        .map(|(index, (name, input))| {
+            let media_type = input.artifact.media_type.as_str();
+            let value = input
+                .inline
+                .as_deref()
+                .map(|text| body_value(media_type, text.as_bytes()));
+            let size_bytes = input.artifact.size_bytes;
+            (
+                name,
+                RootField {
+                    artifact: index,
+                    media_type,
+                    size_bytes,
+                    value,
+                },
+            )
+        })
+        .collect();
+    Envelope {
+        id,
+        correlation: id,
+        causation: None,
+        operation: ROOT_OPERATION.to_string(),
+        media_type: JOIN_MEDIA_TYPE.to_string(),
+        artifacts: inputs
+            .values()
+            .map(|input| input.artifact.clone())
+            .collect(),
+        // A map with string keys always serialises.
+        body: serde_json::to_vec(&fields).unwrap_or_default(),
+    }
+}
+
+/// Digest over the named inputs of a run.
+#[must_use]
+pub fn inputs_digest(inputs: &BTreeMap<StepName, Input>) -> Digest {
+    let parts: Vec<&[u8]> = inputs
+        .iter()
+        .flat_map(|(name, input)| {
+            [
+                name.as_str().as_bytes(),
+                input.artifact.media_type.as_bytes(),
+                input.artifact.digest.as_bytes(),
+            ]
+        })
+        .collect();
+    Digest::derive("inputs", &parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{envelope::Target, id::RunPins};
+    use alloc::vec;
+
+    fn run() -> RunId {
+        let digest = Digest::of(b"x");
+        RunId::of(&RunPins {
+            plan: digest,
+            lock: digest,
+            inputs: digest,
+            tenant: "t",
+            seed: 0,
+        })
+    }
+
+    fn emission(media_type: &str, body: &[u8]) -> Emission {
+        Emission {
+            target: Target::Next,
+            operation: "said".to_string(),
+            media_type: media_type.to_string(),
+            artifacts: vec![ArtifactRef {
+                digest: Digest::of(body),
+                media_type: media_type.to_string(),
+                size_bytes: body.len() as u64,
+            }],
+            body: body.to_vec(),
+        }
+    }
+
+    fn joined(deliveries: &[Delivery<'_>]) -> Envelope {
+        let id = EnvelopeId::ingress("t", "a", "s", "1");
+        let step = StepName::parse("sink").unwrap();
+        join(
+            Consumer {
+                run: run(),
+                correlation: id,
+                step: &step,
+            },
+            deliveries,
+        )
+    }
+
+    #[test]
+    fn a_single_emission_is_passed_on_as_it_is() {
+        let handled = EnvelopeId::ingress("t", "a", "s", "2");
+        let step = StepName::parse("a").unwrap();
+        let emissions = [emission("text/plain", b"hello")];
+        let envelope = joined(&[Delivery {
+            step: &step,
+            handled,
+            emissions: &emissions,
+        }]);
+        assert_eq!(envelope.body, b"hello");
+        assert_eq!(envelope.operation, "said");
+        assert_eq!(envelope.causation, Some(handled));
+    }
+
+    #[test]
+    fn several_requirements_are_keyed_by_step_in_their_order() {
+        let handled = EnvelopeId::ingress("t", "a", "s", "2");
+        let [z, a, gone] = ["z", "a", "gone"].map(|name| StepName::parse(name).unwrap());
+        let (json, text) = (
+            [emission("application/json", b"{\"k\":1}")],
+            [emission("text/plain", b"hi")],
+        );
+        let envelope = joined(&[
+            Delivery {
+                step: &z,
+                handled,
+                emissions: &json,
+            },
+            Delivery {
+                step: &a,
+                handled,
+                emissions: &text,
+            },
+            Delivery {
+                step: &gone,
+                handled,
+                emissions: &[],
+            },
+        ]);
+        let body = core::str::from_utf8(&envelope.body).unwrap();
+        assert_eq!(body, r#"{"z":{"k":1},"a":"hi","gone":null}"#);
+        let digests: Vec<Digest> = envelope.artifacts.iter().map(|one| one.digest).collect();
+        assert_eq!(digests, [Digest::of(b"{\"k\":1}"), Digest::of(b"hi")]);
+    }
+
+    #[test]
+    fn the_root_envelope_names_every_input() {
+        let input = |text: &str| Input {
+            artifact: ArtifactRef {
+                digest: Digest::of(text.as_bytes()),
+                media_type: "text/plain".to_string(),
+                size_bytes: text.len() as u64,
+            },
+            inline: Some(text.to_string()),
+        };
+        let inputs = BTreeMap::from([(StepName::parse("who").unwrap(), input("world"))]);
+        let envelope = root(run(), "t", "a", &inputs);
+        let expected =
+            r#"{"who":{"artifact":0,"media_type":"text/plain","size_bytes":5,"value":"world"}}"#;
+        assert_eq!(core::str::from_utf8(&envelope.body).unwrap(), expected);
+        assert_eq!(envelope.correlation, envelope.id);
+        let other = BTreeMap::from([(StepName::parse("who").unwrap(), input("mars"))]);
+        assert_ne!(inputs_digest(&inputs), inputs_digest(&other));
+    }
+}
