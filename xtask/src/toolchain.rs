@@ -4,10 +4,10 @@
 mod debian;
 mod rustup;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::project::cache_folder;
 
@@ -30,19 +30,34 @@ pub(crate) struct Toolchain {
 }
 
 impl Toolchain {
-    /// The first that works, or what to type when none does.
+    /// The first that works, or what to type when none does. `AIM_TOOLCHAIN` set to `rustup` or `debian` picks one.
     pub(crate) fn find() -> Result<Self> {
         let cache = cache_folder()?;
+        let wanted = std::env::var("AIM_TOOLCHAIN").unwrap_or_default();
+        match wanted.as_str() {
+            "" => Self::find_first(&cache),
+            "rustup" => rustup::installed()
+                .or_else(rustup::add_targets)
+                .with_context(|| format!("rustup has no targets for guests\n\n{REMEDY}")),
+            "debian" => match debian::unpacked(&cache)? {
+                Some(found) => Ok(found),
+                None => debian::unpack(&cache),
+            },
+            other => bail!("AIM_TOOLCHAIN is `{other}`; there are `rustup` and `debian`"),
+        }
+    }
+
+    fn find_first(cache: &Path) -> Result<Self> {
         if let Some(found) = rustup::installed() {
             return Ok(found);
         }
-        if let Some(found) = debian::unpacked(&cache)? {
+        if let Some(found) = debian::unpacked(cache)? {
             return Ok(found);
         }
         if let Some(found) = rustup::add_targets() {
             return Ok(found);
         }
-        match debian::unpack(&cache) {
+        match debian::unpack(cache) {
             Ok(found) => Ok(found),
             Err(error) => bail!("no toolchain for guests: {error:#}\n\n{REMEDY}"),
         }

@@ -1,9 +1,9 @@
-//! Everything but files: stdio, arguments, environment, clocks, sleep, randomness, sockets, exit.
+//! Everything but files: stdio, arguments, environment, clocks, sleep, randomness, exit. Sockets are a guest of their
+//! own, because a component that can open one imports `wasi:sockets` whether it does or not.
 //! INVARIANT: each operation calls one facility, so that a denial of one is seen apart from the others.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::Read as _;
-use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aim_sdk::serde_json::{Value, json};
@@ -24,7 +24,6 @@ pub(crate) fn run(operation: &str, body: &Value) -> Option<Value> {
         "instant" => Ok(instant()),
         "sleep" => Ok(sleep(body.get("ms").and_then(Value::as_u64).unwrap_or(5))),
         "random" => Ok(json!([random(), random()])),
-        "connect" => connect(body.get("address").and_then(Value::as_str).unwrap_or("127.0.0.1:9")),
         "exit" => exit(body.get("code").and_then(Value::as_i64).unwrap_or(3)),
         _ => return None,
     };
@@ -64,11 +63,6 @@ fn sleep(ms: u64) -> Value {
 /// A number from the randomness that hash tables are seeded with.
 fn random() -> u64 {
     RandomState::new().hash_one(0_u8)
-}
-
-fn connect(address: &str) -> std::io::Result<Value> {
-    let stream = TcpStream::connect(address)?;
-    Ok(json!(stream.peer_addr()?.to_string()))
 }
 
 fn exit(code: i64) -> std::io::Result<Value> {
