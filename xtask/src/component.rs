@@ -59,7 +59,10 @@ pub(crate) fn encode_text(text: &Path, wit_folder: &Path) -> Result<Vec<u8>> {
 fn resolve_folder(wit_folder: &Path) -> Result<Resolve> {
     let mut folders = Vec::new();
     for entry in std::fs::read_dir(wit_folder)? {
-        folders.push(entry?.path());
+        let path = entry?.path();
+        if path.is_dir() {
+            folders.push(path);
+        }
     }
     folders.sort();
     let mut resolve = Resolve::default();
