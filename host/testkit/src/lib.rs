@@ -1,1 +1,26 @@
-//! Test doubles, port suites and a test host.
+//! Doubles of the ports that live in memory, and the suites that say how each port behaves.
+//!
+//! A suite is run on the double and on every driver, so that a test with doubles says something about the real thing.
+//! This crate is a dev-dependency only; it draws no random number, opens no file and reads no clock.
+//!
+//! INVARIANT: a double never does what a driver's suite would refuse.
+
+#![forbid(unsafe_code)]
+
+mod artifact;
+mod clock;
+mod folder;
+mod log;
+mod policy;
+mod services;
+mod signer;
+
+pub mod suite;
+
+pub use artifact::MemoryArtifacts;
+pub use clock::SimClock;
+pub use folder::MemoryFolders;
+pub use log::{AppendFault, MemoryLog, MemoryLogReader, MemoryLogWriter};
+pub use policy::FixedPolicy;
+pub use services::{SilentServices, TestServices};
+pub use signer::CoreSigner;
