@@ -39,7 +39,10 @@ pub fn cite(source: &ArtifactRef, relation: Relation) -> Result<u32, HostError> 
 /// # Errors
 /// As any host call.
 pub fn confidence(score: f64, method: &str) -> Result<(), HostError> {
-    confidence_exact(&Confidence { score: ratio(score), method: method.into() })
+    confidence_exact(&Confidence {
+        score: ratio(score),
+        method: method.into(),
+    })
 }
 
 /// [`confidence`] in parts per million, as the host takes it.

@@ -38,7 +38,9 @@ fn host_error(error: &HostError) -> Value {
         HostError::Cancelled => json!({ "cancelled": null }),
         HostError::Conflict(what) => json!({ "conflict": what }),
         HostError::Unavailable(what) => json!({ "unavailable": what }),
-        HostError::Other(fault) => json!({ "other": { "code": fault.code, "message": fault.message } }),
+        HostError::Other(fault) => {
+            json!({ "other": { "code": fault.code, "message": fault.message } })
+        }
     }
 }
 

@@ -12,12 +12,17 @@ fn missing(name: &str, kind: &str) -> StepError {
 
 /// A text argument.
 pub(crate) fn text(with: &Value, name: &str) -> Result<String, StepError> {
-    with.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| missing(name, "text"))
+    with.get(name)
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+        .ok_or_else(|| missing(name, "text"))
 }
 
 /// A whole number argument.
 pub(crate) fn number(with: &Value, name: &str) -> Result<u64, StepError> {
-    with.get(name).and_then(Value::as_u64).ok_or_else(|| missing(name, "a whole number"))
+    with.get(name)
+        .and_then(Value::as_u64)
+        .ok_or_else(|| missing(name, "a whole number"))
 }
 
 /// A whole number argument of 32 bits.
@@ -40,8 +45,14 @@ pub(crate) fn bytes(with: &Value, name: &str) -> Result<Vec<u8>, StepError> {
 
 /// A list argument of byte arguments.
 pub(crate) fn chunks(with: &Value, name: &str) -> Result<Vec<Vec<u8>>, StepError> {
-    let items = with.get(name).and_then(Value::as_array).ok_or_else(|| missing(name, "a list"))?;
-    items.iter().map(|item| bytes(&aim_sdk::serde_json::json!({ "item": item }), "item")).collect()
+    let items = with
+        .get(name)
+        .and_then(Value::as_array)
+        .ok_or_else(|| missing(name, "a list"))?;
+    items
+        .iter()
+        .map(|item| bytes(&aim_sdk::serde_json::json!({ "item": item }), "item"))
+        .collect()
 }
 
 /// An artifact reference argument, its members as in the WIT record.
@@ -89,7 +100,12 @@ pub(crate) fn fields(with: &Value, name: &str) -> Result<Vec<(String, String)>, 
             .ok_or_else(not_fields),
         Some(Value::Array(pairs)) => pairs
             .iter()
-            .map(|pair| Some((pair.get(0)?.as_str()?.to_owned(), pair.get(1)?.as_str()?.to_owned())))
+            .map(|pair| {
+                Some((
+                    pair.get(0)?.as_str()?.to_owned(),
+                    pair.get(1)?.as_str()?.to_owned(),
+                ))
+            })
             .collect::<Option<Vec<_>>>()
             .ok_or_else(not_fields),
         Some(_) => Err(not_fields()),

@@ -28,7 +28,11 @@ pub(crate) fn store(function: &str, with: &Value) -> Result<Option<Value>, StepE
         }
         "writer.finish" => {
             let written = write(&text(with, "media-type")?, &chunks(with, "chunks")?);
-            result(written.and_then(Writer::finish).map(|made| answer::artifact(&made)))
+            result(
+                written
+                    .and_then(Writer::finish)
+                    .map(|made| answer::artifact(&made)),
+            )
         }
         _ => return Ok(None),
     }))

@@ -55,7 +55,10 @@ pub(crate) fn attest(function: &str, with: &Value) -> Answer {
             result(attest::cite(&source, relation(with, "relation")?).map(Value::from))
         }
         "set-confidence" => {
-            let confidence = Confidence { score: number32(with, "score")?, method: text(with, "method")? };
+            let confidence = Confidence {
+                score: number32(with, "score")?,
+                method: text(with, "method")?,
+            };
             result(attest::confidence_exact(&confidence).map(Value::from))
         }
         "set-doubt" => {
@@ -78,7 +81,11 @@ pub(crate) fn consult(function: &str, with: &Value) -> Answer {
     if function != "check" {
         return Ok(None);
     }
-    let checked = consult::check(&text(with, "action")?, &text(with, "target")?, &bytes(with, "payload")?);
+    let checked = consult::check(
+        &text(with, "action")?,
+        &text(with, "target")?,
+        &bytes(with, "payload")?,
+    );
     Ok(Some(answer::result(checked.map(|made| decision(&made)))))
 }
 
@@ -88,7 +95,10 @@ pub(crate) fn log(function: &str, with: &Value) -> Answer {
         return Ok(None);
     }
     let fields = fields(with, "fields")?;
-    let fields: Vec<(&str, &str)> = fields.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let fields: Vec<(&str, &str)> = fields
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
     log::write(level(with, "level")?, &text(with, "message")?, &fields);
     Ok(Some(json!({ "ok": null })))
 }

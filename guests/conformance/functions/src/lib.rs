@@ -18,7 +18,11 @@ struct Functions;
 
 impl Step for Functions {
     fn handle(envelope: Envelope) -> Result<Vec<Emission>, StepError> {
-        let body: Value = if envelope.body.is_empty() { json!({}) } else { aim_sdk::json::read(&envelope)? };
+        let body: Value = if envelope.body.is_empty() {
+            json!({})
+        } else {
+            aim_sdk::json::read(&envelope)?
+        };
         let answer = if envelope.operation == "batch" {
             batch(&body)?
         } else {
@@ -29,7 +33,9 @@ impl Step for Functions {
 }
 
 fn batch(body: &Value) -> Result<Value, StepError> {
-    let calls = body.as_array().ok_or_else(|| StepError::invalid_input("a batch is a list of calls"))?;
+    let calls = body
+        .as_array()
+        .ok_or_else(|| StepError::invalid_input("a batch is a list of calls"))?;
     let mut answers = Vec::new();
     for item in calls {
         let name = arguments::text(item, "call")?;

@@ -22,7 +22,10 @@ impl Step for Sockets {
 /// Connects to 127.0.0.1:9.
 fn connect() -> Result<(), ErrorCode> {
     let socket = create_tcp_socket(IpAddressFamily::Ipv4)?;
-    let address = Ipv4SocketAddress { port: 9, address: (127, 0, 0, 1) };
+    let address = Ipv4SocketAddress {
+        port: 9,
+        address: (127, 0, 0, 1),
+    };
     socket.start_connect(&instance_network(), IpSocketAddress::Ipv4(address))?;
     // BOUND: the connection is made or refused, or the step's deadline ends it.
     loop {

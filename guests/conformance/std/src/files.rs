@@ -14,7 +14,10 @@ pub(crate) fn run(operation: &str, body: &Value) -> Option<Value> {
         "read-file" => fs::read(path).map(|bytes| json!(String::from_utf8_lossy(&bytes))),
         "list-folder" => list(path),
         "write-file" => {
-            let text = body.get("text").and_then(Value::as_str).unwrap_or("written by a guest");
+            let text = body
+                .get("text")
+                .and_then(Value::as_str)
+                .unwrap_or("written by a guest");
             fs::write(path, text).map(|()| Value::Null)
         }
         "remove-file" => fs::remove_file(path).map(|()| Value::Null),

@@ -12,10 +12,16 @@ struct Std;
 
 impl Step for Std {
     fn handle(envelope: Envelope) -> Result<Vec<Emission>, StepError> {
-        let body: Value = if envelope.body.is_empty() { json!({}) } else { aim_sdk::json::read(&envelope)? };
+        let body: Value = if envelope.body.is_empty() {
+            json!({})
+        } else {
+            aim_sdk::json::read(&envelope)?
+        };
         let answer = files::run(&envelope.operation, &body)
             .or_else(|| surroundings::run(&envelope.operation, &body))
-            .ok_or_else(|| StepError::invalid_input(format!("there is no operation `{}`", envelope.operation)))?;
+            .ok_or_else(|| {
+                StepError::invalid_input(format!("there is no operation `{}`", envelope.operation))
+            })?;
         Ok(vec![aim_sdk::json::emit(&envelope.operation, &answer)?])
     }
 }

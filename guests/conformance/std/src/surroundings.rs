@@ -12,7 +12,10 @@ use crate::shown;
 
 /// Runs an operation; `None` when there is none of that name.
 pub(crate) fn run(operation: &str, body: &Value) -> Option<Value> {
-    let text = body.get("text").and_then(Value::as_str).unwrap_or("printed by a guest\n");
+    let text = body
+        .get("text")
+        .and_then(Value::as_str)
+        .unwrap_or("printed by a guest\n");
     let result = match operation {
         "stdout" => write(&mut std::io::stdout(), text),
         "stderr" => write(&mut std::io::stderr(), text),
@@ -43,7 +46,9 @@ fn read_stdin() -> std::io::Result<Value> {
 }
 
 fn system_time() -> Value {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     json!({ "seconds": since.as_secs(), "nanoseconds": since.subsec_nanos() })
 }
 

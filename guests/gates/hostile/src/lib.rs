@@ -22,15 +22,26 @@ impl Gate for Hostile {
             "loop" => spin(),
             "huge-reason" => Ok(decision(Verdict::Pass, "A".repeat(32 << 20))),
             "allocate" => Ok(decision(Verdict::Pass, allocate())),
-            "over-one" => Ok(Decision { ethical_score: RATIO_ONE + 1, ..decision(Verdict::Pass, String::new()) }),
-            "no-digest" => Ok(Decision { codex_digest: "none".into(), ..decision(Verdict::Pass, String::new()) }),
+            "over-one" => Ok(Decision {
+                ethical_score: RATIO_ONE + 1,
+                ..decision(Verdict::Pass, String::new())
+            }),
+            "no-digest" => Ok(Decision {
+                codex_digest: "none".into(),
+                ..decision(Verdict::Pass, String::new())
+            }),
             other => Err(fault("GATE-2", format!("no behaviour `{other}`"))),
         }
     }
 }
 
 fn decision(verdict: Verdict, reason: String) -> Decision {
-    let doubt = Doubt { epistemic: 0, moral: 0, distributional: 0, unknown_unknown: 0 };
+    let doubt = Doubt {
+        epistemic: 0,
+        moral: 0,
+        distributional: 0,
+        unknown_unknown: 0,
+    };
     Decision {
         verdict,
         ethical_score: RATIO_ONE,

@@ -13,6 +13,9 @@ use crate::text::Text;
 /// The version of the format that this gate reads.
 const FORMAT: u32 = 1;
 
+/// How many texts to look for a codex may hold. Each is in the table at most twice, under numbers of 16 bits.
+const NEEDLES_MAX: usize = 4_096;
+
 /// A codex document.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -224,7 +227,10 @@ impl fmt::Display for CodexError {
 pub(crate) fn parse(document: &[u8]) -> Result<Codex<'_>, CodexError> {
     let codex: Codex<'_> = serde_json::from_slice(document).map_err(CodexError::Shape)?;
     if codex.codex != FORMAT {
-        return Err(CodexError::Content(format!("format {}; this gate reads {FORMAT}", codex.codex)));
+        return Err(CodexError::Content(format!(
+            "format {}; this gate reads {FORMAT}",
+            codex.codex
+        )));
     }
     check(&codex).map_err(CodexError::Content)?;
     Ok(codex)
@@ -243,8 +249,15 @@ fn check(codex: &Codex<'_>) -> Result<(), String> {
         ("doubt.floor.distributional", floor.distributional),
         ("doubt.floor.unknown-unknown", floor.unknown_unknown),
     ];
-    let concerns = codex.concerns.iter().map(|concern| (&*concern.id, concern.weight));
-    if let Some((name, _)) = ratios.into_iter().chain(concerns).find(|(_, value)| *value > RATIO_ONE) {
+    let concerns = codex
+        .concerns
+        .iter()
+        .map(|concern| (&*concern.id, concern.weight));
+    if let Some((name, _)) = ratios
+        .into_iter()
+        .chain(concerns)
+        .find(|(_, value)| *value > RATIO_ONE)
+    {
         return Err(format!("`{name}` is above 1000000"));
     }
     if codex.version.is_empty() || codex.axioms.is_empty() {
@@ -256,9 +269,25 @@ fn check(codex: &Codex<'_>) -> Result<(), String> {
     for concern in &codex.concerns {
         check_rules(&concern.id, &concern.phases, &concern.any)?;
     }
+    if needles(codex) > NEEDLES_MAX {
+        return Err(format!("more than {NEEDLES_MAX} texts to look for"));
+    }
     check_texts("masks", &codex.masks)?;
     check_texts("harmless", &codex.harmless)?;
     check_futures(codex)
+}
+
+/// How many texts the rules look for in payloads.
+fn needles(codex: &Codex<'_>) -> usize {
+    let axioms = codex.axioms.iter().flat_map(|axiom| &axiom.any);
+    let rules = axioms.chain(codex.concerns.iter().flat_map(|concern| &concern.any));
+    let count = |list: &Option<Vec<Text<'_>>>| list.as_ref().map_or(0, Vec::len);
+    rules
+        .map(|rule| {
+            let token = rule.token.as_ref().map_or(0, |token| token.prefixes.len());
+            count(&rule.text) + count(&rule.assignment) + token + 1
+        })
+        .sum()
 }
 
 fn check_rules(id: &str, phases: &[PhaseName], rules: &[Rule<'_>]) -> Result<(), String> {
@@ -268,9 +297,13 @@ fn check_rules(id: &str, phases: &[PhaseName], rules: &[Rule<'_>]) -> Result<(),
     for rule in rules {
         let lists = [&rule.text, &rule.assignment, &rule.effects, &rule.impact];
         let given = lists.iter().filter(|list| list.is_some()).count();
-        let others = usize::from(rule.token.is_some()) + usize::from(rule.url_password == Some(true));
+        let others =
+            usize::from(rule.token.is_some()) + usize::from(rule.url_password == Some(true));
         if given + others != 1 || rule.url_password == Some(false) {
-            return Err(format!("rule `{}` of `{id}` must look for exactly one thing", &*rule.label));
+            return Err(format!(
+                "rule `{}` of `{id}` must look for exactly one thing",
+                &*rule.label
+            ));
         }
         for list in lists.into_iter().flatten() {
             check_texts(&rule.label, list)?;
@@ -292,8 +325,15 @@ fn check_texts(name: &str, texts: &[Text<'_>]) -> Result<(), String> {
 
 fn check_futures(codex: &Codex<'_>) -> Result<(), String> {
     for less in codex.futures.iter().flat_map(|future| &future.less) {
-        if !codex.concerns.iter().any(|concern| concern.id == less.concern) {
-            return Err(format!("a future names the concern `{}`, which is not there", &*less.concern));
+        if !codex
+            .concerns
+            .iter()
+            .any(|concern| concern.id == less.concern)
+        {
+            return Err(format!(
+                "a future names the concern `{}`, which is not there",
+                &*less.concern
+            ));
         }
     }
     Ok(())

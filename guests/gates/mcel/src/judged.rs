@@ -18,9 +18,20 @@ struct Group<'a> {
 
 /// Judges `request`. The codex digest is left empty, because only the document has it.
 pub(crate) fn decide(request: &Request, codex: &Codex<'_>) -> Decision {
-    let axioms = groups(codex.axioms.iter().map(|axiom| (&*axiom.id, &*axiom.phases, &*axiom.any)), request.phase);
-    let concerns =
-        groups(codex.concerns.iter().map(|concern| (&*concern.id, &*concern.phases, &*concern.any)), request.phase);
+    let axioms = groups(
+        codex
+            .axioms
+            .iter()
+            .map(|axiom| (&*axiom.id, &*axiom.phases, &*axiom.any)),
+        request.phase,
+    );
+    let concerns = groups(
+        codex
+            .concerns
+            .iter()
+            .map(|concern| (&*concern.id, &*concern.phases, &*concern.any)),
+        request.phase,
+    );
     let mut reasons = Vec::new();
     let hits = find(request, codex, &axioms, &concerns, &mut reasons);
     let (axioms_hit, concerns_hit) = (ids(&axioms, 0, &hits), ids(&concerns, axioms.len(), &hits));
@@ -73,7 +84,13 @@ fn find(
             reasons.push(format!("`{id}`: {} ({declared})", &*rule.label));
         }
     }
-    let scanner = Scanner::new(codex, rules.iter().enumerate().map(|(index, (_, _, rule))| (index, *rule)));
+    let scanner = Scanner::new(
+        codex,
+        rules
+            .iter()
+            .enumerate()
+            .map(|(index, (_, _, rule))| (index, *rule)),
+    );
     let mut hits: Vec<Hit> = Vec::new();
     for (place, bytes) in readable(request) {
         let known = hits.len();
@@ -81,7 +98,12 @@ fn find(
         for hit in hits.get(known..).unwrap_or_default() {
             if let Some((number, id, rule)) = rules.get(hit.rule) {
                 groups_hit.push(*number);
-                reasons.push(format!("`{id}`: {} in {} at byte {}", &*rule.label, place.shown(), hit.at));
+                reasons.push(format!(
+                    "`{id}`: {} in {} at byte {}",
+                    &*rule.label,
+                    place.shown(),
+                    hit.at
+                ));
             }
         }
     }
@@ -113,59 +135,97 @@ impl Place<'_> {
 /// All bytes of a request that a gate can read: payloads, and the texts that the step wrote itself.
 fn readable(request: &Request) -> impl Iterator<Item = (Place<'_>, &[u8])> {
     let payloads = request.items.iter().enumerate();
-    let payloads =
-        payloads.filter_map(|(index, item)| Some((Place::Item(index, item), item.payload.as_deref()?)));
+    let payloads = payloads
+        .filter_map(|(index, item)| Some((Place::Item(index, item), item.payload.as_deref()?)));
     let texts = [("impact", &request.impact), ("quip", &request.quip)];
     let texts = texts.into_iter();
-    payloads.chain(texts.filter_map(|(what, text)| Some((Place::Declared(what), text.as_deref()?.as_bytes()))))
+    payloads.chain(
+        texts.filter_map(|(what, text)| Some((Place::Declared(what), text.as_deref()?.as_bytes()))),
+    )
 }
 
 /// What of the declared effects or impact the rule names, if it does.
 fn declared_match(request: &Request, rule: &Rule<'_>) -> Option<String> {
     for prefix in rule.effects.iter().flatten() {
-        if let Some(effect) = request.effects.iter().find(|effect| effect.starts_with(&**prefix)) {
+        if let Some(effect) = request
+            .effects
+            .iter()
+            .find(|effect| effect.starts_with(&**prefix))
+        {
             return Some(format!("effect `{effect}`"));
         }
     }
     let impact = request.impact.as_deref()?;
-    let said = rule.impact.iter().flatten().find(|phrase| contains(impact, phrase))?;
+    let said = rule
+        .impact
+        .iter()
+        .flatten()
+        .find(|phrase| contains(impact, phrase))?;
     Some(format!("declared impact says `{}`", &**said))
 }
 
 fn contains(text: &str, phrase: &str) -> bool {
     let (text, phrase) = (text.as_bytes(), phrase.as_bytes());
-    text.windows(phrase.len()).any(|window| window.eq_ignore_ascii_case(phrase))
+    text.windows(phrase.len())
+        .any(|window| window.eq_ignore_ascii_case(phrase))
 }
 
 fn ids<'a>(groups: &[Group<'a>], first: usize, hits: &[usize]) -> Vec<&'a str> {
     let numbered = (first..).zip(groups);
-    numbered.filter(|(number, _)| hits.contains(number)).map(|(_, group)| group.id).collect()
+    numbered
+        .filter(|(number, _)| hits.contains(number))
+        .map(|(_, group)| group.id)
+        .collect()
 }
 
 fn weight_of(codex: &Codex<'_>, concerns_hit: &[&str]) -> u32 {
-    let weights = codex.concerns.iter().filter(|concern| concerns_hit.contains(&&*concern.id));
-    weights.fold(0_u32, |sum, concern| sum.saturating_add(concern.weight)).min(RATIO_ONE)
+    let weights = codex
+        .concerns
+        .iter()
+        .filter(|concern| concerns_hit.contains(&&*concern.id));
+    weights
+        .fold(0_u32, |sum, concern| sum.saturating_add(concern.weight))
+        .min(RATIO_ONE)
 }
 
 /// The worse of what the step said, what the codex doubts in general, and what was seen.
 fn doubt_of(request: &Request, codex: &Codex<'_>, burden: u32) -> Doubt {
     let floor = &codex.doubt.floor;
     let said = request.doubt.as_ref();
-    let worst = |floor: u32, said: Option<u32>, seen: u32| floor.max(said.unwrap_or(0)).max(seen).min(RATIO_ONE);
-    let unreadable = request.items.iter().filter(|item| item.payload.is_none()).count();
+    let worst = |floor: u32, said: Option<u32>, seen: u32| {
+        floor.max(said.unwrap_or(0)).max(seen).min(RATIO_ONE)
+    };
+    let unreadable = request
+        .items
+        .iter()
+        .filter(|item| item.payload.is_none())
+        .count();
     let unreadable = u32::try_from(unreadable).unwrap_or(u32::MAX);
     let opaque = codex.doubt.unreadable_item.saturating_mul(unreadable);
     Doubt {
         epistemic: worst(floor.epistemic, said.map(|doubt| doubt.epistemic), opaque),
         moral: worst(floor.moral, said.map(|doubt| doubt.moral), burden),
-        distributional: worst(floor.distributional, said.map(|doubt| doubt.distributional), 0),
-        unknown_unknown: worst(floor.unknown_unknown, said.map(|doubt| doubt.unknown_unknown), 0),
+        distributional: worst(
+            floor.distributional,
+            said.map(|doubt| doubt.distributional),
+            0,
+        ),
+        unknown_unknown: worst(
+            floor.unknown_unknown,
+            said.map(|doubt| doubt.unknown_unknown),
+            0,
+        ),
     }
 }
 
 /// One, less the concerns, less the codex's share of the worst doubt.
 fn score_of(codex: &Codex<'_>, burden: u32, doubt: &Doubt) -> u32 {
-    let kinds = [doubt.epistemic, doubt.moral, doubt.distributional, doubt.unknown_unknown];
+    let kinds = [
+        doubt.epistemic,
+        doubt.moral,
+        doubt.distributional,
+        doubt.unknown_unknown,
+    ];
     let worst = kinds.into_iter().max().unwrap_or(RATIO_ONE);
     let share = u64::from(worst) * u64::from(codex.doubt.weight) / u64::from(RATIO_ONE);
     let share = u32::try_from(share).unwrap_or(RATIO_ONE);
@@ -183,13 +243,21 @@ fn verdict_of(
         return Verdict::Fail;
     }
     let was_doubtful = matches!(request.prior, Some(Verdict::Abstain | Verdict::Fail));
-    let kappa = codex.kappa.saturating_add(if was_doubtful { codex.hysteresis } else { 0 }).min(RATIO_ONE);
+    let kappa = codex
+        .kappa
+        .saturating_add(if was_doubtful { codex.hysteresis } else { 0 })
+        .min(RATIO_ONE);
     if score < kappa {
-        reasons.push(format!("score {score} is below {kappa}; a person must decide"));
+        reasons.push(format!(
+            "score {score} is below {kappa}; a person must decide"
+        ));
         return Verdict::Abstain;
     }
     if score < codex.review_below {
-        reasons.push(format!("score {score} is below {}; marked for review", codex.review_below));
+        reasons.push(format!(
+            "score {score} is below {}; marked for review",
+            codex.review_below
+        ));
         return Verdict::Warn;
     }
     if is_quip_missing(request, codex) {
@@ -199,16 +267,31 @@ fn verdict_of(
     Verdict::Pass
 }
 
+/// A fact that the host chose for this gate.
+pub(crate) fn fact<'a>(request: &'a Request, name: &str) -> Option<&'a [u8]> {
+    request
+        .context
+        .iter()
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.as_slice())
+}
+
 fn is_quip_missing(request: &Request, codex: &Codex<'_>) -> bool {
-    let is_asked = matches!(request.phase, Phase::Ingress)
-        && request.context.iter().any(|(name, value)| (name.as_str(), value.as_slice()) == QUIP_FACT);
-    let is_there = request.quip.as_deref().is_some_and(|quip| !quip.trim().is_empty());
+    let is_asked =
+        matches!(request.phase, Phase::Ingress) && fact(request, QUIP_FACT.0) == Some(QUIP_FACT.1);
+    let is_there = request
+        .quip
+        .as_deref()
+        .is_some_and(|quip| !quip.trim().is_empty());
     codex.quip == QuipRule::Required && is_asked && !is_there
 }
 
 fn futures_of(codex: &Codex<'_>, concerns_hit: &[&str]) -> Vec<Consequence> {
     let simulate = |future: &crate::codex::Future<'_>| {
-        let less = future.less.iter().filter(|less| concerns_hit.contains(&&*less.concern));
+        let less = future
+            .less
+            .iter()
+            .filter(|less| concerns_hit.contains(&&*less.concern));
         let lost: i64 = less.map(|less| i64::from(less.by)).sum();
         Consequence {
             horizon: future.horizon.to_string(),
@@ -225,7 +308,11 @@ fn facts(request: &Request, concerns_hit: &[&str]) -> Vec<(String, String)> {
     if !concerns_hit.is_empty() {
         facts.push(("concerns-hit".to_owned(), concerns_hit.join(" ")));
     }
-    let unreadable = request.items.iter().filter(|item| item.payload.is_none()).count();
+    let unreadable = request
+        .items
+        .iter()
+        .filter(|item| item.payload.is_none())
+        .count();
     if unreadable > 0 {
         facts.push(("unreadable-items".to_owned(), unreadable.to_string()));
     }

@@ -32,7 +32,10 @@ impl Gate for Mcel {
 fn evaluate(request: &Request, document: &[u8]) -> Result<Decision, Fault> {
     let codex = codex::parse(document).map_err(|error| fault("MCEL-C001", error.to_string()))?;
     let mut decision = judged::decide(request, &codex);
-    decision.codex_digest = format!("blake3:{}", blake3::hash(document).to_hex());
+    decision.codex_digest = match judged::fact(request, "codex-digest") {
+        Some(digest) => String::from_utf8_lossy(digest).into_owned(),
+        None => format!("blake3:{}", blake3::hash(document).to_hex()),
+    };
     Ok(decision)
 }
 

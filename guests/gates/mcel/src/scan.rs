@@ -4,6 +4,8 @@
 //! bytes begin none. Nothing is compiled, because an instance lives for one request only.
 //! INVARIANT: a hit names the rule and the place, never the bytes that were found.
 
+use core::num::NonZeroU16;
+
 use crate::codex::{Characters, Codex, Rule};
 use crate::text::Text;
 
@@ -20,7 +22,10 @@ pub(crate) struct Hit {
 #[derive(Debug, Clone, Copy)]
 enum After {
     Nothing,
-    Token { characters: Characters, least: usize },
+    Token {
+        characters: Characters,
+        least: usize,
+    },
     Assignment,
     UrlPassword,
 }
@@ -36,57 +41,147 @@ struct Needle<'a> {
 /// All needles of the rules that apply, ready to look for.
 #[derive(Debug)]
 pub(crate) struct Scanner<'a> {
-    needles: Vec<(u8, Needle<'a>)>,
-    /// For each first byte: where its needles begin in `needles`; the next entry is where they end.
-    starts: [u16; 257],
+    needles: Vec<Link<'a>>,
+    /// For each first byte, the newest needle that begins with it.
+    heads: [Option<NonZeroU16>; 256],
+    /// For each first byte, which second bytes can follow it in a needle: bit `second % 64`.
+    seconds: [u64; 256],
     masks: &'a [Text<'a>],
     harmless: &'a [Text<'a>],
 }
 
+/// A needle, and the number of the next one with the same first byte. Numbers count from one.
+#[derive(Debug)]
+struct Link<'a> {
+    needle: Needle<'a>,
+    next: Option<NonZeroU16>,
+}
+
 impl<'a> Scanner<'a> {
     /// Makes a scanner for numbered rules. Rules that do not look at bytes add nothing.
-    pub(crate) fn new(codex: &'a Codex<'a>, rules: impl Iterator<Item = (usize, &'a Rule<'a>)>) -> Self {
-        let mut needles = Vec::with_capacity(128);
+    pub(crate) fn new(
+        codex: &'a Codex<'a>,
+        rules: impl Iterator<Item = (usize, &'a Rule<'a>)>,
+    ) -> Self {
+        let mut scanner = Self {
+            needles: Vec::with_capacity(96),
+            heads: [None; 256],
+            seconds: [0; 256],
+            masks: &codex.masks,
+            harmless: &codex.harmless,
+        };
         for (number, rule) in rules {
-            add_rule(&mut needles, number, rule);
+            scanner.add_rule(number, rule);
         }
-        needles.sort_by_key(|(first, _)| *first);
-        let mut starts = [0_u16; 257];
-        let mut next = 0_u16;
-        for (byte, start) in (0_u16..).zip(&mut starts) {
-            *start = next;
-            let here = needles.iter().skip(usize::from(next));
-            let count = here.take_while(|(first, _)| u16::from(*first) == byte).count();
-            next = next.saturating_add(u16::try_from(count).unwrap_or(u16::MAX));
+        scanner
+    }
+
+    fn add_rule(&mut self, rule: usize, authored: &'a Rule<'a>) {
+        for text in authored.text.iter().flatten() {
+            self.add(Needle {
+                bytes: text.as_bytes(),
+                any_case: true,
+                after: After::Nothing,
+                rule,
+            });
         }
-        Self { needles, starts, masks: &codex.masks, harmless: &codex.harmless }
+        for text in authored.assignment.iter().flatten() {
+            self.add(Needle {
+                bytes: text.as_bytes(),
+                any_case: true,
+                after: After::Assignment,
+                rule,
+            });
+        }
+        if let Some(token) = &authored.token {
+            let least = usize::try_from(token.least).unwrap_or(usize::MAX);
+            let after = After::Token {
+                characters: token.characters,
+                least,
+            };
+            for text in &token.prefixes {
+                // A prefix that ends with a space, such as `Bearer `, is a word of a protocol: those ignore case.
+                let any_case = text.ends_with(' ');
+                self.add(Needle {
+                    bytes: text.as_bytes(),
+                    any_case,
+                    after,
+                    rule,
+                });
+            }
+        }
+        if authored.url_password.is_some() {
+            self.add(Needle {
+                bytes: b"://",
+                any_case: false,
+                after: After::UrlPassword,
+                rule,
+            });
+        }
+    }
+
+    fn add(&mut self, needle: Needle<'a>) {
+        let Some(first) = needle.bytes.first() else {
+            return;
+        };
+        let second = needle.bytes.get(1);
+        for first in cases(*first, needle.any_case) {
+            let bits = match second {
+                None => u64::MAX,
+                Some(second) => {
+                    cases(*second, needle.any_case).fold(0, |bits, byte| bits | bit_of(byte))
+                }
+            };
+            let index = usize::from(first);
+            if let (Some(head), Some(seconds)) =
+                (self.heads.get_mut(index), self.seconds.get_mut(index))
+            {
+                self.needles.push(Link {
+                    needle,
+                    next: *head,
+                });
+                // BOUND: `codex::parse` refuses a codex with more needles than numbers.
+                *head = u16::try_from(self.needles.len())
+                    .ok()
+                    .and_then(NonZeroU16::new);
+                *seconds |= bits;
+            }
+        }
     }
 
     /// Adds every hit in `bytes` to `hits`, at most one a rule.
     pub(crate) fn scan(&self, bytes: &[u8], hits: &mut Vec<Hit>) {
-        if self.needles.is_empty() {
-            return;
-        }
-        for (at, byte) in bytes.iter().enumerate() {
-            let first = usize::from(*byte);
-            let (Some(start), Some(end)) = (self.starts.get(first), self.starts.get(first + 1)) else {
-                continue;
-            };
-            if start == end {
-                continue;
-            }
-            let range = usize::from(*start)..usize::from(*end);
-            for (_, needle) in self.needles.get(range).unwrap_or_default() {
-                let known = hits.iter().any(|hit| hit.rule == needle.rule);
-                if !known && self.is_hit(needle, bytes, at) {
-                    hits.push(Hit { rule: needle.rule, at });
-                }
+        let nexts = bytes.iter().skip(1).chain(core::iter::once(&0));
+        for (at, (byte, next)) in bytes.iter().zip(nexts).enumerate() {
+            let seconds = self.seconds.get(usize::from(*byte)).copied().unwrap_or(0);
+            if seconds & bit_of(*next) != 0 {
+                self.try_all(bytes, at, *byte, hits);
             }
         }
     }
 
+    #[inline(never)]
+    fn try_all(&self, bytes: &[u8], at: usize, first: u8, hits: &mut Vec<Hit>) {
+        let mut number = self.heads.get(usize::from(first)).copied().flatten();
+        // BOUND: `next` always names an older needle.
+        while let Some(link) =
+            number.and_then(|number| self.needles.get(usize::from(number.get()) - 1))
+        {
+            let is_known = || hits.iter().any(|hit| hit.rule == link.needle.rule);
+            if self.is_hit(&link.needle, bytes, at) && !is_known() {
+                hits.push(Hit {
+                    rule: link.needle.rule,
+                    at,
+                });
+            }
+            number = link.next;
+        }
+    }
+
     fn is_hit(&self, needle: &Needle<'_>, bytes: &[u8], at: usize) -> bool {
-        let Some((found, rest)) = bytes.get(at..).and_then(|tail| tail.split_at_checked(needle.bytes.len()))
+        let Some((found, rest)) = bytes
+            .get(at..)
+            .and_then(|tail| tail.split_at_checked(needle.bytes.len()))
         else {
             return false;
         };
@@ -111,41 +206,30 @@ impl<'a> Scanner<'a> {
 
     /// False for a mask and for a value that is no secret whatever its name is.
     fn is_secret(&self, value: &[u8]) -> bool {
-        let is_masked = self.masks.iter().any(|mask| value.starts_with(mask.as_bytes()));
-        let is_harmless = self.harmless.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()));
+        let is_masked = self
+            .masks
+            .iter()
+            .any(|mask| value.starts_with(mask.as_bytes()));
+        let is_harmless = self
+            .harmless
+            .iter()
+            .any(|word| value.eq_ignore_ascii_case(word.as_bytes()));
         !value.is_empty() && !is_masked && !is_harmless
     }
 }
 
-fn add_rule<'a>(needles: &mut Vec<(u8, Needle<'a>)>, rule: usize, authored: &'a Rule<'a>) {
-    for text in authored.text.iter().flatten() {
-        add(needles, Needle { bytes: text.as_bytes(), any_case: true, after: After::Nothing, rule });
-    }
-    for text in authored.assignment.iter().flatten() {
-        add(needles, Needle { bytes: text.as_bytes(), any_case: true, after: After::Assignment, rule });
-    }
-    if let Some(token) = &authored.token {
-        let least = usize::try_from(token.least).unwrap_or(usize::MAX);
-        let after = After::Token { characters: token.characters, least };
-        for text in &token.prefixes {
-            // A prefix with a space in it, such as `Bearer `, is a word of a protocol: those ignore case.
-            let any_case = text.ends_with(' ');
-            add(needles, Needle { bytes: text.as_bytes(), any_case, after, rule });
-        }
-    }
-    if authored.url_password.is_some() {
-        add(needles, Needle { bytes: b"://", any_case: false, after: After::UrlPassword, rule });
-    }
+/// The byte, in both cases where case does not count.
+fn cases(byte: u8, any_case: bool) -> impl Iterator<Item = u8> {
+    let other = if byte.is_ascii_uppercase() {
+        byte.to_ascii_lowercase()
+    } else {
+        byte.to_ascii_uppercase()
+    };
+    core::iter::once(byte).chain((any_case && other != byte).then_some(other))
 }
 
-fn add<'a>(needles: &mut Vec<(u8, Needle<'a>)>, needle: Needle<'a>) {
-    let Some(first) = needle.bytes.first() else { return };
-    if needle.any_case && first.is_ascii_alphabetic() {
-        needles.push((first.to_ascii_lowercase(), needle));
-        needles.push((first.to_ascii_uppercase(), needle));
-    } else {
-        needles.push((*first, needle));
-    }
+fn bit_of(byte: u8) -> u64 {
+    1 << (byte % 64)
 }
 
 fn is_word(byte: u8) -> bool {
@@ -194,11 +278,17 @@ fn url_password(rest: &[u8]) -> Option<&[u8]> {
 }
 
 fn skip(bytes: &[u8], is_skipped: impl Fn(u8) -> bool) -> &[u8] {
-    let from = bytes.iter().position(|byte| !is_skipped(*byte)).unwrap_or(bytes.len());
+    let from = bytes
+        .iter()
+        .position(|byte| !is_skipped(*byte))
+        .unwrap_or(bytes.len());
     bytes.get(from..).unwrap_or_default()
 }
 
 fn until(bytes: &[u8], is_end: impl Fn(u8) -> bool) -> &[u8] {
-    let end = bytes.iter().position(|byte| is_end(*byte)).unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .position(|byte| is_end(*byte))
+        .unwrap_or(bytes.len());
     bytes.get(..end).unwrap_or_default()
 }

@@ -61,14 +61,22 @@ fn secrets() -> Vec<String> {
 fn a_credential_does_not_leave_a_step() {
     for text in secrets() {
         assert_eq!(leaving(&text), Verdict::Fail, "{text}");
-        assert_eq!(leaving(&format!("{} {text}", "x".repeat(1_000))), Verdict::Fail, "{text}");
+        assert_eq!(
+            leaving(&format!("{} {text}", "x".repeat(1_000))),
+            Verdict::Fail,
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn a_credential_may_come_in() {
     for text in secrets() {
-        assert_eq!(judge(&request(Phase::Ingress, &text)).verdict, Verdict::Pass, "{text}");
+        assert_eq!(
+            judge(&request(Phase::Ingress, &text)).verdict,
+            Verdict::Pass,
+            "{text}"
+        );
     }
 }
 
@@ -136,7 +144,13 @@ fn weighty_concerns_ask_a_person_and_darken_the_futures() {
     assert_eq!(decision.ethical_score, 1_000_000 - 600_000 - 180_000);
     let values: Vec<i64> = decision.futures.iter().map(|future| future.value).collect();
     assert_eq!(values, [200_000, -400_000, 0]);
-    assert_eq!(decision.facts, [("concerns-hit".to_owned(), "irreversible decides-about-people".to_owned())]);
+    assert_eq!(
+        decision.facts,
+        [(
+            "concerns-hit".to_owned(),
+            "irreversible decides-about-people".to_owned()
+        )]
+    );
 }
 
 #[test]
@@ -144,19 +158,35 @@ fn a_middling_score_is_marked_for_review() {
     let mut asked = request(Phase::Egress, "clean");
     asked.impact = Some("It decides about people.".into());
     let decision = judge(&asked);
-    assert_eq!((decision.verdict, decision.ethical_score), (Verdict::Warn, 675_000));
+    assert_eq!(
+        (decision.verdict, decision.ethical_score),
+        (Verdict::Warn, 675_000)
+    );
 }
 
 #[test]
 fn a_prior_abstention_raises_the_bar() {
     let mut asked = request(Phase::Egress, "clean");
-    asked.doubt = Some(Doubt { epistemic: 1_000_000, moral: 0, distributional: 0, unknown_unknown: 0 });
-    asked.effects.push("wasi:http/outgoing-handler@0.2.6".into());
-    assert_eq!((judge(&asked).verdict, judge(&asked).ethical_score), (Verdict::Warn, 650_000));
+    asked.doubt = Some(Doubt {
+        epistemic: 1_000_000,
+        moral: 0,
+        distributional: 0,
+        unknown_unknown: 0,
+    });
+    asked
+        .effects
+        .push("wasi:http/outgoing-handler@0.2.6".into());
+    assert_eq!(
+        (judge(&asked).verdict, judge(&asked).ethical_score),
+        (Verdict::Warn, 650_000)
+    );
     asked.impact = Some("hiring".into());
     asked.doubt = None;
     asked.prior = Some(Verdict::Abstain);
-    assert_eq!((judge(&asked).verdict, judge(&asked).ethical_score), (Verdict::Abstain, 610_000));
+    assert_eq!(
+        (judge(&asked).verdict, judge(&asked).ethical_score),
+        (Verdict::Abstain, 610_000)
+    );
     asked.prior = Some(Verdict::Pass);
     assert_eq!(judge(&asked).verdict, Verdict::Warn);
 }
@@ -164,17 +194,28 @@ fn a_prior_abstention_raises_the_bar() {
 #[test]
 fn a_plan_without_a_quip_is_marked_for_review_once() {
     let mut asked = request(Phase::Ingress, "clean");
-    assert_eq!(judge(&asked).verdict, Verdict::Pass, "without the fact the rule does not apply");
+    assert_eq!(
+        judge(&asked).verdict,
+        Verdict::Pass,
+        "without the fact the rule does not apply"
+    );
     asked.context = vec![("plan-quip".into(), b"judge".to_vec())];
     assert_eq!(judge(&asked).verdict, Verdict::Warn);
     asked.quip = Some("  ".into());
     assert_eq!(judge(&asked).verdict, Verdict::Warn, "a blank quip is none");
     asked.quip = Some("Like asking the fire for directions to the exit.".into());
     let decision = judge(&asked);
-    assert_eq!((decision.verdict, &decision.quip), (Verdict::Pass, &asked.quip));
+    assert_eq!(
+        (decision.verdict, &decision.quip),
+        (Verdict::Pass, &asked.quip)
+    );
     asked.phase = Phase::Egress;
     asked.quip = None;
-    assert_eq!(judge(&asked).verdict, Verdict::Pass, "the rule is for ingress");
+    assert_eq!(
+        judge(&asked).verdict,
+        Verdict::Pass,
+        "the rule is for ingress"
+    );
 }
 
 #[test]
@@ -189,18 +230,30 @@ fn a_good_quip_does_not_excuse_anything() {
 #[test]
 fn what_can_not_be_read_is_doubted() {
     let mut asked = request(Phase::Egress, "");
-    asked.items = vec![Item { payload: None, ..asked.items.swap_remove(0) }];
+    asked.items = vec![Item {
+        payload: None,
+        ..asked.items.swap_remove(0)
+    }];
     let decision = judge(&asked);
     assert_eq!(decision.doubt.epistemic, 100_000);
-    assert_eq!(decision.facts, [("unreadable-items".to_owned(), "1".to_owned())]);
+    assert_eq!(
+        decision.facts,
+        [("unreadable-items".to_owned(), "1".to_owned())]
+    );
 }
 
 #[test]
 fn the_decision_carries_the_version_and_digest_of_its_codex() {
     let decision = judge(&request(Phase::Egress, "clean"));
     assert_eq!(decision.codex_version, "1.0.0");
-    assert_eq!(decision.codex_digest, format!("blake3:{}", blake3::hash(CODEX.as_bytes()).to_hex()));
-    assert!(decision.doubt.unknown_unknown > 0, "unknown unknowns are never nothing");
+    assert_eq!(
+        decision.codex_digest,
+        format!("blake3:{}", blake3::hash(CODEX.as_bytes()).to_hex())
+    );
+    assert!(
+        decision.doubt.unknown_unknown > 0,
+        "unknown unknowns are never nothing"
+    );
 }
 
 #[test]
@@ -216,12 +269,21 @@ fn a_malformed_codex_is_a_fault() {
         ("\"url-password\": true", "\"url-password\": false"),
         ("\"url-password\": true", "\"text\": [\"\"]"),
         ("\"url-password\": true", "\"text\": []"),
-        ("\"url-password\": true", "\"url-password\": true, \"text\": [\"a\"]"),
-        ("{\"concern\": \"irreversible\"", "{\"concern\": \"nothing\""),
+        (
+            "\"url-password\": true",
+            "\"url-password\": true, \"text\": [\"a\"]",
+        ),
+        (
+            "{\"concern\": \"irreversible\"",
+            "{\"concern\": \"nothing\"",
+        ),
     ];
     for (from, to) in edits {
         assert!(CODEX.contains(from), "{from}");
-        let fault = evaluate(&request(Phase::Egress, "clean"), CODEX.replacen(from, to, 1).as_bytes());
+        let fault = evaluate(
+            &request(Phase::Egress, "clean"),
+            CODEX.replacen(from, to, 1).as_bytes(),
+        );
         assert_eq!(fault.unwrap_err().code, "MCEL-C001", "{from} -> {to}");
     }
     for document in ["", "null", "[]", "{", "\u{0}"] {
