@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use semver::Version;
+use semver::{Version, VersionReq};
 use toml::Table;
 
 use crate::{
     finding::{Finding, assert_found, assert_none},
-    metadata::{self, Graph, Kind, made_up},
+    metadata::{self, Graph, Kind, Row, made_up},
     tree,
 };
 
@@ -36,19 +36,44 @@ fn newest(versions: &BTreeSet<String>) -> &String {
         .unwrap()
 }
 
-/// `(crate, version)` of every skip of `deny.toml`, and findings about the way they are written.
-fn skips(deny: &Table) -> (BTreeSet<(String, String)>, Vec<Finding>) {
-    let (mut skips, mut findings) = (BTreeSet::new(), Vec::new());
+/// One exception to "once".
+struct Skip {
+    written: String,
+    name: String,
+    versions: VersionReq,
+}
+
+impl Skip {
+    /// Reads `name@exact` or `name:range`, as cargo-deny does.
+    fn parse(written: &str) -> Option<Self> {
+        let (name, range) = match written.split_once('@') {
+            Some((name, version)) => (name, format!("={}", version.trim_start_matches('='))),
+            None => written
+                .split_once(':')
+                .map(|(name, range)| (name, range.to_owned()))?,
+        };
+        Some(Self {
+            written: written.to_owned(),
+            name: name.to_owned(),
+            versions: VersionReq::parse(&range).ok()?,
+        })
+    }
+
+    fn covers(&self, name: &str, version: &str) -> bool {
+        self.name == name && Version::parse(version).is_ok_and(|v| self.versions.matches(&v))
+    }
+}
+
+/// Every skip of `deny.toml`, and findings about the way they are written.
+fn skips(deny: &Table) -> (Vec<Skip>, Vec<Finding>) {
+    let (mut skips, mut findings) = (Vec::new(), Vec::new());
     for entry in list(deny, "bans", "skip") {
-        let spec = entry.get("crate").and_then(|v| v.as_str()).unwrap_or("");
-        match spec.split_once('@') {
-            Some((name, version)) => {
-                let version = version.trim_start_matches('=');
-                skips.insert((name.to_owned(), version.to_owned()));
-            }
+        let written = entry.get("crate").and_then(|v| v.as_str()).unwrap_or("");
+        match Skip::parse(written) {
+            Some(skip) => skips.push(skip),
             None => findings.push(Finding::new(
                 "deny.toml",
-                format!("skip `{spec}` names no version"),
+                format!("skip `{written}` names no version"),
             )),
         }
         if entry
@@ -59,7 +84,7 @@ fn skips(deny: &Table) -> (BTreeSet<(String, String)>, Vec<Finding>) {
         {
             findings.push(Finding::new(
                 "deny.toml",
-                format!("skip `{spec}` has no reason"),
+                format!("skip `{written}` has no reason"),
             ));
         }
     }
@@ -83,21 +108,24 @@ fn check_duplicates(graph: &Graph, deny: &Table) -> Vec<Finding> {
     let mut needed = BTreeSet::new();
     for (name, versions) in duplicates(graph) {
         for old in versions.iter().filter(|v| *v != newest(&versions)) {
-            let skip = (name.clone(), old.clone());
-            if !skips.contains(&skip) {
+            let covering = skips.iter().filter(|s| s.covers(&name, old));
+            let before = needed.len();
+            needed.extend(covering.map(|s| s.written.as_str()));
+            if before == needed.len() {
                 let says = format!(
                     "is there as {versions:?}: unify, or skip {name}@{old} with a reason in deny.toml"
                 );
                 findings.push(Finding::new(&name, says));
             }
-            needed.insert(skip);
         }
     }
-    let unused = skips.difference(&needed);
-    findings.extend(unused.map(|(name, version)| {
+    let unused = skips
+        .iter()
+        .filter(|s| !needed.contains(s.written.as_str()));
+    findings.extend(unused.map(|s| {
         Finding::new(
             "deny.toml",
-            format!("skip {name}@{version} is no longer needed"),
+            format!("skip {} is no longer needed", s.written),
         )
     }));
     findings
@@ -180,8 +208,7 @@ fn finds_a_second_version_and_a_stale_or_silent_skip() {
         "skip syn@0.9.0",
     );
 
-    let deny =
-        "[bans]\nskip = [{ crate = \"syn@0.9.0\", reason = \"r\" }, { crate = \"x@1.0.0\" }]";
+    let deny = "[bans]\nskip = [{ crate = \"syn:^0.9\", reason = \"r\" }, { crate = \"x@1.0.0\" }]";
     let found = check_duplicates(&graph, &deny.parse().unwrap());
     assert_found(&found, "deny.toml", "x@1.0.0 is no longer needed");
     assert_found(&found, "deny.toml", "has no reason");
@@ -193,7 +220,7 @@ fn finds_a_banned_crate_under_somebody_else() {
     let deny = "[bans]\ndeny = [{ crate = \"engine\", wrappers = [\"ours\"] }]"
         .parse()
         .unwrap();
-    let rows: &[(&str, bool, &[(&str, Kind)])] = &[
+    let rows: &[Row] = &[
         ("ours", true, &[("engine", Kind::Normal)]),
         ("other", true, &[("engine", Kind::Normal)]),
         ("engine", false, &[]),

@@ -65,6 +65,53 @@ fn check(floors: &Table, locked: &BTreeSet<(String, String)>) -> Vec<Finding> {
     findings
 }
 
+/// Cargo features that a floor wants compiled in, against the workspace's own requirement.
+fn check_features(floors: &Table, workspace: &Table) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, floor) in floors {
+        let asked = workspace
+            .get("workspace")
+            .and_then(|w| w.get("dependencies")?.get(name)?.get("features"));
+        let missing = strings(floor.get("features"))
+            .difference(&strings(asked))
+            .cloned()
+            .collect::<Vec<_>>();
+        findings.extend(missing.into_iter().map(|feature| {
+            Finding::new(
+                name,
+                format!("lacks the feature {feature} that {FLOORS} wants compiled in"),
+            )
+        }));
+    }
+    findings
+}
+
+fn strings(list: Option<&toml::Value>) -> BTreeSet<String> {
+    let list = list.and_then(|v| v.as_array()).into_iter().flatten();
+    list.filter_map(|v| v.as_str())
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+#[test]
+fn features_that_keep_the_engine_from_aborting_are_compiled_in() {
+    let parse = |path: &str| tree::read(path).unwrap().parse::<Table>().unwrap();
+    assert_none(check_features(&parse(FLOORS), &parse("Cargo.toml")));
+}
+
+#[test]
+fn finds_a_feature_that_was_trimmed_away() {
+    let floors = "[a]\nat_least = \"1.0.0\"\nreason = \"r\"\nfeatures = [\"x\", \"y\"]"
+        .parse()
+        .unwrap();
+    let workspace = "[workspace.dependencies]\na = { version = \"1\", features = [\"x\"] }"
+        .parse()
+        .unwrap();
+    let found = check_features(&floors, &workspace);
+    assert_found(&found, "a", "lacks the feature y");
+    assert_eq!(found.len(), 1);
+}
+
 #[test]
 fn no_locked_version_is_below_its_floor() {
     let parse = |path: &str| tree::read(path).unwrap().parse::<Table>().unwrap();

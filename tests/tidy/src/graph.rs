@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     finding::{Finding, assert_found, assert_none},
-    metadata::{self, Graph, Kind, Package, made_up},
+    metadata::{self, Graph, Kind, Package, Row, made_up},
     tree,
 };
 
 const DOCUMENT: &str = "docs/ARCHITECTURE.md";
 const CRATES: &str = "crate-graph";
 const EXTERNAL: &str = "external-crates";
+const SDK: &str = "aim-sdk";
 
 /// What one workspace crate may depend on.
 #[derive(Debug, Default)]
@@ -168,6 +169,29 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
+/// Guests stand outside of the table: of ours they may use the SDK and one another.
+fn check_guests(graph: &Graph) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for guest in graph.members() {
+        for id in guest.needs.keys() {
+            let needed = graph.package(id);
+            if needed.source.is_none() && !needed.is_member && needed.name != SDK {
+                let says = format!(
+                    "may not depend on {}: guests use {SDK} and nothing of the host",
+                    needed.name
+                );
+                findings.push(Finding::new(&guest.name, says));
+            }
+        }
+    }
+    findings
+}
+
+#[test]
+fn guests_use_nothing_of_the_host() {
+    assert_none(check_guests(&metadata::of("guests/Cargo.toml")));
+}
+
 #[test]
 fn the_crate_graph_is_the_one_in_the_architecture_document() {
     let law = parse_law(&tree::read(DOCUMENT).unwrap());
@@ -196,13 +220,13 @@ mod controls {
 <!-- external-crates: end -->
 ";
 
-    fn findings(rows: &[(&str, bool, &[(&str, Kind)])]) -> Vec<Finding> {
+    fn findings(rows: &[Row]) -> Vec<Finding> {
         check(&parse_law(LAW), &made_up(rows))
     }
 
     #[test]
     fn a_graph_under_the_table_has_no_finding() {
-        let rows: &[(&str, bool, &[(&str, Kind)])] = &[
+        let rows: &[Row] = &[
             ("low", true, &[("kit", Kind::Dev)]),
             (
                 "high",
@@ -232,7 +256,7 @@ mod controls {
 
     #[test]
     fn finds_an_external_crate_out_of_its_place() {
-        let rows: &[(&str, bool, &[(&str, Kind)])] = &[
+        let rows: &[Row] = &[
             ("low", true, &[("engine-x", Kind::Dev)]),
             ("engine-x", false, &[]),
         ];
@@ -244,5 +268,21 @@ mod controls {
         let found = findings(&[("new", true, &[])]);
         assert_found(&found, "new", "no row");
         assert_found(&found, "high", "is no crate");
+    }
+
+    #[test]
+    fn finds_a_guest_that_uses_the_host() {
+        let rows: &[Row] = &[
+            (
+                "guest",
+                true,
+                &[("aim-sdk", Kind::Normal), ("aim-core", Kind::Normal)],
+            ),
+            ("aim-sdk", false, &[]),
+            ("aim-core", false, &[]),
+        ];
+        let found = check_guests(&made_up(rows));
+        assert_found(&found, "guest", "may not depend on aim-core");
+        assert_eq!(found.len(), 1);
     }
 }

@@ -25,6 +25,8 @@ mod purity;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
+mod reach;
+#[cfg(test)]
 mod shape;
 #[cfg(test)]
 mod text;

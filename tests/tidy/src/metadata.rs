@@ -173,8 +173,11 @@ fn strings(value: &Value) -> BTreeSet<String> {
     value.as_array().unwrap().iter().map(text).collect()
 }
 
-/// A made-up graph for negative controls: `(package, is it ours, [(needs, kind)])`.
-pub(crate) fn made_up(rows: &[(&str, bool, &[(&str, Kind)])]) -> Graph {
+/// One package of a made-up graph: name, whether it is ours, and what it needs.
+pub(crate) type Row = (&'static str, bool, &'static [(&'static str, Kind)]);
+
+/// A made-up graph for negative controls.
+pub(crate) fn made_up(rows: &[Row]) -> Graph {
     let mut graph = Graph::default();
     for (name, is_member, needs) in rows {
         let mut package = Package {

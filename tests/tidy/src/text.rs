@@ -103,28 +103,25 @@ fn check(path: &str, text: &str) -> Vec<Finding> {
 /// True when `word` stands in `line` with nothing of a word on either side.
 fn holds_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
-        let before = line[..at].chars().next_back();
-        let after = line[at + word.len()..].chars().next();
-        !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
+        let (before, rest) = line.split_at(at);
+        let after = rest.strip_prefix(word).unwrap_or(rest);
+        let touches = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        !touches(before.chars().next_back()) && !touches(after.chars().next())
     })
 }
 
 /// The first e-mail address of a line that is nobody's example.
-fn address(line: &str) -> Option<&str> {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
+fn address(line: &str) -> Option<String> {
+    let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
     line.match_indices('@').find_map(|(at, _)| {
-        let start = line[..at].rfind(|c| !is_part(c)).map_or(0, |i| {
-            i + line[i..].chars().next().map_or(1, char::len_utf8)
-        });
-        let end = line[at + 1..]
-            .find(|c| !is_part(c))
-            .map_or(line.len(), |i| at + 1 + i);
-        let domain = line[at + 1..end].trim_end_matches('.');
+        let (before, rest) = line.split_at(at);
+        let has_local_part = before.chars().next_back().is_some_and(|c| is_part(&c));
+        let domain: String = rest.chars().skip(1).take_while(is_part).collect();
+        let domain = domain.trim_end_matches('.');
         let (_, top) = domain.rsplit_once('.')?;
-        let is_address =
-            start < at && top.len() >= 2 && top.chars().all(|c| c.is_ascii_alphabetic());
+        let is_domain = top.len() >= 2 && top.chars().all(|c| c.is_ascii_alphabetic());
         let is_example = EXAMPLE_DOMAINS.iter().any(|e| domain.ends_with(e));
-        (is_address && !is_example).then(|| &line[start..end])
+        (has_local_part && is_domain && !is_example).then(|| format!("@{domain}"))
     })
 }
 

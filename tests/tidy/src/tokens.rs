@@ -58,6 +58,11 @@ const BANS: &[Ban] = &[
         except: BENCH,
     },
     Ban {
+        tokens: &["get_module_export"],
+        instead: "the component's own exports: the core lookup can panic below engine 48.0.9",
+        except: &[],
+    },
+    Ban {
         tokens: &["verify_batch"],
         instead: "verify_strict for each signature: batches skip the weak-key check and can disagree with it",
         except: &[],
