@@ -4,7 +4,7 @@
 //! each module joins the two. Next to it stand the rule's negative controls: a made-up violation that must be found, so
 //! that a rule that can no longer fail is noticed. Beyond that, each kind of rule was broken once in a copy of the tree
 //! (`no_std` and an edge of the graph, a dependency that waits, banned calls, a machine path, a missing `@since`, a floor, a
-//! licence, a skip, a table row), and the test of that rule and no other failed.
+//! licence, a skip, a table row), and the rules that watch it failed and no others.
 //!
 //! INVARIANT: a rule only ever reports; nothing here edits the tree.
 
