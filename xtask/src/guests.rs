@@ -3,6 +3,7 @@
 
 mod check;
 mod packages;
+pub(crate) mod rustc;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -86,7 +87,7 @@ fn built_folder(project: &Project, target: &str) -> PathBuf {
 }
 
 fn target_folder(project: &Project) -> PathBuf {
-    project.target.join("guests-build")
+    project.target.join("guests-work")
 }
 
 fn compile(
@@ -102,6 +103,8 @@ fn compile(
     cargo
         .current_dir(project.root.join("guests"))
         .env("CARGO_TARGET_DIR", target_folder(project))
+        .env("RUSTC_WRAPPER", std::env::current_exe()?)
+        .env(rustc::MARK, &project.root)
         .env(
             "CARGO_ENCODED_RUSTFLAGS",
             flags(project, toolchain, target)?.join("\u{1f}"),

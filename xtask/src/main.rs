@@ -30,7 +30,12 @@ const COMMANDS: &[Command] = &[Command {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match dispatch(&arguments) {
+    let result = if guests::rustc::is_called() {
+        guests::rustc::become_rustc()
+    } else {
+        dispatch(&arguments)
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say::error(&format!("{error:#}"));
