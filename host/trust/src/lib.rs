@@ -22,4 +22,12 @@ pub mod checkpoint;
 
 pub mod signing;
 
+pub mod genesis;
+
+pub mod sequence;
+
+pub mod verify;
+
+pub mod export;
+
 mod encoding;

@@ -1,0 +1,320 @@
+//! The reader who believes nothing: a log and keys in, a report out.
+//!
+//! One block is in memory at a time. Every block is checked for its place, its hash and its frames; every statement
+//! against its leaf, its key, its kind and its log; every checkpoint against the tree. Damage to the structure ends the
+//! reading, since nothing behind it can be placed; other faults are collected.
+//!
+//! What is *not* proven is part of the report: without keys from outside nothing is authentic, without an anchor from
+//! outside a whole log may have been replaced by an older one, and how well the keys were kept is the host's own word.
+//!
+//! INVARIANT: `authenticated` is true only if keys were given, every leaf is vouched for by one of them and there is no fault.
+
+mod blocks;
+mod fault;
+mod report;
+mod statement;
+
+pub use blocks::SliceLog;
+pub use fault::{EvidenceFault, FaultKind, Place};
+pub use report::{Anchored, FAULTS_MAX, KeySource, KeysUsed, PayloadCount, Report};
+pub(crate) use statement::{Judge, StatementHead};
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec::Vec,
+};
+
+use aim_core::{
+    digest::Digest,
+    frame::{BlobState, Block, ChainPosition, FrameBody, FrameFaultReason, WitnessFrame},
+    leaf::{LEAF_BYTES, SigningMode},
+};
+use aim_ports::{PortError, log::LogReader};
+
+use crate::{
+    checkpoint::{Checkpoint, CheckpointError},
+    genesis::Genesis,
+    key::{KeyRole, KeySet},
+    tree::{Frontier, Hash, hash_record},
+};
+
+/// How many roots at block ends are kept, for checkpoints that were logged later.
+const ROOTS_MAX: usize = 4096;
+
+/// How many payload digests are kept, to tell which are missing.
+const PAYLOADS_MAX: usize = 1 << 18;
+
+/// What the reader brings along.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct VerifyOptions<'a> {
+    /// Keys from outside of the data. Without them nothing is authenticated.
+    pub keys: Option<&'a KeySet>,
+    /// The checkpoint that was published beside the log.
+    pub checkpoint: Option<&'a [u8]>,
+    /// A checkpoint that the reader got earlier or elsewhere.
+    pub anchor: Option<&'a [u8]>,
+    /// The log may be in use: an unfinished last block is reported, but is no fault by itself.
+    pub is_live: bool,
+}
+
+/// Verifies a log.
+///
+/// # Errors
+/// What the reader returns when bytes can not be read at all; whatever the bytes are is for the report.
+pub fn verify_log(log: &dyn LogReader, options: &VerifyOptions<'_>) -> Result<Report, PortError> {
+    let mut verifier = Verifier::new(options);
+    let mut position = ChainPosition::START;
+    loop {
+        let bytes = match blocks::read_block(log, &position)? {
+            blocks::ReadBlock::End => break,
+            blocks::ReadBlock::Bytes(bytes) => bytes,
+        };
+        match Block::read(&bytes, &position) {
+            Ok(block) => {
+                position = block.next();
+                verifier.block(&block);
+            }
+            Err(fault) if options.is_live && fault.reason == FrameFaultReason::Incomplete => {
+                verifier.report.unfinished_tail_at = Some(fault.offset);
+                break;
+            }
+            Err(fault) => {
+                verifier.report.add(EvidenceFault::of_frame(&fault));
+                break;
+            }
+        }
+    }
+    Ok(verifier.end(&position))
+}
+
+/// A checkpoint that the tree must pass through.
+#[derive(Debug)]
+struct Expected {
+    checkpoint: Checkpoint,
+    place: Place,
+    is_met: bool,
+}
+
+struct Verifier<'a> {
+    options: VerifyOptions<'a>,
+    report: Report,
+    /// The keys that count: the reader's, else those of the genesis.
+    keys: Option<KeySet>,
+    origin: String,
+    tree: Frontier,
+    roots: BTreeMap<u64, Hash>,
+    expected: Vec<Expected>,
+    payloads_seen: BTreeSet<Digest>,
+    last_batch_leaf: Option<u64>,
+    signatures: u64,
+}
+
+impl<'a> Verifier<'a> {
+    fn new(options: &VerifyOptions<'a>) -> Self {
+        Self {
+            options: *options,
+            report: Report::new(),
+            keys: None,
+            origin: String::new(),
+            tree: Frontier::new(),
+            roots: BTreeMap::from([(0, Frontier::new().root())]),
+            expected: Vec::new(),
+            payloads_seen: BTreeSet::new(),
+            last_batch_leaf: None,
+            signatures: 0,
+        }
+    }
+
+    fn block(&mut self, block: &Block<'_>) {
+        let leaves_before = self.tree.size();
+        let mut subjects = Vec::new();
+        for frame in block.frames() {
+            match frame.body {
+                FrameBody::Genesis(json) => self.genesis(json),
+                FrameBody::Witness(witness) => {
+                    subjects.extend(self.witness(&witness, &block.header().previous));
+                }
+                FrameBody::Checkpoint(note) => self.logged_checkpoint(frame.sequence, note),
+                FrameBody::Blob(blob) => self.payload(blob.digest, blob.state),
+                FrameBody::ExecutionStart(_)
+                | FrameBody::Intent(_)
+                | FrameBody::EffectOutcome(_)
+                | FrameBody::EventNote(_) => {}
+            }
+        }
+        let is_missing = |digest: &&Digest| !self.payloads_seen.contains(digest);
+        let missing = subjects.iter().filter(is_missing).count();
+        self.report.payloads.missing += u64::try_from(missing).unwrap_or(u64::MAX);
+        if self.tree.size() != leaves_before {
+            self.roots.insert(self.tree.size(), self.tree.root());
+        }
+        if self.roots.len() > ROOTS_MAX {
+            self.roots.pop_first();
+        }
+    }
+
+    fn genesis(&mut self, json: &[u8]) {
+        let genesis = match Genesis::parse(json) {
+            Ok(genesis) => genesis,
+            Err(error) => {
+                let kind = FaultKind::Genesis(alloc::format!("{error}"));
+                return self.report.add(EvidenceFault::new(Place::Frame(0), kind));
+            }
+        };
+        self.origin.clone_from(&genesis.origin);
+        self.report.origin = Some(genesis.origin);
+        let own = KeySet::of(&genesis.keys).ok();
+        if let Some(given) = self.options.keys {
+            let is_known = given.holds(KeyRole::Step, &genesis.keys.step)
+                && given.holds(KeyRole::Log, &genesis.keys.log);
+            if !is_known {
+                self.report
+                    .add(EvidenceFault::new(Place::Frame(0), FaultKind::Key));
+            }
+        }
+        self.keys = self.options.keys.cloned().or(own);
+        let published = self
+            .options
+            .checkpoint
+            .map(|note| (note, Place::Checkpoint));
+        let anchor = self.options.anchor.map(|note| (note, Place::Anchor));
+        for (note, place) in published.into_iter().chain(anchor) {
+            match self.read_checkpoint(note) {
+                Ok(checkpoint) => self.expect(checkpoint, place),
+                Err(kind) => self.report.add(EvidenceFault::new(place, kind)),
+            }
+        }
+    }
+
+    fn read_checkpoint(&self, note: &[u8]) -> Result<Checkpoint, FaultKind> {
+        let keys = self.keys.as_ref().ok_or(FaultKind::Key)?;
+        let checkpoint = Checkpoint::verify(note, keys).map_err(|error| match error {
+            CheckpointError::Untrusted => FaultKind::Key,
+            error => FaultKind::Checkpoint(error),
+        })?;
+        if checkpoint.origin == self.origin {
+            Ok(checkpoint)
+        } else {
+            Err(FaultKind::Origin)
+        }
+    }
+
+    fn expect(&mut self, checkpoint: Checkpoint, place: Place) {
+        self.expected.push(Expected {
+            checkpoint,
+            place,
+            is_met: false,
+        });
+        self.meet_checkpoints();
+    }
+
+    /// Compares the tree with the checkpoints of exactly its size.
+    fn meet_checkpoints(&mut self) {
+        let size = self.tree.size();
+        for expected in &mut self.expected {
+            if expected.is_met || expected.checkpoint.size != size {
+                continue;
+            }
+            expected.is_met = true;
+            if expected.checkpoint.root == self.tree.root() {
+                self.report.leaves_covered = self.report.leaves_covered.max(size);
+                self.report.anchored = self.report.anchored.max(expected.place.anchors());
+            } else {
+                let place = Place::Leaf(self.report.leaves_covered);
+                self.report.add(EvidenceFault::new(place, FaultKind::Tree));
+            }
+        }
+    }
+
+    fn witness(&mut self, witness: &WitnessFrame<'_>, previous_block: &Hash) -> Vec<Digest> {
+        let leaf = &witness.leaf;
+        let place = Place::Leaf(leaf.index);
+        let judged = match &self.keys {
+            Some(keys) => Judge {
+                keys,
+                origin: &self.origin,
+            }
+            .judge(leaf, witness.statement),
+            None => Err(FaultKind::Key),
+        };
+        match leaf.mode {
+            SigningMode::Each => self.signatures += u64::from(judged.is_ok()),
+            SigningMode::Batch => self.last_batch_leaf = Some(leaf.index),
+        }
+        // INVARIANT: the block was read, so the leaf has its length; no leaf is ever left out of the tree.
+        let leaf_bytes: [u8; LEAF_BYTES] = leaf.encode();
+        self.tree.append(hash_record(&leaf_bytes, previous_block));
+        self.meet_checkpoints();
+        match judged {
+            Ok(head) => {
+                self.report.add_isolation(head.isolation.as_deref());
+                head.subjects
+            }
+            Err(kind) => {
+                self.report.add(EvidenceFault::new(place, kind));
+                Vec::new()
+            }
+        }
+    }
+
+    fn logged_checkpoint(&mut self, sequence: u64, note: &[u8]) {
+        let kind = match self.read_checkpoint(note) {
+            Ok(checkpoint) if self.roots.get(&checkpoint.size) == Some(&checkpoint.root) => {
+                self.report.leaves_covered = self.report.leaves_covered.max(checkpoint.size);
+                self.report.checkpoints += 1;
+                return;
+            }
+            Ok(_) => {
+                let place = Place::Leaf(self.report.leaves_covered);
+                return self.report.add(EvidenceFault::new(place, FaultKind::Tree));
+            }
+            Err(kind) => kind,
+        };
+        self.report
+            .add(EvidenceFault::new(Place::Frame(sequence), kind));
+    }
+
+    fn payload(&mut self, digest: Digest, state: BlobState) {
+        match state {
+            BlobState::Present => self.report.payloads.present += 1,
+            BlobState::Redacted => self.report.payloads.redacted += 1,
+        }
+        if self.payloads_seen.len() < PAYLOADS_MAX {
+            self.payloads_seen.insert(digest);
+        } else {
+            self.report.payloads.is_exact = false;
+        }
+    }
+
+    fn end(mut self, position: &ChainPosition) -> Report {
+        let leaves = self.tree.size();
+        if self.report.origin.is_none() && self.report.faults.is_empty() {
+            let kind = FaultKind::Genesis("the log is empty".into());
+            self.report.add(EvidenceFault::new(Place::Frame(0), kind));
+        }
+        let is_readable = !self.report.has_broken_structure();
+        let ahead = self
+            .expected
+            .iter()
+            .any(|expected| expected.checkpoint.size > leaves);
+        if is_readable && ahead {
+            let fault = EvidenceFault::new(Place::Leaf(leaves), FaultKind::Truncated);
+            self.report.add(fault);
+        }
+        let is_batch_covered = self
+            .last_batch_leaf
+            .is_none_or(|last| last < self.report.leaves_covered);
+        let is_backed = self.signatures > 0 || self.report.leaves_covered > 0;
+        let has_keys = self.options.keys.is_some();
+        self.report.log_bytes = position.offset;
+        self.report.frames = position.next_sequence;
+        self.report.witnesses = leaves;
+        self.report.size = leaves;
+        self.report.root = self.tree.root();
+        self.report.authenticated =
+            has_keys && is_batch_covered && is_backed && self.report.fault_count == 0;
+        self.report.keys = self.keys.as_ref().map(|keys| KeysUsed::of(keys, has_keys));
+        self.report
+    }
+}

@@ -1,0 +1,118 @@
+//! Judging one statement: leaf, key, signature, kind and log, in this order.
+//!
+//! Only the few fields that verification needs are read from a statement, and only after its signature was checked.
+//!
+//! INVARIANT: nothing is parsed before it is known that the leaf stands for exactly these bytes.
+
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
+
+use aim_core::{
+    digest::{Digest, decode_hex},
+    leaf::{Leaf, SigningMode},
+    witness::STATEMENT_TYPE,
+};
+use serde::Deserialize;
+
+use super::FaultKind;
+use crate::{
+    dsse::{PAYLOAD_TYPE, pae, statement_digest},
+    key::{KeyRole, KeySet},
+};
+
+/// What verification needs to know about a statement.
+#[derive(Debug)]
+pub(crate) struct StatementHead {
+    /// What the host says about its keys.
+    pub(crate) isolation: Option<String>,
+    /// Digests of the contents that the statement is about.
+    pub(crate) subjects: Vec<Digest>,
+}
+
+/// Whose word counts, and for which log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Judge<'a> {
+    pub(crate) keys: &'a KeySet,
+    pub(crate) origin: &'a str,
+}
+
+impl Judge<'_> {
+    /// Judges a statement. In mode `batch` only the key's name is checked here; the checkpoint decides.
+    pub(crate) fn judge(&self, leaf: &Leaf, statement: &[u8]) -> Result<StatementHead, FaultKind> {
+        if statement_digest(statement) != leaf.statement {
+            return Err(FaultKind::Digest);
+        }
+        let role = match leaf.mode {
+            SigningMode::Each => KeyRole::Step,
+            SigningMode::Batch => KeyRole::Log,
+        };
+        let key = self.keys.find(role, leaf.key).ok_or(FaultKind::Key)?;
+        if leaf.mode == SigningMode::Each {
+            key.verify(&pae(PAYLOAD_TYPE, statement), &leaf.signature)
+                .map_err(|_| FaultKind::Signature)?;
+        }
+        self.judge_content(leaf, statement)
+    }
+
+    fn judge_content(&self, leaf: &Leaf, statement: &[u8]) -> Result<StatementHead, FaultKind> {
+        let read: WrittenStatement<'_> = serde_json::from_slice(statement)
+            .map_err(|error| FaultKind::Statement(format!("{error}")))?;
+        if read.statement_type != STATEMENT_TYPE {
+            return Err(FaultKind::Statement(
+                "it is not an in-toto statement".into(),
+            ));
+        }
+        if read.predicate_type != leaf.kind.predicate_type() {
+            return Err(FaultKind::Kind);
+        }
+        if read.predicate.origin != self.origin {
+            return Err(FaultKind::Origin);
+        }
+        let subject = |subject: &WrittenSubject<'_>| {
+            decode_hex(subject.digest.blake3.as_deref()?).map(Digest::from_bytes)
+        };
+        let host = read.predicate.host.and_then(|host| host.isolation);
+        Ok(StatementHead {
+            isolation: host.map(Cow::into_owned),
+            subjects: read.subject.iter().filter_map(subject).collect(),
+        })
+    }
+}
+
+// Fields that are not needed here are skipped, not judged: the statement's schema is the writer's business.
+#[derive(Deserialize)]
+struct WrittenStatement<'a> {
+    #[serde(rename = "_type", borrow)]
+    statement_type: Cow<'a, str>,
+    #[serde(rename = "predicateType", borrow)]
+    predicate_type: Cow<'a, str>,
+    #[serde(borrow)]
+    predicate: WrittenPredicate<'a>,
+    #[serde(borrow)]
+    subject: Vec<WrittenSubject<'a>>,
+}
+
+#[derive(Deserialize)]
+struct WrittenPredicate<'a> {
+    #[serde(borrow)]
+    origin: Cow<'a, str>,
+    #[serde(borrow, default)]
+    host: Option<WrittenHost<'a>>,
+}
+
+#[derive(Deserialize)]
+struct WrittenHost<'a> {
+    #[serde(borrow, default)]
+    isolation: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct WrittenSubject<'a> {
+    #[serde(borrow)]
+    digest: WrittenDigests<'a>,
+}
+
+#[derive(Deserialize)]
+struct WrittenDigests<'a> {
+    #[serde(borrow, default)]
+    blake3: Option<Cow<'a, str>>,
+}
