@@ -401,8 +401,8 @@ impl LanguageVersion {
 
     /// True when a host that reads [`Self::CURRENT`] understands the version.
     #[must_use]
-    pub const fn is_known(self) -> bool {
-        self.major == Self::CURRENT.major && self.minor <= Self::CURRENT.minor
+    pub fn is_known(self) -> bool {
+        self.major == Self::CURRENT.major && self <= Self::CURRENT
     }
 }
 

@@ -1,0 +1,96 @@
+//! Every code has a page, a plan that raises it, and one meaning.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use aim_acl::{
+    Profile,
+    codes::{self, Code, Subject},
+    compile,
+};
+use aim_core::plan::{Lock, Plan};
+
+use crate::corpus::fixtures;
+
+fn page(code: Code) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
+    let path = folder.join(format!("{}.md", code.id));
+    fs::read_to_string(&path).unwrap_or_else(|_| panic!("{} has no page", code.id))
+}
+
+#[test]
+fn every_code_has_a_page_with_its_title_a_cause_and_a_fix() {
+    for code in codes::ALL {
+        let page = page(*code);
+        let title = format!("# {}: {}\n", code.id, code.title);
+        assert!(
+            page.starts_with(&title),
+            "{} does not start with {title}",
+            code.id
+        );
+        let has_parts = page.contains("\n**Cause.** ") && page.contains("\n**Fix.** ");
+        assert!(has_parts, "{}", code.id);
+    }
+}
+
+#[test]
+fn no_page_of_the_language_is_left_without_a_code() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
+    let known: BTreeSet<String> = codes::ALL
+        .iter()
+        .map(|code| format!("{}.md", code.id))
+        .collect();
+    for entry in fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(
+            !name.starts_with("ACL-E") || known.contains(&name),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn codes_are_unique_and_in_order() {
+    assert!(codes::ALL.is_sorted_by(|a, b| a.id < b.id));
+}
+
+/// Codes that need a source too large to keep in the corpus; `limits.rs` raises them.
+const RAISED_IN_LIMITS: [Code; 2] = [codes::TOO_LARGE, codes::TOO_MANY];
+
+#[test]
+fn every_code_of_a_source_is_raised_by_a_plan_of_the_corpus_that_is_named_after_it() {
+    let raised: BTreeSet<String> = fixtures("bad")
+        .iter()
+        .map(|fixture| fixture.name().get(..8).unwrap().to_owned())
+        .collect();
+    for code in codes::ALL {
+        let is_elsewhere = code.subject == Subject::Compiled || RAISED_IN_LIMITS.contains(code);
+        assert_ne!(raised.contains(code.id), is_elsewhere, "{}", code.id);
+    }
+}
+
+#[test]
+fn the_codes_of_compiled_documents_are_those_of_core() {
+    let plan = compile("PLAN p:\nSTEP a:\nASSIGN builder: \"x\"", Profile::Lenient)
+        .unwrap()
+        .plan;
+    assert_eq!(Plan::from_json(b"{}").unwrap_err().code(), codes::BAD_IR.id);
+    assert_eq!(
+        Lock::from_json(b"{}").unwrap_err().code(),
+        codes::BAD_LOCK.id
+    );
+    let unbound = aim_core::plan::bindings(&plan, &Default::default()).unwrap_err();
+    assert_eq!(unbound[0].code(), codes::UNBOUND_ROLE.id);
+    let zero = aim_core::digest::Digest::of(b"");
+    let lock = Lock {
+        engine_profile: zero,
+        gates: Default::default(),
+        lock_version: 1,
+        plan: plan.digest(),
+        policy: zero,
+        steps: Default::default(),
+    };
+    assert_eq!(
+        lock.check_fits(&plan).unwrap_err().code(),
+        codes::MISSING_PINS.id
+    );
+}

@@ -1,0 +1,178 @@
+//! Every plan under `tests/plans` with what it compiles to. Set `AIM_BLESS=1` to write the expectations anew.
+
+use std::{fmt::Write as _, fs, path::PathBuf};
+
+use aim_acl::{Diagnostic, Position, Profile, Severity, compile};
+
+/// A plan of the corpus.
+pub(crate) struct Fixture {
+    pub(crate) path: PathBuf,
+    pub(crate) source: String,
+}
+
+impl Fixture {
+    pub(crate) fn name(&self) -> String {
+        self.path
+            .file_stem()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned()
+    }
+
+    /// Lenient, unless the first line says otherwise.
+    pub(crate) fn profile(&self) -> Profile {
+        if self.source.starts_with("# profile: strict") {
+            Profile::Strict
+        } else {
+            Profile::Lenient
+        }
+    }
+}
+
+/// The plans of one folder, by name.
+pub(crate) fn fixtures(folder: &str) -> Vec<Fixture> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/plans")
+        .join(folder);
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "acl"))
+        .collect();
+    paths.sort();
+    assert!(!paths.is_empty());
+    let read = |path: PathBuf| Fixture {
+        source: fs::read_to_string(&path).unwrap(),
+        path,
+    };
+    paths.into_iter().map(read).collect()
+}
+
+fn render(source: &str, diagnostics: &[Diagnostic]) -> String {
+    let mut text = String::new();
+    for fault in diagnostics {
+        let Position { line, column } = fault.position(source);
+        let severity = match fault.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let quoted = source.get(fault.span.clone()).unwrap().escape_debug();
+        writeln!(
+            text,
+            "{line}:{column} {} {severity}: {}",
+            fault.code, fault.message
+        )
+        .unwrap();
+        writeln!(text, "    at `{quoted}`").unwrap();
+        for (span, label) in &fault.labels {
+            let Position { line, column } = Position::of(source, span.start);
+            let quoted = source.get(span.clone()).unwrap();
+            writeln!(text, "    {line}:{column} `{quoted}`: {label}").unwrap();
+        }
+        if let Some(help) = &fault.help {
+            writeln!(text, "    help: {help}").unwrap();
+        }
+    }
+    text
+}
+
+/// Holds what was got against the file beside the plan, or writes that file.
+fn expect(fixture: &Fixture, got: &str, differing: &mut Vec<String>) {
+    let path = fixture.path.with_extension("expected");
+    if std::env::var_os("AIM_BLESS").is_some() {
+        fs::write(path, got).unwrap();
+    } else if fs::read_to_string(&path).unwrap_or_default() != got {
+        differing.push(format!("{}:\n{got}", fixture.name()));
+    }
+}
+
+#[test]
+fn good_plans_compile_to_their_ir() {
+    let mut differing = Vec::new();
+    for fixture in fixtures("good") {
+        let compiled = compile(&fixture.source, fixture.profile()).unwrap_or_else(|faults| {
+            panic!("{}:\n{}", fixture.name(), render(&fixture.source, &faults))
+        });
+        let value: serde_json::Value = serde_json::from_slice(&compiled.plan.to_json()).unwrap();
+        let got = format!(
+            "{}\n{}\n{}",
+            compiled.plan.digest(),
+            serde_json::to_string_pretty(&value).unwrap(),
+            render(&fixture.source, &compiled.warnings),
+        );
+        expect(&fixture, &got, &mut differing);
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+#[test]
+fn bad_plans_are_answered_with_all_their_faults() {
+    let mut differing = Vec::new();
+    for fixture in fixtures("bad") {
+        let diagnostics = match compile(&fixture.source, fixture.profile()) {
+            Ok(compiled) => compiled.warnings,
+            Err(faults) => faults,
+        };
+        let code = fixture.name().get(..8).unwrap().to_owned();
+        assert!(
+            diagnostics.iter().any(|fault| fault.code == code),
+            "{}",
+            fixture.name()
+        );
+        expect(
+            &fixture,
+            &render(&fixture.source, &diagnostics),
+            &mut differing,
+        );
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+#[test]
+fn the_canonical_sample_has_its_shape() {
+    let fixture = fixtures("good")
+        .into_iter()
+        .find(|f| f.name() == "user_authentication")
+        .unwrap();
+    let compiled = compile(&fixture.source, Profile::Lenient).unwrap();
+    assert_eq!(compiled.warnings, []);
+    let plan = compiled.plan;
+    let names: Vec<_> = plan.steps().iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(names, ["survey", "design", "implement"]);
+    let ids: Vec<_> = plan
+        .steps()
+        .iter()
+        .map(|step| step.id.to_string())
+        .collect();
+    assert_eq!(ids, ["s1", "s2", "s3"]);
+    // `builder` is used without a ROLE line: it is there, as its own kind.
+    let builder = plan
+        .roles()
+        .iter()
+        .find(|(name, _)| name.as_str() == "builder")
+        .unwrap()
+        .1;
+    assert_eq!(builder.kind.as_str(), "builder");
+    assert_eq!(plan.steps()[2].budget.time_ms, 600_000);
+    assert_eq!(plan.steps()[1].gates.len(), 2);
+}
+
+#[test]
+fn only_the_strict_profile_refuses_an_unstated_budget() {
+    let fixture = fixtures("good")
+        .into_iter()
+        .find(|f| f.name() == "one_step")
+        .unwrap();
+    let lenient = compile(&fixture.source, Profile::Lenient).unwrap();
+    assert_eq!(
+        lenient.plan.steps()[0].budget,
+        aim_core::plan::Budget::DEFAULT
+    );
+    assert_eq!(lenient.warnings[0].code, "ACL-E016");
+    let strict = compile(&fixture.source, Profile::Strict).unwrap_err();
+    assert_eq!(strict.len(), 1);
+    assert_eq!(
+        (strict[0].code, strict[0].severity),
+        ("ACL-E016", Severity::Error)
+    );
+}
