@@ -8,3 +8,11 @@
 #![forbid(unsafe_code)]
 
 pub mod private_dir;
+
+pub mod key_file;
+
+pub mod confine;
+
+pub mod channel;
+pub mod fields;
+pub mod side_process;

@@ -10,7 +10,10 @@ use std::{
     io::{self, Read as _, Write as _},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use rustix::{
@@ -100,10 +103,10 @@ pub fn is_out_of_space(error: &io::Error) -> bool {
     )
 }
 
-/// An open folder whose owner, mode and kind were checked.
-#[derive(Debug)]
+/// An open folder whose owner, mode and kind were checked. Clones share the handle.
+#[derive(Debug, Clone)]
 pub struct PrivateDir {
-    handle: OwnedFd,
+    handle: Arc<OwnedFd>,
     path: PathBuf,
     privacy: Privacy,
 }
@@ -288,7 +291,7 @@ impl PrivateDir {
             .map_err(|errno| open_error(errno, &path, "folder"))?;
         check(handle.as_fd(), &path, FileType::Directory, privacy)?;
         Ok(Self {
-            handle,
+            handle: Arc::new(handle),
             path,
             privacy,
         })

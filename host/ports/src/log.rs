@@ -2,7 +2,7 @@
 //!
 //! The runtime decides what is written; a driver makes it durable.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt::Debug;
 
 use crate::PortError;
@@ -23,6 +23,15 @@ pub trait LogWriter: Debug + Send {
     /// [`crate::PortFault::FailStop`].
     fn cut(&mut self, length_bytes: u64) -> Result<(), PortError>;
 
+    /// A publisher of this log's checkpoints, to be used beside the writer.
+    ///
+    /// # Errors
+    /// [`crate::PortFault::Unavailable`].
+    fn publisher(&self) -> Result<Box<dyn CheckpointWriter>, PortError>;
+}
+
+/// Publishes checkpoints of one log. Never waits for the writer and never holds it up.
+pub trait CheckpointWriter: Debug + Send {
     /// Replaces the published checkpoint atomically.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::{
 
 use aim_ports::{
     PortError, PortFault,
-    log::{LogReader, LogWriter},
+    log::{CheckpointWriter, LogReader, LogWriter},
 };
 
 /// What happens to one append.
@@ -148,9 +148,18 @@ impl LogWriter for MemoryLogWriter {
         Ok(())
     }
 
+    fn publisher(&self) -> Result<Box<dyn CheckpointWriter>, PortError> {
+        Ok(Box::new(MemoryCheckpointWriter(self.log.clone())))
+    }
+}
+
+/// Publishes checkpoints of a [`MemoryLog`].
+#[derive(Debug)]
+struct MemoryCheckpointWriter(MemoryLog);
+
+impl CheckpointWriter for MemoryCheckpointWriter {
     fn publish(&mut self, checkpoint: &[u8]) -> Result<(), PortError> {
-        self.refuse_when_stopped()?;
-        self.log.state().checkpoint = Some(checkpoint.to_vec());
+        self.0.state().checkpoint = Some(checkpoint.to_vec());
         Ok(())
     }
 }

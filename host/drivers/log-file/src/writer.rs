@@ -19,7 +19,10 @@
 use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path};
 
 use aim_hardening::private_dir::{Privacy, PrivateDir, PrivateDirError, is_out_of_space};
-use aim_ports::{PortError, PortFault, log::LogWriter};
+use aim_ports::{
+    PortError, PortFault,
+    log::{CheckpointWriter, LogWriter},
+};
 use rustix::{
     fs::{FallocateFlags, fallocate, fdatasync},
     io::Errno,
@@ -182,21 +185,33 @@ impl LogWriter for FileLogWriter {
         Ok(())
     }
 
+    fn publisher(&self) -> Result<Box<dyn CheckpointWriter>, PortError> {
+        Ok(Box::new(FileCheckpointWriter {
+            folder: self.folder.clone(),
+        }))
+    }
+}
+
+/// Replaces the checkpoint beside the log.
+#[derive(Debug)]
+struct FileCheckpointWriter {
+    folder: PrivateDir,
+}
+
+impl CheckpointWriter for FileCheckpointWriter {
     fn publish(&mut self, checkpoint: &[u8]) -> Result<(), PortError> {
-        self.refuse_when_stopped()?;
         self.folder
             .replace(CHECKPOINT, checkpoint)
             .map_err(|error| {
                 if error.is_out_of_space() {
-                    exhausted("publish the checkpoint", &error.to_string())
-                } else {
-                    PortError::new(
-                        PortFault::Unavailable,
-                        "publish the checkpoint",
-                        error.to_string(),
-                    )
-                    .with_code("AIM-D001")
+                    return exhausted("publish the checkpoint", &error.to_string());
                 }
+                PortError::new(
+                    PortFault::Unavailable,
+                    "publish the checkpoint",
+                    error.to_string(),
+                )
+                .with_code("AIM-D001")
             })
     }
 }

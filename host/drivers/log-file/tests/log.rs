@@ -65,8 +65,8 @@ fn a_left_over_lock_file_stops_nobody() {
 #[test]
 fn makes_everything_for_its_owner_only() {
     let (_home, data_dir) = home();
-    let mut writer = FileLogWriter::open(&data_dir, "test").unwrap();
-    writer.publish(b"c").unwrap();
+    let writer = FileLogWriter::open(&data_dir, "test").unwrap();
+    writer.publisher().unwrap().publish(b"c").unwrap();
     for (name, mode) in [
         ("", 0o700),
         ("log", 0o700),

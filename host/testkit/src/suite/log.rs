@@ -49,8 +49,9 @@ pub fn log<W: LogWriter, R: LogReader>(
         "nothing is read when nothing is asked"
     );
 
-    writer.publish(b"one").unwrap();
-    writer.publish(b"two").unwrap();
+    let mut publisher = writer.publisher().unwrap();
+    publisher.publish(b"one").unwrap();
+    publisher.publish(b"two").unwrap();
     assert_eq!(
         reader.checkpoint().unwrap().unwrap(),
         b"two",
