@@ -166,3 +166,97 @@ macro_rules! memory {
         static AIM_MEMORY: $crate::memory::Arena<{ $bytes }> = $crate::memory::Arena::new();
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(size: usize, align: usize) -> Layout {
+        Layout::from_size_align(size, align).unwrap()
+    }
+
+    #[test]
+    fn blocks_are_aligned_inside_the_arena_and_apart() {
+        let arena = Arena::<1024>::new();
+        let mut end = 0;
+        for (size, align) in [(1, 1), (8, 8), (3, 1), (16, 16), (5, 4)] {
+            // SAFETY: the layout is valid and not empty.
+            let block = unsafe { arena.alloc(layout(size, align)) };
+            let offset = arena.offset_of(block).unwrap();
+            assert_eq!(block.addr() % align, 0);
+            assert!(offset >= end, "{offset} lies before {end}");
+            end = offset + size;
+        }
+        assert_eq!(arena.used_bytes(), end);
+    }
+
+    #[test]
+    fn the_newest_block_grows_shrinks_and_goes_in_place() {
+        let arena = Arena::<1024>::new();
+        // SAFETY: the layout is valid and not empty.
+        let block = unsafe { arena.alloc(layout(16, 8)) };
+        // SAFETY: the block came from this arena with this layout.
+        let grown = unsafe { arena.realloc(block, layout(16, 8), 512) };
+        assert_eq!((grown, arena.used_bytes()), (block, 512));
+        // SAFETY: as before.
+        let shrunk = unsafe { arena.realloc(block, layout(512, 8), 32) };
+        assert_eq!((shrunk, arena.used_bytes()), (block, 32));
+        // SAFETY: as before.
+        unsafe { arena.dealloc(block, layout(32, 8)) };
+        assert_eq!(arena.used_bytes(), 0);
+    }
+
+    #[test]
+    fn an_older_block_moves_and_keeps_its_bytes() {
+        let arena = Arena::<1024>::new();
+        // SAFETY: the layout is valid and not empty.
+        let old = unsafe { arena.alloc(layout(4, 1)) };
+        // SAFETY: the block has four bytes.
+        unsafe { old.copy_from_nonoverlapping(b"kept".as_ptr(), 4) };
+        // SAFETY: the layout is valid and not empty.
+        let newest = unsafe { arena.alloc(layout(4, 1)) };
+        // SAFETY: the block came from this arena with this layout.
+        let moved = unsafe { arena.realloc(old, layout(4, 1), 64) };
+        assert!(moved != old && moved != newest);
+        // SAFETY: the block has at least four bytes, all written.
+        assert_eq!(unsafe { core::slice::from_raw_parts(moved, 4) }, b"kept");
+    }
+
+    #[test]
+    fn a_full_arena_goes_on_with_the_platform_and_gives_back_where_it_took() {
+        let arena = Arena::<64>::new();
+        // SAFETY: the layout is valid and not empty.
+        let inside = unsafe { arena.alloc(layout(48, 8)) };
+        // SAFETY: as before.
+        let outside = unsafe { arena.alloc(layout(48, 8)) };
+        assert!(arena.offset_of(inside).is_some() && arena.offset_of(outside).is_none());
+        // SAFETY: the block came from this arena with this layout.
+        let moved = unsafe { arena.realloc(inside, layout(48, 8), 4096) };
+        assert!(arena.offset_of(moved).is_none());
+        // SAFETY: each block came from this arena with this layout.
+        unsafe { arena.dealloc(moved, layout(4096, 8)) };
+        // SAFETY: as before.
+        unsafe { arena.dealloc(outside, layout(48, 8)) };
+        assert_eq!(arena.used_bytes(), 48);
+    }
+
+    #[test]
+    fn threads_never_share_a_block() {
+        let arena = Arena::<65_536>::new();
+        let taken: Vec<usize> = std::thread::scope(|scope| {
+            let take = || {
+                // SAFETY: the layout is valid and not empty.
+                (0..100)
+                    .map(|_| unsafe { arena.alloc(layout(32, 8)) }.addr())
+                    .collect::<Vec<_>>()
+            };
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(take)).collect();
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        let distinct: std::collections::BTreeSet<_> = taken.iter().collect();
+        assert_eq!(distinct.len(), 400);
+    }
+}
