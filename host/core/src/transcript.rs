@@ -5,7 +5,7 @@
 //! INVARIANT: bytes that decode are the only encoding of what they decode to; indexes are 0, 1, 2 without a gap.
 
 use alloc::{
-    borrow::ToOwned,
+    borrow::{Cow, ToOwned},
     collections::BTreeMap,
     string::{String, ToString},
     vec::Vec,
@@ -72,7 +72,7 @@ pub struct CallRecord {
     /// Counts the host calls of the attempt from 0.
     pub index: u32,
     /// `package/interface.function`.
-    pub function: String,
+    pub function: Cow<'static, str>,
     /// How it ended.
     pub verdict: CallVerdict,
     /// The arguments, as fields.
@@ -125,7 +125,7 @@ impl Transcript {
     /// Adds one call and keeps both payloads. Returns its index.
     pub fn push(
         &mut self,
-        function: &str,
+        function: impl Into<Cow<'static, str>>,
         verdict: CallVerdict,
         request: Vec<u8>,
         response: Vec<u8>,
@@ -133,7 +133,7 @@ impl Transcript {
         let index = self.next_index();
         let record = CallRecord {
             index,
-            function: function.to_owned(),
+            function: function.into(),
             verdict,
             request: self.keep(request),
             response: self.keep(response),
@@ -339,7 +339,7 @@ impl Reader<'_> {
         }
         Ok(CallRecord {
             index,
-            function: self.name()?,
+            function: self.name()?.into(),
             verdict,
             request: self.payload()?,
             response: self.payload()?,

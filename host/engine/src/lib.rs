@@ -1,1 +1,48 @@
-//! The only crate that knows wasmtime.
+//! The only crate that knows wasmtime: reads, compiles, links and runs components under hard limits.
+//!
+//! ```text
+//! bytes --inspect--> Inspection --aim_core::admission::admit--> Linkage
+//! bytes --compile (worker)--> native code --load--> LinkedStep --invoke--> StepReport
+//! ```
+//!
+//! INVARIANT: nothing is linked but what a `Linkage` binds, and every guest runs in a store of its own with every limit
+//! armed before its first instruction.
+
+#![deny(unsafe_code)]
+
+mod adapter;
+mod capability;
+mod clock;
+mod convert;
+mod door;
+mod guest;
+mod limiter;
+mod store;
+mod trap;
+mod wit;
+
+pub mod call;
+pub mod compile;
+pub mod deadline;
+pub mod engine;
+pub mod error;
+pub mod folder;
+pub mod inspect;
+pub mod invoke;
+pub mod load;
+pub mod profile;
+pub mod text;
+
+pub use call::{
+    Cancel, Denial, GateFault, GateReport, LogLevel, LogLine, PlanBudget, Refusal, StagedArtifact,
+    StepCall, StepContext, StepEnd, StepReport,
+};
+pub use clock::READ_NS;
+pub use compile::compile;
+pub use engine::{AllocatorPreference, Engine};
+pub use error::{CompileError, EngineError, InspectError, LoadError};
+pub use folder::{Snapshot, SnapshotFile};
+pub use inspect::inspect;
+pub use load::{LinkedGate, LinkedStep, VerifiedNativeCode};
+pub use profile::{Allocator, EngineProfile, PoolSize};
+pub use store::CANCEL_GRACE;

@@ -1,0 +1,53 @@
+//! `aim:log/log`: structured logs within a byte budget.
+//!
+//! INVARIANT: a line never fails, never blocks and never reaches anybody with a control character in it; only its digest
+//! is in the transcript.
+
+use aim_core::transcript::{CallVerdict, Fields};
+use wasmtime::{StoreContextMut, component::LinkerInstance};
+
+use crate::{
+    call::LogLevel,
+    door::{self, Class},
+    guest::Guest,
+    wit,
+};
+
+/// Links the interface.
+pub(crate) fn link(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+    instance.func_wrap("write", write)
+}
+
+type Line = (wit::Level, String, Vec<(String, String)>);
+
+fn write(
+    mut cx: StoreContextMut<'_, Guest>,
+    (level, message, fields): Line,
+) -> wasmtime::Result<()> {
+    let bytes = fields.iter().fold(message.len(), |sum, (name, value)| {
+        sum + name.len() + value.len()
+    });
+    door::begin(&mut cx, Class::Write, bytes)?;
+    let level = match level {
+        wit::Level::Trace => LogLevel::Trace,
+        wit::Level::Debug => LogLevel::Debug,
+        wit::Level::Info => LogLevel::Info,
+        wit::Level::Warn => LogLevel::Warn,
+        wit::Level::Error => LogLevel::Error,
+    };
+    let mut request = Fields::new().text(level.word()).text(&message);
+    for (name, value) in &fields {
+        request = request.text(name).text(value);
+    }
+    let guest = cx.data_mut();
+    guest.log.push(level, "log", &message, &fields);
+    let digest = aim_core::digest::Digest::of(&request.finish());
+    let digest = Fields::new().bytes(digest.as_bytes());
+    door::record(
+        guest,
+        "aim:log/log.write",
+        CallVerdict::Ok,
+        digest,
+        Fields::new(),
+    )
+}

@@ -1,0 +1,329 @@
+//! One envelope, one fresh instance, one report.
+//!
+//! The guest runs on this task until it answers, traps or is stopped. Three things stop it from outside: the tick (while it
+//! computes), the outer wall clock and cancellation (while the host waits for it).
+//!
+//! INVARIANT: the store is dropped at the end of the call whatever happened; nothing of it is used for another call.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::{Duration, Instant},
+};
+
+use aim_core::{
+    admission::World,
+    digest::Digest,
+    envelope::Emission,
+    gate::{Decision, GateRequest},
+    limits::Limits,
+    outcome::{DeniedBy, Failure, Fault, LimitKind, Outcome},
+    time::Timestamp,
+    transcript::{CallVerdict, Transcript},
+};
+use wasmtime::{
+    Store,
+    component::{ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower},
+};
+
+use crate::{
+    call::{
+        Cancel, GateFault, GateReport, PlanBudget, Refusal, StepCall, StepContext, StepEnd,
+        StepReport,
+    },
+    convert,
+    deadline::Ticker,
+    engine::Shared,
+    guest::{Guest, Permits, Setup},
+    load::{LinkedGate, LinkedStep},
+    store::{CANCEL_GRACE, arm},
+    trap::{cancelled, classify, fault, limit},
+    wit,
+};
+
+pub(crate) type HandleParams = (wit::Envelope,);
+pub(crate) type HandleResults = (Result<Vec<wit::Emission>, wit::StepError>,);
+pub(crate) type JudgeParams = (wit::Request,);
+pub(crate) type JudgeResults = (Result<wit::Decision, wit::Fault>,);
+
+/// What came of running a guest: its answer, or its outcome.
+type Ran<R> = Result<R, (Outcome, Fault)>;
+
+impl LinkedStep {
+    /// Handles one envelope in a fresh instance. Needs a tokio runtime with its timer.
+    pub async fn invoke(&self, call: StepCall) -> StepReport {
+        let started = Instant::now();
+        let StepCall {
+            envelope,
+            context,
+            grant,
+            limits,
+            budget,
+            services,
+            folders,
+            cancel,
+        } = call;
+        let too_long = exceeds(envelope.body.len(), limits.payload_bytes_max);
+        let setup = Setup {
+            limits,
+            permits: Permits::of(&grant),
+            context,
+            budget,
+            services: Some(services),
+            folders,
+            cancel,
+            deadline: deadline_of(started, &limits),
+            inputs: envelope.artifacts.clone(),
+            codex: Arc::default(),
+        };
+        let mut store = match arm(self.shared(), setup) {
+            Ok(store) => store,
+            Err(error) => return unarmed(&error, started),
+        };
+        let ran = if too_long {
+            Err(limit(LimitKind::Payload))
+        } else {
+            let params = (convert::envelope_to_guest(envelope),);
+            run::<HandleParams, HandleResults>(
+                self.shared(),
+                self.pre(),
+                self.function(),
+                &mut store,
+                params,
+            )
+            .await
+        };
+        let fuel_used = limits
+            .fuel_max
+            .saturating_sub(store.get_fuel().unwrap_or(0));
+        let mut guest = store.into_data();
+        guest.settle();
+        let end = match ran {
+            Ok((Ok(emissions),)) => answered(emissions, &limits),
+            Ok((Err(error),)) => StepEnd::Refused(refused(error, &guest.transcript)),
+            Err((outcome, fault)) => StepEnd::Ended(outcome, fault),
+        };
+        report(guest, end, fuel_used, started)
+    }
+}
+
+impl LinkedGate {
+    /// Judges one request by `codex` in a fresh instance. Needs a tokio runtime with its timer.
+    ///
+    /// A fault of any kind is the caller's `error` verdict; it never releases anything.
+    pub async fn judge(
+        &self,
+        request: &GateRequest,
+        codex: Arc<[u8]>,
+        limits: Limits,
+    ) -> GateReport {
+        let started = Instant::now();
+        let digest = Digest::of(&codex);
+        let setup = Setup {
+            limits,
+            permits: Permits {
+                artifact_read: false,
+                artifact_put: false,
+            },
+            context: Arc::clone(&GATE_CONTEXT),
+            budget: PlanBudget::default(),
+            services: None,
+            folders: Arc::clone(&NO_FOLDERS),
+            cancel: Cancel::new(),
+            deadline: deadline_of(started, &limits),
+            inputs: Vec::new(),
+            codex,
+        };
+        let mut store = match arm(self.shared(), setup) {
+            Ok(store) => store,
+            Err(error) => {
+                let fault = fault("AIM-R001", crate::error::shown(&error));
+                return GateReport {
+                    result: Err(GateFault::Ended(Outcome::Bug, fault)),
+                    fuel_used: 0,
+                };
+            }
+        };
+        let params = (convert::request_to_guest(request),);
+        let ran = run::<JudgeParams, JudgeResults>(
+            self.shared(),
+            self.pre(),
+            self.function(),
+            &mut store,
+            params,
+        )
+        .await;
+        let fuel_used = limits
+            .fuel_max
+            .saturating_sub(store.get_fuel().unwrap_or(0));
+        let result = judged(ran, digest);
+        GateReport { result, fuel_used }
+    }
+}
+
+/// What a gate is told about where it runs: nothing that differs between runs.
+static GATE_CONTEXT: LazyLock<Arc<StepContext>> = LazyLock::new(|| {
+    Arc::new(StepContext {
+        run: String::new(),
+        step: String::new(),
+        role: World::Gate.word().to_owned(),
+        attempt: 1,
+        tenant: String::new(),
+        actor: String::new(),
+        correlation: String::new(),
+        causation: None,
+        traceparent: String::new(),
+        labels: BTreeMap::new(),
+        plan: Digest::from_bytes([0; 32]),
+        component: Digest::from_bytes([0; 32]),
+        seed: 0,
+        pinned_time: Timestamp::from_millis(0),
+    })
+});
+
+static NO_FOLDERS: LazyLock<Arc<BTreeMap<String, crate::folder::Snapshot>>> =
+    LazyLock::new(Arc::default);
+
+fn judged(ran: Ran<JudgeResults>, codex: Digest) -> Result<Decision, GateFault> {
+    match ran {
+        Ok((Ok(decision),)) => convert::decision_from_guest(decision, codex),
+        Ok((Err(fault),)) => Err(GateFault::Answered(convert::fault_from_guest(&fault))),
+        Err((outcome, fault)) => Err(GateFault::Ended(outcome, fault)),
+    }
+}
+
+/// The latest instant that a limit can name; deadlines are at most an hour away.
+fn deadline_of(started: Instant, limits: &Limits) -> Instant {
+    let deadline = Duration::from_millis(limits.deadline_ms_max);
+    started.checked_add(deadline).unwrap_or(started)
+}
+
+/// Instantiates and calls, under everything that can stop it.
+async fn run<P, R>(
+    shared: &Arc<Shared>,
+    pre: &InstancePre<Guest>,
+    function: &ComponentExportIndex,
+    store: &mut Store<Guest>,
+    params: P,
+) -> Ran<R>
+where
+    P: ComponentNamedList + Lower + Send + Sync + 'static,
+    R: ComponentNamedList + Lift + Send + Sync + 'static,
+{
+    let _running = match Ticker::run(shared) {
+        Ok(running) => running,
+        Err(error) => return Err((Outcome::Bug, fault(error.code(), error.to_string()))),
+    };
+    let deadline = store.data().deadline;
+    let clock = Arc::clone(&store.data().clock);
+    let cancel = store.data().cancel.clone();
+    let result = {
+        let call = async {
+            let instance = pre.instantiate_async(&mut *store).await?;
+            let function = instance.get_typed_func::<P, R>(&mut *store, function)?;
+            function.call_async(&mut *store, params).await
+        };
+        tokio::select! {
+            biased;
+            result = call => result,
+            () = clock.overslept() => return Err(limit(LimitKind::Deadline)),
+            () = tokio::time::sleep_until(deadline.into()) => {
+                return Err(limit(LimitKind::Deadline));
+            }
+            () = patience(&cancel) => return Err(cancelled()),
+        }
+    };
+    result.map_err(|error| classify(&error, store.data()))
+}
+
+async fn patience(cancel: &Cancel) {
+    cancel.wait().await;
+    tokio::time::sleep(CANCEL_GRACE).await;
+}
+
+fn exceeds(len: usize, max: u32) -> bool {
+    len as u64 > u64::from(max)
+}
+
+fn answered(emissions: Vec<wit::Emission>, limits: &Limits) -> StepEnd {
+    let ended = |(outcome, fault)| StepEnd::Ended(outcome, fault);
+    if exceeds(emissions.len(), limits.emissions_max) {
+        return ended(limit(LimitKind::Emissions));
+    }
+    let too_long =
+        |emission: &wit::Emission| exceeds(emission.body.len(), limits.payload_bytes_max);
+    if emissions.iter().any(too_long) {
+        return ended(limit(LimitKind::Payload));
+    }
+    let emissions: Option<Vec<Emission>> = emissions
+        .into_iter()
+        .map(convert::emission_from_guest)
+        .collect();
+    match emissions {
+        Some(emissions) => StepEnd::Answered(emissions),
+        None => ended((
+            Outcome::Failed(Failure::Permanent),
+            fault(
+                "AIM-R016",
+                "an emission refers to an artifact by something that is no digest".to_owned(),
+            ),
+        )),
+    }
+}
+
+/// The guest's refusal; its `denied` counts only when the transcript holds that denial.
+fn refused(error: wit::StepError, transcript: &Transcript) -> Refusal {
+    let refusal = convert::refusal_from_guest(error);
+    let Refusal::Denied { denial, .. } = refusal else {
+        return refusal;
+    };
+    let index = usize::try_from(denial.call_index).unwrap_or(usize::MAX);
+    let record = transcript
+        .records()
+        .get(index)
+        .filter(|record| record.verdict == CallVerdict::Denied);
+    let by = record.map(|record| {
+        if record.function == "aim:gate/consult.check" {
+            DeniedBy::Gate
+        } else {
+            DeniedBy::Grant
+        }
+    });
+    Refusal::Denied { denial, by }
+}
+
+fn wall_ms(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn report(guest: Guest, end: StepEnd, fuel_used: u64, started: Instant) -> StepReport {
+    let (logs, log_dropped_bytes) = guest.log.finish();
+    StepReport {
+        end,
+        fuel_used,
+        wall_ms: wall_ms(started),
+        memory_peak_bytes: guest.limiter.memory_peak_bytes(),
+        transcript: guest.transcript,
+        claims: guest.claims,
+        staged: guest.staged,
+        logs,
+        log_dropped_bytes,
+        denials: guest.denials,
+    }
+}
+
+/// The report of an attempt whose store could not even be set up: our own fault.
+fn unarmed(error: &wasmtime::Error, started: Instant) -> StepReport {
+    StepReport {
+        end: StepEnd::Ended(Outcome::Bug, fault("AIM-R001", crate::error::shown(error))),
+        fuel_used: 0,
+        wall_ms: wall_ms(started),
+        memory_peak_bytes: 0,
+        transcript: Transcript::default(),
+        claims: aim_core::claims::GuestClaims::default(),
+        staged: Vec::new(),
+        logs: Vec::new(),
+        log_dropped_bytes: 0,
+        denials: 0,
+    }
+}

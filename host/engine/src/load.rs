@@ -1,0 +1,278 @@
+//! From verified native code and a linkage to something that can be invoked.
+//!
+//! INVARIANT: a linker defines exactly the import strings of the linkage; nothing is defined for a string that admission
+//! did not bind, and no import that is missing becomes a trap.
+
+use std::sync::Arc;
+
+use aim_core::{
+    access::Capability,
+    admission::{Binding, How, Linkage, World},
+};
+use wasmtime::component::{
+    Component, ComponentExportIndex, ComponentNamedList, HasData, InstancePre, Lift, Linker,
+    LinkerInstance, Lower, ResourceTable, types::ComponentItem,
+};
+use wasmtime_wasi_io::bindings::wasi::io;
+
+use crate::{
+    adapter,
+    capability::{artifact, attest, budget, codex, consult, context, filesystem, log},
+    compile::compile,
+    engine::{Engine, Shared},
+    error::{CompileError, LoadError, shown},
+    guest::Guest,
+    invoke::{HandleParams, HandleResults, JudgeParams, JudgeResults},
+    profile::EngineProfile,
+};
+
+/// Native code that is known to come from this host's own compiler.
+pub struct VerifiedNativeCode(Vec<u8>);
+
+impl core::fmt::Debug for VerifiedNativeCode {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "VerifiedNativeCode({} bytes)", self.0.len())
+    }
+}
+
+impl VerifiedNativeCode {
+    /// Takes code whose origin the caller has verified on exactly these private bytes: a signature of this host's compile
+    /// worker over profile, component digest and code digest. Anything else here would run as machine code of the host,
+    /// so the only callers are the ones that have just checked such a signature.
+    #[must_use]
+    pub const fn assume_verified(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// Compiles in this process: for tests and for tools that load nothing untrusted.
+    ///
+    /// # Errors
+    /// As [`compile`].
+    pub fn compiled_here(profile: EngineProfile, component: &[u8]) -> Result<Self, CompileError> {
+        compile(profile, component).map(Self)
+    }
+}
+
+/// A loaded component with its linked imports and its one function.
+struct Loaded {
+    shared: Arc<Shared>,
+    pre: InstancePre<Guest>,
+    function: ComponentExportIndex,
+    component: aim_core::digest::Digest,
+}
+
+/// A step, ready to be invoked any number of times, each time in a fresh instance.
+#[derive(Clone)]
+pub struct LinkedStep(Arc<Loaded>);
+
+/// A gate, ready to judge any number of requests, each in a fresh instance.
+#[derive(Clone)]
+pub struct LinkedGate(Arc<Loaded>);
+
+macro_rules! loaded {
+    ($name:ident) => {
+        impl core::fmt::Debug for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.debug_tuple(stringify!($name))
+                    .field(&self.0.component)
+                    .finish()
+            }
+        }
+
+        impl $name {
+            /// The component's digest, as it was admitted.
+            #[must_use]
+            pub fn component(&self) -> aim_core::digest::Digest {
+                self.0.component
+            }
+
+            pub(crate) fn shared(&self) -> &Arc<Shared> {
+                &self.0.shared
+            }
+
+            pub(crate) fn pre(&self) -> &InstancePre<Guest> {
+                &self.0.pre
+            }
+
+            pub(crate) fn function(&self) -> &ComponentExportIndex {
+                &self.0.function
+            }
+        }
+    };
+}
+
+loaded!(LinkedStep);
+loaded!(LinkedGate);
+
+impl Engine {
+    /// Loads a step.
+    ///
+    /// # Errors
+    /// [`LoadError`]; nothing of the guest has run.
+    pub fn load_step(
+        &self,
+        native: VerifiedNativeCode,
+        linkage: &Linkage,
+    ) -> Result<LinkedStep, LoadError> {
+        let export = "handle";
+        self.load::<HandleParams, HandleResults>(native, linkage, World::Step, export)
+            .map(|loaded| LinkedStep(Arc::new(loaded)))
+    }
+
+    /// Loads a gate.
+    ///
+    /// # Errors
+    /// [`LoadError`]; nothing of the guest has run.
+    pub fn load_gate(
+        &self,
+        native: VerifiedNativeCode,
+        linkage: &Linkage,
+    ) -> Result<LinkedGate, LoadError> {
+        let export = "evaluate";
+        self.load::<JudgeParams, JudgeResults>(native, linkage, World::Gate, export)
+            .map(|loaded| LinkedGate(Arc::new(loaded)))
+    }
+
+    fn load<P, R>(
+        &self,
+        native: VerifiedNativeCode,
+        linkage: &Linkage,
+        world: World,
+        export: &'static str,
+    ) -> Result<Loaded, LoadError>
+    where
+        P: ComponentNamedList + Lower + 'static,
+        R: ComponentNamedList + Lift + 'static,
+    {
+        if linkage.world() != world {
+            return Err(LoadError::World {
+                admitted: linkage.world().word(),
+                wanted: world.word(),
+            });
+        }
+        let component = self.deserialize(native)?;
+        check_bound(&component, linkage)?;
+        let mut linker = Linker::new(&self.0.engine);
+        for binding in linkage.bindings() {
+            link(&mut linker, binding).map_err(|error| LoadError::Link(shown(&error)))?;
+        }
+        let pre = linker
+            .instantiate_pre(&component)
+            .map_err(|error| LoadError::Link(shown(&error)))?;
+        let function = find_function::<P, R>(&component, &pre, world, export)?;
+        Ok(Loaded {
+            shared: Arc::clone(&self.0),
+            pre,
+            function,
+            component: linkage.component(),
+        })
+    }
+
+    fn deserialize(&self, native: VerifiedNativeCode) -> Result<Component, LoadError> {
+        // SAFETY: `VerifiedNativeCode` holds private bytes that this host's own compiler made: either in this process,
+        // or in its worker, whose signature over exactly these bytes the caller has checked. The engine itself refuses
+        // code of another version or other settings.
+        #[expect(
+            unsafe_code,
+            reason = "loading native code can not be expressed safely"
+        )]
+        let component = unsafe { Component::deserialize(&self.0.engine, &native.0) };
+        component.map_err(|error| LoadError::NativeCode(shown(&error)))
+    }
+}
+
+/// The native code must import exactly what was admitted: it is how code of another component would be noticed.
+fn check_bound(component: &Component, linkage: &Linkage) -> Result<(), LoadError> {
+    let engine = component.engine();
+    for (name, _) in component.component_type().imports(engine) {
+        let is_bound = linkage
+            .bindings()
+            .iter()
+            .any(|binding| binding.import.name == name);
+        if !is_bound {
+            return Err(LoadError::Unbound(crate::text::neutralise(name, 200)));
+        }
+    }
+    Ok(())
+}
+
+fn find_function<P, R>(
+    component: &Component,
+    pre: &InstancePre<Guest>,
+    world: World,
+    export: &'static str,
+) -> Result<ComponentExportIndex, LoadError>
+where
+    P: ComponentNamedList + Lower + 'static,
+    R: ComponentNamedList + Lift + 'static,
+{
+    let fault = |detail: String| LoadError::Export { export, detail };
+    let (_, interface) = component
+        .get_export(None, world.export())
+        .ok_or_else(|| fault("its interface is missing".to_owned()))?;
+    let (item, index) = component
+        .get_export(Some(&interface), export)
+        .ok_or_else(|| fault("it is missing".to_owned()))?;
+    let ComponentItem::ComponentFunc(function) = item else {
+        return Err(fault("it is not a function".to_owned()));
+    };
+    function
+        .typecheck::<P, R>(&pre.instance_type())
+        .map_err(|error| fault(shown(&error)))?;
+    Ok(index)
+}
+
+/// Gives wasmtime's own `wasi:io` nothing but the store's resource table.
+struct HasTable;
+
+impl HasData for HasTable {
+    type Data<'a> = &'a mut ResourceTable;
+}
+
+fn link(linker: &mut Linker<Guest>, binding: &Binding) -> wasmtime::Result<()> {
+    if binding.how == How::TypesOnly {
+        return Ok(());
+    }
+    let mut instance = linker.instance(&binding.import.name)?;
+    match binding.how {
+        How::TypesOnly => Ok(()),
+        How::Adapt => adapter::link(&mut instance, binding),
+        How::Plumbing => link_plumbing(&mut instance, &binding.interface),
+        How::Serve(capability) => serve(&mut instance, capability, binding),
+    }
+}
+
+fn link_plumbing(
+    instance: &mut LinkerInstance<'_, Guest>,
+    interface: &str,
+) -> wasmtime::Result<()> {
+    let table: fn(&mut Guest) -> &mut ResourceTable = |guest| &mut guest.table;
+    match interface {
+        "wasi:io/error" => io::error::add_to_linker_instance::<Guest, HasTable>(instance, table),
+        "wasi:io/poll" => io::poll::add_to_linker_instance::<Guest, HasTable>(instance, table),
+        "wasi:io/streams" => {
+            io::streams::add_to_linker_instance::<Guest, HasTable>(instance, table)
+        }
+        other => wasmtime::bail!("`{other}` is no plumbing"),
+    }
+}
+
+fn serve(
+    instance: &mut LinkerInstance<'_, Guest>,
+    capability: Capability,
+    binding: &Binding,
+) -> wasmtime::Result<()> {
+    match capability {
+        Capability::Context => context::link(instance),
+        Capability::Budget => budget::link(instance),
+        Capability::Attest => attest::link(instance),
+        Capability::Consult => consult::link(instance),
+        Capability::Log => log::link(instance),
+        Capability::Artifact => artifact::link(instance),
+        Capability::Codex => codex::link(instance),
+        Capability::Filesystem if binding.interface == "wasi:filesystem/preopens" => {
+            filesystem::link_preopens(instance)
+        }
+        Capability::Filesystem => filesystem::link_types(instance, binding),
+    }
+}
