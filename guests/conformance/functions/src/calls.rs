@@ -5,7 +5,7 @@ use aim_sdk::serde_json::{Value, json};
 use aim_sdk::types::{Confidence, Doubt};
 use aim_sdk::{StepError, attest, budget, consult, context, log};
 
-use crate::answer::{self, decision, result, value};
+use crate::answer::{decision, result, value};
 use crate::arguments::{artifact, bytes, fields, level, number32, relation, text};
 
 type Answer = Result<Option<Value>, StepError>;
@@ -86,7 +86,7 @@ pub(crate) fn consult(function: &str, with: &Value) -> Answer {
         &text(with, "target")?,
         &bytes(with, "payload")?,
     );
-    Ok(Some(answer::result(checked.map(|made| decision(&made)))))
+    Ok(Some(result(checked.map(|made| decision(&made)))))
 }
 
 /// `aim:log/log`.
