@@ -389,7 +389,7 @@ fn refusal(gates: &[GateRecord], verdict: Verdict) -> (Outcome, Fault) {
         return (
             Outcome::Denied(DeniedBy::Gate),
             Fault {
-                code: "AIM-R001".to_string(),
+                code: "AIM-G001".to_string(),
                 message,
             },
         );
@@ -402,10 +402,10 @@ fn refusal(gates: &[GateRecord], verdict: Verdict) -> (Outcome, Fault) {
         _ => Outcome::Denied(DeniedBy::Gate),
     };
     let code = match record.kind {
-        GateKind::Schema => "AIM-R002",
-        GateKind::Policy => "AIM-R003",
-        GateKind::Component | GateKind::Condition => "AIM-R004",
-        GateKind::Kappa => "AIM-R005",
+        GateKind::Schema => "AIM-G002",
+        GateKind::Policy => "AIM-G003",
+        GateKind::Component | GateKind::Condition => "AIM-G004",
+        GateKind::Kappa => "AIM-G005",
     };
     let mut message = alloc::format!("gate `{}` says {}", record.gate, verdict.word());
     for (index, reason) in record.reasons.iter().take(3).enumerate() {

@@ -12,8 +12,7 @@ use alloc::{
     vec::Vec,
 };
 
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::{Serialize, de::IgnoredAny};
 
 use crate::{
     digest::{Digest, encode_hex},
@@ -74,9 +73,9 @@ pub fn join(consumer: Consumer<'_>, deliveries: &[Delivery<'_>]) -> Envelope {
             body: emission.body.clone(),
         };
     }
-    let body: Vec<(&StepName, Value)> = deliveries
+    let body: Vec<(&StepName, Vec<u8>)> = deliveries
         .iter()
-        .map(|delivery| (delivery.step, emissions_value(delivery.emissions)))
+        .map(|delivery| (delivery.step, emissions_json(delivery.emissions)))
         .collect();
     let mut path = consumer.step.to_string();
     path.push_str("#join");
@@ -95,37 +94,46 @@ pub fn join(consumer: Consumer<'_>, deliveries: &[Delivery<'_>]) -> Envelope {
     }
 }
 
-/// `null` for nothing, the value of the only emission, or a list of them.
-fn emissions_value(emissions: &[Emission]) -> Value {
+/// `null` for nothing, the JSON of the only emission, or a list of them.
+///
+/// Bytes are put together as they are, never through a map, whose order depends on how a build is configured.
+fn emissions_json(emissions: &[Emission]) -> Vec<u8> {
     match emissions {
-        [] => Value::Null,
-        [only] => body_value(&only.media_type, &only.body),
-        many => many
-            .iter()
-            .map(|one| body_value(&one.media_type, &one.body))
-            .collect(),
+        [] => b"null".to_vec(),
+        [only] => body_json(&only.media_type, &only.body),
+        many => {
+            let bodies: Vec<Vec<u8>> = many
+                .iter()
+                .map(|one| body_json(&one.media_type, &one.body))
+                .collect();
+            let mut out = b"[".to_vec();
+            out.extend(bodies.join(&b','));
+            out.push(b']');
+            out
+        }
     }
 }
 
-/// JSON as itself, other text as a string, anything else as an object with its hex.
-fn body_value(media_type: &str, body: &[u8]) -> Value {
-    if is_json(media_type)
-        && let Ok(value) = serde_json::from_slice(body)
-    {
-        return value;
+/// JSON byte for byte, other text as a string, anything else as an object with its hex.
+fn body_json(media_type: &str, body: &[u8]) -> Vec<u8> {
+    if is_json(media_type) && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+        return body.trim_ascii().to_vec();
     }
+    // Strings and a struct of strings always serialise.
     match core::str::from_utf8(body) {
-        Ok(text) => Value::String(text.to_string()),
-        Err(_) => {
-            let mut object = Map::new();
-            object.insert("hex".to_string(), Value::String(encode_hex(body)));
-            object.insert(
-                "media_type".to_string(),
-                Value::String(media_type.to_string()),
-            );
-            Value::Object(object)
-        }
+        Ok(text) => serde_json::to_vec(text),
+        Err(_) => serde_json::to_vec(&OpaqueBody {
+            hex: &encode_hex(body),
+            media_type,
+        }),
     }
+    .unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct OpaqueBody<'a> {
+    hex: &'a str,
+    media_type: &'a str,
 }
 
 /// True for `application/json` and the `+json` types, parameters ignored.
@@ -135,17 +143,17 @@ pub fn is_json(media_type: &str) -> bool {
     essence.eq_ignore_ascii_case("application/json") || essence.ends_with("+json")
 }
 
-/// Writes an object in the given order, which a map would not keep.
-fn ordered_object(fields: &[(&StepName, Value)]) -> Vec<u8> {
+/// Writes an object in the given order; the values are JSON already.
+fn ordered_object(fields: &[(&StepName, Vec<u8>)]) -> Vec<u8> {
     let mut out = Vec::from(*b"{");
     for (index, (name, value)) in fields.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        // Names and values of these types always serialise.
+        // A name always serialises.
         out.extend(serde_json::to_vec(name).unwrap_or_default());
         out.push(b':');
-        out.extend(serde_json::to_vec(value).unwrap_or_default());
+        out.extend_from_slice(value);
     }
     out.push(b'}');
     out
@@ -160,39 +168,14 @@ pub struct Input {
     pub inline: Option<String>,
 }
 
-#[derive(Serialize)]
-struct RootField<'a> {
-    artifact: usize,
-    media_type: &'a str,
-    size_bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<Value>,
-}
-
 /// Makes the root envelope: the run's inputs by name, and their artifacts in name order.
 #[must_use]
 pub fn root(run: RunId, tenant: &str, actor: &str, inputs: &BTreeMap<StepName, Input>) -> Envelope {
     let id = EnvelopeId::ingress(tenant, actor, "run", &run.to_string());
-    let fields: BTreeMap<&StepName, RootField<'_>> = inputs
+    let fields: Vec<(&StepName, Vec<u8>)> = inputs
         .iter()
         .enumerate()
-        .map(|(index, (name, input))| {
-            let media_type = input.artifact.media_type.as_str();
-            let value = input
-                .inline
-                .as_deref()
-                .map(|text| body_value(media_type, text.as_bytes()));
-            let size_bytes = input.artifact.size_bytes;
-            (
-                name,
-                RootField {
-                    artifact: index,
-                    media_type,
-                    size_bytes,
-                    value,
-                },
-            )
-        })
+        .map(|(index, (name, input))| (name, root_field(index, input)))
         .collect();
     Envelope {
         id,
@@ -204,9 +187,34 @@ pub fn root(run: RunId, tenant: &str, actor: &str, inputs: &BTreeMap<StepName, I
             .values()
             .map(|input| input.artifact.clone())
             .collect(),
-        // A map with string keys always serialises.
-        body: serde_json::to_vec(&fields).unwrap_or_default(),
+        body: ordered_object(&fields),
     }
+}
+
+/// What the root body says about one input.
+#[derive(Serialize)]
+struct RootField<'a> {
+    artifact: usize,
+    media_type: &'a str,
+    size_bytes: u64,
+}
+
+fn root_field(index: usize, input: &Input) -> Vec<u8> {
+    let media_type = input.artifact.media_type.as_str();
+    let field = RootField {
+        artifact: index,
+        media_type,
+        size_bytes: input.artifact.size_bytes,
+    };
+    // A struct of a string and numbers always serialises.
+    let mut out = serde_json::to_vec(&field).unwrap_or_default();
+    if let Some(text) = &input.inline {
+        out.pop();
+        out.extend_from_slice(b",\"value\":");
+        out.extend(body_json(media_type, text.as_bytes()));
+        out.push(b'}');
+    }
+    out
 }
 
 /// Digest over the named inputs of a run.
@@ -289,7 +297,7 @@ mod tests {
         let handled = EnvelopeId::ingress("t", "a", "s", "2");
         let [z, a, gone] = ["z", "a", "gone"].map(|name| StepName::parse(name).unwrap());
         let (json, text) = (
-            [emission("application/json", b"{\"k\":1}")],
+            [emission("application/json", b"{\"k\":1,\"a\": 2}\n")],
             [emission("text/plain", b"hi")],
         );
         let envelope = joined(&[
@@ -310,9 +318,12 @@ mod tests {
             },
         ]);
         let body = core::str::from_utf8(&envelope.body).unwrap();
-        assert_eq!(body, r#"{"z":{"k":1},"a":"hi","gone":null}"#);
+        assert_eq!(body, r#"{"z":{"k":1,"a": 2},"a":"hi","gone":null}"#);
         let digests: Vec<Digest> = envelope.artifacts.iter().map(|one| one.digest).collect();
-        assert_eq!(digests, [Digest::of(b"{\"k\":1}"), Digest::of(b"hi")]);
+        assert_eq!(
+            digests,
+            [Digest::of(b"{\"k\":1,\"a\": 2}\n"), Digest::of(b"hi")]
+        );
     }
 
     #[test]

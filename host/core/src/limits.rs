@@ -104,88 +104,33 @@ impl Limits {
     /// Names every limit of `self` that is zero or above `ceiling`.
     #[must_use]
     pub fn faults_under(&self, ceiling: &Self) -> alloc::vec::Vec<&'static str> {
+        macro_rules! row {
+            ($field:ident) => {
+                (
+                    stringify!($field),
+                    u128::from(self.$field),
+                    u128::from(ceiling.$field),
+                )
+            };
+        }
         let checks = [
-            (
-                "memory_bytes_max",
-                self.memory_bytes_max,
-                ceiling.memory_bytes_max,
-            ),
-            (
-                "table_elements_max",
-                u64::from(self.table_elements_max),
-                u64::from(ceiling.table_elements_max),
-            ),
-            (
-                "instances_max",
-                u64::from(self.instances_max),
-                u64::from(ceiling.instances_max),
-            ),
-            (
-                "memories_max",
-                u64::from(self.memories_max),
-                u64::from(ceiling.memories_max),
-            ),
-            (
-                "tables_max",
-                u64::from(self.tables_max),
-                u64::from(ceiling.tables_max),
-            ),
-            (
-                "handles_max",
-                u64::from(self.handles_max),
-                u64::from(ceiling.handles_max),
-            ),
-            ("fuel_max", self.fuel_max, ceiling.fuel_max),
-            (
-                "deadline_ms_max",
-                self.deadline_ms_max,
-                ceiling.deadline_ms_max,
-            ),
-            (
-                "host_calls_max",
-                u64::from(self.host_calls_max),
-                u64::from(ceiling.host_calls_max),
-            ),
-            (
-                "host_call_bytes_max",
-                u64::from(self.host_call_bytes_max),
-                u64::from(ceiling.host_call_bytes_max),
-            ),
-            (
-                "log_bytes_max",
-                u64::from(self.log_bytes_max),
-                u64::from(ceiling.log_bytes_max),
-            ),
-            (
-                "payload_bytes_max",
-                u64::from(self.payload_bytes_max),
-                u64::from(ceiling.payload_bytes_max),
-            ),
-            (
-                "emissions_max",
-                u64::from(self.emissions_max),
-                u64::from(ceiling.emissions_max),
-            ),
-            (
-                "artifacts_max",
-                u64::from(self.artifacts_max),
-                u64::from(ceiling.artifacts_max),
-            ),
-            (
-                "artifact_bytes_max",
-                self.artifact_bytes_max,
-                ceiling.artifact_bytes_max,
-            ),
-            (
-                "random_bytes_max",
-                u64::from(self.random_bytes_max),
-                u64::from(ceiling.random_bytes_max),
-            ),
-            (
-                "reentry_max",
-                u64::from(self.reentry_max),
-                u64::from(ceiling.reentry_max),
-            ),
+            row!(memory_bytes_max),
+            row!(table_elements_max),
+            row!(instances_max),
+            row!(memories_max),
+            row!(tables_max),
+            row!(handles_max),
+            row!(fuel_max),
+            row!(deadline_ms_max),
+            row!(host_calls_max),
+            row!(host_call_bytes_max),
+            row!(log_bytes_max),
+            row!(payload_bytes_max),
+            row!(emissions_max),
+            row!(artifacts_max),
+            row!(artifact_bytes_max),
+            row!(random_bytes_max),
+            row!(reentry_max),
         ];
         checks
             .into_iter()
