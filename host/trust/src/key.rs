@@ -95,9 +95,9 @@ impl KeyError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Title { .. } | Self::Line { .. } | Self::Count => "AIM-K001",
-            Self::Weak { .. } => "AIM-K002",
-            Self::Duplicate { .. } => "AIM-K003",
+            Self::Title { .. } | Self::Line { .. } | Self::Count => "AIM-K011",
+            Self::Weak { .. } => "AIM-K012",
+            Self::Duplicate { .. } => "AIM-K013",
         }
     }
 }
@@ -418,7 +418,7 @@ mod tests {
         ] {
             let text = format!("aim-keys v1\nstep {hex}\n");
             let error = KeySet::parse(&text).unwrap_err();
-            assert_eq!(error.code(), "AIM-K002", "{hex}");
+            assert_eq!(error.code(), "AIM-K012", "{hex}");
         }
     }
 

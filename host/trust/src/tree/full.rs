@@ -123,7 +123,7 @@ impl Tree {
     /// Hashes the leaves from `low` to before `high`, at least one.
     fn range(&self, low: u64, high: u64) -> Option<Hash> {
         let width = high.checked_sub(low)?;
-        if width.is_power_of_two() && low % width == 0 {
+        if width.is_power_of_two() && low.is_multiple_of(width) {
             let level = usize::try_from(width.trailing_zeros()).ok()?;
             let place = usize::try_from(low / width).ok()?;
             return self.levels.get(level)?.get(place).copied();

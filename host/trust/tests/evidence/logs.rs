@@ -134,7 +134,7 @@ impl Writer<'_> {
             kind: FrameKind::Intent,
             body: b"about to call somebody",
         }];
-        if !checkpoint.is_empty() && first % 3 == 0 {
+        if !checkpoint.is_empty() && first.is_multiple_of(3) {
             frames.push(NewFrame::Note {
                 kind: FrameKind::Checkpoint,
                 body: checkpoint.as_bytes(),

@@ -2,6 +2,12 @@
 //!
 //! INVARIANT: the logs here are made with the public API only, and every attack ends in a named fault.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "clippy knows test functions, not their helpers"
+)]
+
 mod exported;
 mod logs;
 mod notes;

@@ -105,8 +105,10 @@ fn roots_are_those_that_certificate_transparency_publishes() {
     let mut frontier = Frontier::new();
     let mut tree = Tree::new();
     for (entry, root) in entries.iter().zip(roots) {
-        let bytes: Vec<u8> = (0..entry.len() / 2)
-            .map(|at| u8::from_str_radix(&entry[at * 2..at * 2 + 2], 16).unwrap())
+        let bytes: Vec<u8> = entry
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16).unwrap())
             .collect();
         frontier.append(hash_leaf(&bytes));
         tree.append(hash_leaf(&bytes));
