@@ -16,6 +16,7 @@ pub mod compiler;
 pub mod folder;
 pub mod log;
 pub mod policy;
+pub mod schema;
 pub mod services;
 pub mod signer;
 
