@@ -1,1 +1,176 @@
-//! Operator policy in Cedar.
+//! The operator's policy in Cedar: compiled once with every rule held against the schema, then asked at admission.
+//!
+//! Texts come in, decisions go out; reading files is the registry's part. A policy is taken whole or not at all: one file
+//! that does not parse, one rule about something that does not exist, and there is no policy. A set without a rule is
+//! refused as well, because it would refuse everything and say nothing about why.
+//!
+//! INVARIANT: `decide` permits only when a rule permits, none forbids and none failed. Cedar itself skips a rule whose
+//! evaluation fails; a forbidding rule must not vanish that way, so here a failure is a denial.
+
+#![forbid(unsafe_code)]
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use aim_core::{
+    access::{AccessDecision, AccessRequest, Capability, Mode},
+    digest::Digest,
+};
+use aim_ports::policy::Policy;
+use cedar_policy::{
+    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId,
+    PolicySet, Request, RestrictedExpression, Schema,
+};
+
+mod compile;
+mod error;
+
+pub use compile::PolicySource;
+pub use error::{PolicyFault, PolicyLoadError};
+
+/// The schema that rules and requests are held against; the same bytes as `contracts/policy/aim.cedarschema`.
+pub const SCHEMA: &str = include_str!("../../../../contracts/policy/aim.cedarschema");
+
+/// A compiled policy.
+#[derive(Debug)]
+pub struct CedarPolicy {
+    digest: Digest,
+    names: Names,
+    schema: Schema,
+    rules: PolicySet,
+    authorizer: Authorizer,
+}
+
+/// The entity types of the schema, parsed once.
+#[derive(Debug)]
+struct Names {
+    step: EntityTypeName,
+    folder: EntityTypeName,
+    host: EntityTypeName,
+    action: EntityTypeName,
+}
+
+impl CedarPolicy {
+    /// Compiles and validates all sources together.
+    ///
+    /// # Errors
+    /// Every fault of every source; when there is one, there is no policy.
+    pub fn compile(sources: &[PolicySource]) -> Result<Self, PolicyLoadError> {
+        let (schema, rules) = compile::compile(sources)?;
+        Ok(Self {
+            digest: digest(sources),
+            names: Names::parse().ok_or_else(|| PolicyLoadError::bug("entity types"))?,
+            schema,
+            rules,
+            authorizer: Authorizer::new(),
+        })
+    }
+
+    fn request(&self, asked: &AccessRequest) -> Option<(Request, Entities)> {
+        let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
+        let uid = |name: &EntityTypeName, id: &str| {
+            EntityUid::from_type_name_and_id(name.clone(), EntityId::new(id))
+        };
+        let step = uid(&self.names.step, &format!("{}.{}", asked.plan, asked.step));
+        let action = uid(
+            &self.names.action,
+            &action_name(asked.capability, asked.mode),
+        );
+        let resource = match &asked.folder {
+            Some(folder) => uid(&self.names.folder, folder),
+            None => uid(&self.names.host, "any"),
+        };
+        let facts = HashMap::from([
+            ("plan".to_owned(), text(asked.plan.as_str())),
+            ("step".to_owned(), text(asked.step.as_str())),
+            ("node".to_owned(), text(asked.node.as_str())),
+            ("component".to_owned(), text(&asked.component.to_string())),
+        ]);
+        let context = Context::from_pairs([("tenant".to_owned(), text(asked.tenant.as_str()))]);
+        let entity = Entity::new(step.clone(), facts, HashSet::new()).ok()?;
+        let entities = Entities::from_entities([entity], Some(&self.schema)).ok()?;
+        let request =
+            Request::new(step, action, resource, context.ok()?, Some(&self.schema)).ok()?;
+        Some((request, entities))
+    }
+
+    fn rule_names<'a>(&self, ids: impl Iterator<Item = &'a PolicyId>) -> Vec<String> {
+        let mut names: Vec<String> = ids.map(ToString::to_string).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Policy for CedarPolicy {
+    fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    fn decide(&self, asked: &AccessRequest) -> AccessDecision {
+        // A request that does not fit the schema is about something unknown, and unknown is denied.
+        let Some((request, entities)) = self.request(asked) else {
+            return AccessDecision {
+                is_permitted: false,
+                rules: Vec::new(),
+            };
+        };
+        let response = self
+            .authorizer
+            .is_authorized(&request, &self.rules, &entities);
+        let failed: Vec<PolicyId> = response
+            .diagnostics()
+            .errors()
+            .map(|error| match error {
+                cedar_policy::AuthorizationError::PolicyEvaluationError(error) => {
+                    error.policy_id().clone()
+                }
+            })
+            .collect();
+        if !failed.is_empty() {
+            return AccessDecision {
+                is_permitted: false,
+                rules: self.rule_names(failed.iter()),
+            };
+        }
+        AccessDecision {
+            is_permitted: response.decision() == Decision::Allow,
+            rules: self.rule_names(response.diagnostics().reason()),
+        }
+    }
+}
+
+impl Names {
+    fn parse() -> Option<Self> {
+        Some(Self {
+            step: "Aim::Step".parse().ok()?,
+            folder: "Aim::Folder".parse().ok()?,
+            host: "Aim::Host".parse().ok()?,
+            action: "Aim::Action".parse().ok()?,
+        })
+    }
+}
+
+/// The action's id in the schema: `artifact.put`, `log`.
+#[must_use]
+pub fn action_name(capability: Capability, mode: Option<Mode>) -> String {
+    match mode {
+        None => capability.name().to_owned(),
+        Some(mode) => format!("{capability}.{}", mode.word()),
+    }
+}
+
+/// Over names and texts in the order of names, and the schema that gives them their meaning.
+fn digest(sources: &[PolicySource]) -> Digest {
+    let sorted: BTreeMap<&str, &str> = sources
+        .iter()
+        .map(|source| (source.name.as_str(), source.text.as_str()))
+        .collect();
+    let mut parts = vec![SCHEMA.as_bytes()];
+    for (name, text) in sorted {
+        parts.push(name.as_bytes());
+        parts.push(text.as_bytes());
+    }
+    Digest::derive("policy", &parts)
+}
+
+#[cfg(test)]
+mod tests;
