@@ -129,9 +129,8 @@ impl<'a> Cursor<'a> {
         let whole = self.rest_span();
         let start = self.at;
         let mut chars = self.rest().char_indices();
-        let quote = match chars.next() {
-            Some((_, quote @ ('"' | '\''))) => quote,
-            _ => return Err(("expected a text in quotes", whole)),
+        let Some((_, quote @ ('"' | '\''))) = chars.next() else {
+            return Err(("expected a text in quotes", whole));
         };
         let mut value = String::new();
         while let Some((index, c)) = chars.next() {

@@ -98,16 +98,15 @@ fn language_version(ast: &Ast, faults: &mut Faults) -> LanguageVersion {
         .header
         .as_ref()
         .and_then(|header| header.version.as_ref());
-    if let Some(Spanned { value, span }) = written {
-        if !value.is_known() {
-            let message = format!("language version {value} is not known");
-            let help = format!(
-                "this compiler reads versions up to v{}",
-                LanguageVersion::CURRENT
-            );
-            faults
-                .push(Diagnostic::error(codes::UNKNOWN_VERSION, span.clone(), message).help(help));
-        }
+    if let Some(Spanned { value, span }) = written
+        && !value.is_known()
+    {
+        let message = format!("language version {value} is not known");
+        let help = format!(
+            "this compiler reads versions up to v{}",
+            LanguageVersion::CURRENT
+        );
+        faults.push(Diagnostic::error(codes::UNKNOWN_VERSION, span.clone(), message).help(help));
     }
     written.map_or(LanguageVersion::CURRENT, |written| written.value)
 }
@@ -148,12 +147,12 @@ fn check_params(role: &Role, faults: &mut Faults) {
                     .label(first.clone(), "first here"),
             );
         }
-        if key.value.as_str() == NODE_PARAM {
-            if let Err(error) = NodeId::parse(&value.value) {
-                let fault =
-                    Diagnostic::error(codes::BAD_PARAMETER, value.span.clone(), error.to_string());
-                faults.push(fault.help("`node` names the contract that does the role's steps"));
-            }
+        if key.value.as_str() == NODE_PARAM
+            && let Err(error) = NodeId::parse(&value.value)
+        {
+            let fault =
+                Diagnostic::error(codes::BAD_PARAMETER, value.span.clone(), error.to_string());
+            faults.push(fault.help("`node` names the contract that does the role's steps"));
         }
     }
 }
@@ -263,10 +262,10 @@ fn gates(gates: &[Gate], taken: &GateNames<'_>, faults: &mut Faults) -> Vec<plan
     let mut seen = taken.clone();
     let mut lowered = Vec::new();
     for gate in gates {
-        if let Some(name) = &gate.name {
-            if let Some(first) = seen.insert(&name.value, &name.span) {
-                faults.push(duplicate("gate", name, first));
-            }
+        if let Some(name) = &gate.name
+            && let Some(first) = seen.insert(&name.value, &name.span)
+        {
+            faults.push(duplicate("gate", name, first));
         }
         if !gate.has_check {
             let fault = Diagnostic::error(

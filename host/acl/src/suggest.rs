@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: a suggestion only ever helps to write; nothing is compiled from it.
 
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 
 /// Returns the closest name within a third of the length (at least one, at most three edits); ties go to the first.
 pub(crate) fn closest<'a>(
@@ -26,7 +26,7 @@ pub(crate) fn closest<'a>(
 }
 
 /// Counts insertions, deletions, replacements and swaps of neighbours; `None` above the limit.
-fn distance_within(wanted: &[char], name: &String, limit: usize) -> Option<usize> {
+fn distance_within(wanted: &[char], name: &str, limit: usize) -> Option<usize> {
     let name: Vec<char> = name.chars().collect();
     if name.len().abs_diff(wanted.len()) > limit {
         return None;
@@ -44,10 +44,11 @@ fn distance_within(wanted: &[char], name: &String, limit: usize) -> Option<usize
                 |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX);
             let replaced = cell(&above, column) + usize::from(c != n);
             let mut value = replaced.min(left + 1).min(cell(&above, column + 1) + 1);
-            if previous == Some(c) && left_char == Some(n) {
-                if let Some(swapped) = column.checked_sub(1).and_then(|column| before.get(column)) {
-                    value = value.min(swapped + 1);
-                }
+            if previous == Some(c)
+                && left_char == Some(n)
+                && let Some(swapped) = column.checked_sub(1).and_then(|column| before.get(column))
+            {
+                value = value.min(swapped + 1);
             }
             current.push(value);
             left = value;

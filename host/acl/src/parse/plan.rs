@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: a statement's first complaint is its last one: what follows in a broken line is not guessed at.
 
-use alloc::{format, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use aim_core::{name::StepName, plan::LanguageVersion};
 
@@ -12,6 +12,9 @@ use crate::{
     codes,
     cursor::Cursor,
 };
+
+/// A parameter's name and value.
+type Param = (Spanned<StepName>, Spanned<String>);
 
 impl Parser<'_> {
     /// `PLAN name:` or `PLAN name v1.0:`
@@ -101,10 +104,7 @@ impl Parser<'_> {
         }
     }
 
-    fn role_tail(
-        &mut self,
-        line: &mut Cursor<'_>,
-    ) -> Vec<(Spanned<StepName>, Spanned<alloc::string::String>)> {
+    fn role_tail(&mut self, line: &mut Cursor<'_>) -> Vec<Param> {
         let mut params = Vec::new();
         if line.eat('(') {
             // BOUND: every turn takes at least one character or ends.
@@ -129,14 +129,7 @@ impl Parser<'_> {
     }
 
     /// One `key=value`. `None` when the line can not be read on, `Some(None)` when only the key is bad.
-    #[expect(
-        clippy::type_complexity,
-        reason = "the two levels are told apart in one place only"
-    )]
-    fn param(
-        &mut self,
-        line: &mut Cursor<'_>,
-    ) -> Option<Option<(Spanned<StepName>, Spanned<alloc::string::String>)>> {
+    fn param(&mut self, line: &mut Cursor<'_>) -> Option<Option<Param>> {
         let Some(key) = line.name(self.faults) else {
             self.malformed("ROLE", line.rest_span(), "expected a parameter name");
             return None;

@@ -123,7 +123,13 @@ fn unknown_fields_garbage_and_truncation_are_refused() {
     let text = String::from_utf8(Plan::check(parts()).unwrap().to_json()).unwrap();
     let extended = text.replacen("{\"gates\"", "{\"extra\":1,\"gates\"", 1);
     assert_ne!(extended, text);
-    for bad in [&extended, "", "null", "[]", text.get(..text.len() / 2).unwrap()] {
+    for bad in [
+        &extended,
+        "",
+        "null",
+        "[]",
+        text.get(..text.len() / 2).unwrap(),
+    ] {
         let error = Plan::from_json(bad.as_bytes()).unwrap_err();
         assert!(
             matches!(error.faults[..], [PlanFault::Malformed(_)]),
