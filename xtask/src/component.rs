@@ -60,7 +60,9 @@ fn resolve_folder(wit_folder: &Path) -> Result<Resolve> {
     let mut folders = Vec::new();
     for entry in std::fs::read_dir(wit_folder)? {
         let path = entry?.path();
-        if path.is_dir() {
+        // A package's folder is named `name@version`; `deps` beside them holds the packages of others.
+        let is_package = entry_name(&path).contains('@');
+        if path.is_dir() && is_package {
             folders.push(path);
         }
     }
@@ -92,4 +94,8 @@ fn resolve_folder(wit_folder: &Path) -> Result<Resolve> {
 /// `blake3:` and 64 hex digits.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     format!("blake3:{}", blake3::hash(bytes).to_hex())
+}
+
+fn entry_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
