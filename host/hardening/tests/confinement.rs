@@ -33,6 +33,7 @@ fn says(text: &str, line: &str) -> bool {
 fn a_confined_host_keeps_what_it_was_given_and_nothing_else() {
     let text = confined("plain");
     for line in [
+        "DUMPABLE Ok(NotDumpable)",
         "READ-KEY DENIED",
         "READ-GIVEN DONE",
         "WRITE-GIVEN DENIED",

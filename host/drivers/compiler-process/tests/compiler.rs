@@ -72,7 +72,8 @@ fn child() {
             .iter()
             .filter(|path| fs::read(path).is_ok())
             .count();
-            Ok(reached.to_string().into_bytes())
+            let dumpable = rustix::process::dumpable_behavior();
+            Ok(format!("{reached} {dumpable:?}").into_bytes())
         }
         component => Ok(turn_around(profile, component)),
     });
@@ -312,12 +313,16 @@ fn a_refusal_and_a_crash_are_told_apart_from_limits() {
     assert!(code(&mut compiler, b"next").is_ok());
 }
 
-// Negative control: with `restrict_files` left out of `prepare`, the child counts 3 and the test fails.
+// Negative control: with `restrict_files` or `harden_self` left out of `prepare`, the child counts 3 or is dumpable.
 #[test]
-fn the_worker_can_open_nothing_while_it_compiles() {
+fn the_worker_can_open_nothing_and_not_be_dumped_while_it_compiles() {
     let bench = Bench::new();
     let reached = code(&mut bench.compiler(), b"reach").unwrap();
-    assert_eq!(reached, b"0", "a kernel without Landlock shows 3 here");
+    let shown = String::from_utf8(reached).unwrap();
+    assert_eq!(
+        shown, "0 Ok(NotDumpable)",
+        "a kernel without Landlock shows 3 here"
+    );
 }
 
 // Negative control: with the mode check of the private folder taken out, the folder is used and the test fails.

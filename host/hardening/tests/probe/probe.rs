@@ -30,6 +30,8 @@ fn main() {
     };
     println!("LEVEL {}", confinement.level.word());
     println!("REMARK {}", confinement.remark);
+    let dumpable = rustix::process::dumpable_behavior();
+    println!("DUMPABLE {dumpable:?}");
     report("READ-KEY", fs::read(keys.join("step.key")).map(drop));
     report("READ-GIVEN", fs::read(given.join("f")).map(drop));
     report("WRITE-GIVEN", fs::write(given.join("f"), b"x"));
