@@ -9,4 +9,6 @@ pub mod pipeline;
 pub mod score;
 
 #[cfg(test)]
+mod deployment;
+#[cfg(test)]
 mod tests;

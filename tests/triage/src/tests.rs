@@ -180,6 +180,30 @@ fn the_answers_survive_the_loss_of_a_fifth_of_the_lines() {
 }
 
 #[test]
+fn the_reports_are_those_that_the_example_shows() {
+    for incident in truth().incidents {
+        let path = example().join("expected").join(format!("{}.json", incident.id));
+        let expected: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let shown = match answer(&lines(&incident)) {
+            None => serde_json::json!({ "exit": 8, "abstained": "verify" }),
+            Some(report) => {
+                let cited = report.cited.iter().map(|one| format!("{}:{}", one.citation.file, one.citation.line));
+                serde_json::json!({
+                    "exit": 0,
+                    "cause": report.cause,
+                    "component": report.component,
+                    "onset": time::shown(report.onset),
+                    "confidence_ppm": report.confidence_ppm,
+                    "methods": report.agreeing,
+                    "cited": cited.collect::<Vec<_>>(),
+                })
+            }
+        };
+        assert_eq!(shown, expected, "{}: {shown:#}", incident.id);
+    }
+}
+
+#[test]
 fn a_wrong_report_scores_badly() {
     // Negative control of `score`: a right report is damaged in every way that it must notice.
     let truth = truth();
