@@ -13,7 +13,10 @@ pub use frontier::{DecodeFrontierError, Frontier};
 pub use full::Tree;
 pub use proof::{ProofError, verify_consistency, verify_inclusion};
 
-use aim_core::leaf::LEAF_BYTES;
+use aim_core::{
+    frame::{Block, FrameBody},
+    leaf::LEAF_BYTES,
+};
 use sha2::{Digest as _, Sha256};
 
 /// A hash in the tree.
@@ -51,6 +54,15 @@ pub fn hash_record(leaf: &[u8; LEAF_BYTES], previous_block: &Hash) -> Hash {
         .chain_update(previous_block)
         .finalize()
         .into()
+}
+
+/// Returns the hashes of a block's leaves, in order: what the block adds to the log's tree.
+pub fn hash_records<'a>(block: &Block<'a>) -> impl Iterator<Item = Hash> + use<'a> {
+    let previous = block.header().previous;
+    block.frames().filter_map(move |frame| match frame.body {
+        FrameBody::Witness(witness) => Some(hash_record(&witness.leaf.encode(), &previous)),
+        _ => None,
+    })
 }
 
 /// The root of a tree without leaves (RFC 6962, 2.1).

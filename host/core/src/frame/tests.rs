@@ -84,8 +84,7 @@ fn what_was_written_is_what_is_read() {
     assert_eq!(bytes[at..at + 40], [3; 40]);
 }
 
-// Negative control: with `frame_mark` made to ignore the body, faults move to the block's first frame; with the hash
-// comparison removed too, flips in opaque bodies are not found. Both made this test fail.
+// Negative control: with the hash comparison taken out of `Block::read` this test fails.
 #[test]
 fn every_flipped_bit_is_found_in_the_block_that_holds_it() {
     let good = log(3);
@@ -103,6 +102,7 @@ fn every_flipped_bit_is_found_in_the_block_that_holds_it() {
     }
 }
 
+// Negative control: with `frame_mark` made to ignore the body this test fails.
 #[test]
 fn a_flip_inside_a_frame_or_its_payload_names_that_frame() {
     let good = log(2);

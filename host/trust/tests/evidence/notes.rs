@@ -53,7 +53,7 @@ fn a_signed_checkpoint_reads_back() {
     );
 }
 
-// Negative control: each rule was taken out of the parser once and the case that names it failed.
+// Negative control: with the rule about leading zeros taken out of `parse_size` this test fails.
 #[test]
 fn w20_notes_and_checkpoints_out_of_form_are_refused() {
     let signer = Signer::new(1);

@@ -12,6 +12,7 @@ use aim_trust::{
     checkpoint::Checkpoint,
     dsse::statement_digest,
     key::KeySet,
+    tree::{Tree, hash_records},
     verify::{Anchored, KeySource, Place, Report, SliceLog, VerifyOptions, verify_log},
 };
 
@@ -89,8 +90,7 @@ fn check_flips(log: &Log, bits: &dyn Fn(usize) -> Vec<u8>) {
     assert_eq!(bytes, log.bytes);
 }
 
-// Negative control: without the comparison of the block's hash in `Block::read`, flips in the stored hash pass unseen;
-// without marks, faults are found but at the block's first frame. Each made this test fail.
+// The negative controls of hash and marks are with the codec's own tests in `aim_core::frame`.
 #[test]
 fn w1_every_flipped_byte_is_found_at_its_record() {
     let all_bits = std::env::var_os("AIM_SOAK").is_some();
@@ -179,6 +179,20 @@ fn an_untouched_log_is_authenticated_and_says_what_is_proven() {
             (ENTRIES, 0, 0)
         );
     }
+}
+
+#[test]
+fn a_tree_made_from_the_blocks_is_the_one_that_was_signed() {
+    let log = each();
+    let mut tree = Tree::new();
+    for block in scan(&log.bytes, ChainPosition::START) {
+        tree.extend(hash_records(&block.unwrap()));
+    }
+    let signed = Checkpoint::parse_unchecked(log.checkpoint.as_bytes()).unwrap();
+    assert_eq!(
+        (tree.size(), tree.root(ENTRIES)),
+        (signed.size, Some(signed.root))
+    );
 }
 
 #[test]
