@@ -1,0 +1,706 @@
+//! From a plan and a deployment's nodes to admitted components: everything about a run that is decided before a guest runs.
+//!
+//! Bytes are read once by whoever calls; digest, inspection and compilation here use that one buffer.
+//!
+//! INVARIANT: nothing is loaded unless everything is admitted; a refusal names every mismatch of every component at once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use aim_core::{
+    access::{AccessRequest, Ask, Capability, Grant, RefusedAsk, grant},
+    adapter::Profile,
+    admission::{AdmissionRequest, Linkage, World, admit as admit_component},
+    contract::NodeContract,
+    digest::Digest,
+    limits::Limits,
+    name::{NodeId, StepName, TenantId},
+    outcome::Fault,
+    plan::{GatePin, LOCK_VERSION, Lock, Plan, Step, StepPin},
+};
+use aim_engine::{Engine, EngineProfile, LoadError, VerifiedNativeCode, inspect};
+use aim_ports::{
+    PortError,
+    compiler::{CompileRequest, Compiler},
+    policy::Policy,
+    schema::{Schema, SchemaCompiler, SchemaError},
+};
+
+use crate::{
+    inputs::Inputs,
+    judge::{ComponentJudge, Gate},
+    unit::{Unit, UnitParts},
+};
+
+/// One node as the registry gave it.
+#[derive(Debug)]
+pub struct Node {
+    /// Its contract.
+    pub contract: NodeContract,
+    /// Its component's bytes, read once.
+    pub component: Vec<u8>,
+    /// For gates: the rules it judges by.
+    pub codex: Option<Vec<u8>>,
+}
+
+/// What is admitted, and who decides.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Which node does which step.
+    pub bindings: &'a BTreeMap<StepName, NodeId>,
+    /// Every node that is bound, and every gate.
+    pub nodes: &'a BTreeMap<NodeId, Node>,
+    /// The gate that every step passes.
+    pub ethical: &'a NodeId,
+    /// The operator's policy; without one only effect-free capabilities are granted.
+    pub policy: Option<&'a dyn Policy>,
+    /// Whose run it is.
+    pub tenant: &'a TenantId,
+    /// Compiles what is not in the cache.
+    pub compiler: &'a mut dyn Compiler,
+    /// The engine profile that code is compiled for.
+    pub profile: EngineProfile,
+    /// Compiles the contracts' schemas.
+    pub schemas: &'a dyn SchemaCompiler,
+}
+
+/// A component that was not admitted.
+#[derive(Debug, Clone)]
+pub struct RefusedLoad {
+    /// The step that wanted it; absent for a gate.
+    pub step: Option<StepName>,
+    /// Its node.
+    pub node: NodeId,
+    /// Digest of its bytes.
+    pub component: Digest,
+    /// Every reason: code, subject, what and remedy.
+    pub reasons: Vec<RefusedReason>,
+    /// Asks that policy refused.
+    pub refused_asks: Vec<RefusedAsk>,
+}
+
+/// One reason for a refusal.
+#[derive(Debug, Clone)]
+pub struct RefusedReason {
+    /// The stable code.
+    pub code: &'static str,
+    /// What does not fit.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+    /// True when the operator refused it; all others are faults of component, contract or configuration.
+    pub is_denial: bool,
+}
+
+impl RefusedReason {
+    /// The reason as evidence keeps it.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        Fault {
+            code: self.code.to_owned(),
+            message: self.message.clone(),
+        }
+    }
+}
+
+/// Why a plan was not admitted.
+#[derive(Debug, thiserror::Error)]
+pub enum AdmissionError {
+    /// Components were refused.
+    #[error("{} component(s) were not admitted", .0.len())]
+    Refused(Vec<RefusedLoad>),
+    /// A node that the plan or the deployment names is not there.
+    #[error("node `{0}` is not in the registry")]
+    NoNode(NodeId),
+    /// A node without a component can not do a step.
+    #[error("node `{0}` has no component, and this host has no handler for it")]
+    NoComponent(NodeId),
+    /// A step's node is a gate, or a gate's node is none.
+    #[error("node `{node}` is {is}, where {wanted} is needed")]
+    WrongKind {
+        /// The node.
+        node: NodeId,
+        /// What it is.
+        is: &'static str,
+        /// What is needed.
+        wanted: &'static str,
+    },
+    /// A gate without a codex is never run.
+    #[error("gate `{0}` has no codex, and a gate without one is a denial")]
+    NoCodex(NodeId),
+    /// A contract's schema can not be used.
+    #[error("contract of `{node}`: {error}")]
+    Schema {
+        /// The node.
+        node: NodeId,
+        /// What is wrong.
+        error: SchemaError,
+    },
+    /// Native code can not be had.
+    #[error("compiling `{node}`: {error}")]
+    Compile {
+        /// The node.
+        node: NodeId,
+        /// What is wrong.
+        error: PortError,
+    },
+}
+
+impl AdmissionError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "AIM-A040",
+            Self::NoNode(_) => "AIM-A041",
+            Self::NoComponent(_) => "AIM-A042",
+            Self::WrongKind { .. } => "AIM-A043",
+            Self::NoCodex(_) => "AIM-A044",
+            Self::Schema { .. } => "AIM-A045",
+            Self::Compile { .. } => "AIM-A046",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Self::Refused(_) => "every reason is listed with its own remedy".to_owned(),
+            Self::NoNode(node) => {
+                format!("add a contract with `node_id: {node}` to the contracts folder")
+            }
+            Self::NoComponent(_) => "give the contract a `component`".to_owned(),
+            Self::WrongKind { .. } => {
+                "check `world` in the contract and the plan's roles".to_owned()
+            }
+            Self::NoCodex(_) => {
+                "name one in the gate's contract or in aim.toml: `codex = \"…\"`".to_owned()
+            }
+            Self::Schema { .. } => "correct the schema in the contract".to_owned(),
+            Self::Compile { .. } => {
+                "rebuild the component, or raise the worker's limits by a smaller one".to_owned()
+            }
+        }
+    }
+}
+
+/// Native code and what it may be linked to.
+#[derive(Debug)]
+struct AdmittedComponent {
+    native: Arc<[u8]>,
+    linkage: Linkage,
+}
+
+#[derive(Debug)]
+struct AdmittedStep {
+    step: Step,
+    node: NodeId,
+    contract: NodeContract,
+    grant: Grant,
+    component: AdmittedComponent,
+    input: Option<Arc<dyn Schema>>,
+    output: Option<Arc<dyn Schema>>,
+}
+
+#[derive(Debug)]
+struct AdmittedGate {
+    component: AdmittedComponent,
+    codex: Arc<[u8]>,
+    limits: Limits,
+}
+
+/// Everything that a run may load.
+#[derive(Debug)]
+pub struct Admitted {
+    steps: Vec<AdmittedStep>,
+    gates: BTreeMap<NodeId, AdmittedGate>,
+    ethical: NodeId,
+    plan: Plan,
+    lock: Lock,
+}
+
+/// Why an admitted plan could not be made ready to run.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadyError {
+    /// The engine did not take a component.
+    #[error("loading `{node}`: {error}")]
+    Load {
+        /// The node.
+        node: NodeId,
+        /// What is wrong.
+        error: LoadError,
+    },
+    /// A granted folder was not given to the run.
+    #[error("step `{step}` is granted the folder `{folder}`, and the run has no such input")]
+    NoFolder {
+        /// The step.
+        step: StepName,
+        /// The folder.
+        folder: String,
+    },
+}
+
+impl ReadyError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Load { error, .. } => error.code(),
+            Self::NoFolder { .. } => "AIM-A047",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Self::Load { .. } => "clear the compile cache and run again".to_owned(),
+            Self::NoFolder { folder, .. } => format!("run with `-i {folder}=@<folder>`"),
+        }
+    }
+}
+
+/// Admits a plan.
+///
+/// # Errors
+/// [`AdmissionError`]; nothing was loaded then and no guest instruction ran.
+pub fn admit(request: Request<'_>) -> Result<Admitted, AdmissionError> {
+    let gate_nodes = gate_nodes(&request)?;
+    let mut refused = Vec::new();
+    let mut cleared_steps = Vec::new();
+    for step in request.plan.steps() {
+        let (node_id, node) = bound(&request, step)?;
+        match clear_step(&request, step, node) {
+            Ok((grant, linkage)) => cleared_steps.push((step, node_id, node, grant, linkage)),
+            Err(refusal) => refused.push(*refusal),
+        }
+    }
+    let mut cleared_gates = Vec::new();
+    for id in &gate_nodes {
+        let node = request
+            .nodes
+            .get(id)
+            .ok_or_else(|| AdmissionError::NoNode(id.clone()))?;
+        match clear_gate(node) {
+            Ok(linkage) => cleared_gates.push((id, node, linkage)),
+            Err(refusal) => refused.push(*refusal),
+        }
+    }
+    if !refused.is_empty() {
+        return Err(AdmissionError::Refused(refused));
+    }
+    let mut code = CodeSource {
+        fingerprint: request.profile.fingerprint(),
+        made: BTreeMap::new(),
+    };
+    let mut steps = Vec::with_capacity(cleared_steps.len());
+    for (step, node_id, node, grant, linkage) in cleared_steps {
+        let native = code.native(request.compiler, &node_id, node)?;
+        steps.push(AdmittedStep {
+            step: step.clone(),
+            contract: node.contract.clone(),
+            grant,
+            component: AdmittedComponent { native, linkage },
+            input: schema(request.schemas, &node_id, node.contract.input.as_ref())?,
+            output: schema(request.schemas, &node_id, node.contract.output.as_ref())?,
+            node: node_id,
+        });
+    }
+    let mut gates = BTreeMap::new();
+    for (id, node, linkage) in cleared_gates {
+        let native = code.native(request.compiler, id, node)?;
+        let codex = node
+            .codex
+            .as_deref()
+            .ok_or_else(|| AdmissionError::NoCodex(id.clone()))?;
+        let component = AdmittedComponent { native, linkage };
+        let limits = gate_limits(&node.contract.limits);
+        gates.insert(
+            id.clone(),
+            AdmittedGate {
+                component,
+                codex: codex.into(),
+                limits,
+            },
+        );
+    }
+    let lock = lock(&request, &code.fingerprint, &steps, &gates);
+    Ok(Admitted {
+        steps,
+        gates,
+        ethical: request.ethical.clone(),
+        plan: request.plan.clone(),
+        lock,
+    })
+}
+
+/// Every gate of the run, each once: the ethical one, and those that contracts add.
+fn gate_nodes(request: &Request<'_>) -> Result<BTreeSet<NodeId>, AdmissionError> {
+    let mut ids = BTreeSet::from([request.ethical.clone()]);
+    for step in request.plan.steps() {
+        let (_, node) = bound(request, step)?;
+        ids.extend(node.contract.gates.iter().cloned());
+    }
+    for id in &ids {
+        let node = request
+            .nodes
+            .get(id)
+            .ok_or_else(|| AdmissionError::NoNode(id.clone()))?;
+        if !node.contract.is_gate() {
+            return Err(AdmissionError::WrongKind {
+                node: id.clone(),
+                is: "a step",
+                wanted: "a gate",
+            });
+        }
+    }
+    Ok(ids)
+}
+
+fn bound<'a>(request: &Request<'a>, step: &Step) -> Result<(NodeId, &'a Node), AdmissionError> {
+    let Some(id) = request.bindings.get(&step.name) else {
+        // Bindings are computed over the whole plan, so this is a plan that changed in between.
+        let unknown = NodeId::parse("unbound")
+            .map_err(|_| AdmissionError::NoNode(request.ethical.clone()))?;
+        return Err(AdmissionError::NoNode(unknown));
+    };
+    let node = request
+        .nodes
+        .get(id)
+        .ok_or_else(|| AdmissionError::NoNode(id.clone()))?;
+    if node.contract.component().is_none() {
+        return Err(AdmissionError::NoComponent(id.clone()));
+    }
+    if node.contract.is_gate() {
+        return Err(AdmissionError::WrongKind {
+            node: id.clone(),
+            is: "a gate",
+            wanted: "a step",
+        });
+    }
+    Ok((id.clone(), node))
+}
+
+/// Grants and links one step, or names everything that is in the way.
+fn clear_step(
+    request: &Request<'_>,
+    step: &Step,
+    node: &Node,
+) -> Result<(Grant, Linkage), Box<RefusedLoad>> {
+    let component = Digest::of(&node.component);
+    let (granted, refused_asks) = grant(
+        &node.contract.asks,
+        request.policy.map(Policy::digest),
+        |ask, mode| {
+            let access = AccessRequest {
+                component,
+                node: node.contract.node_id.clone(),
+                plan: request.plan.name().clone(),
+                step: step.name.clone(),
+                tenant: request.tenant.clone(),
+                capability: ask.capability,
+                mode,
+                folder: ask.folder.clone(),
+            };
+            request.policy.map_or(
+                aim_core::access::AccessDecision {
+                    is_permitted: false,
+                    rules: Vec::new(),
+                },
+                |policy| policy.decide(&access),
+            )
+        },
+    );
+    let result = link(node, World::Step, &node.contract.asks, &granted);
+    let mut reasons = result.as_ref().err().cloned().unwrap_or_default();
+    let unused = refused_asks.iter().filter(|_| result.is_ok());
+    // An ask that policy refuses stops the load even when the component would not use it: it would run with less than its
+    // contract says.
+    reasons.extend(unused.map(refused_reason));
+    match result {
+        Ok(linkage) if reasons.is_empty() => Ok((granted, linkage)),
+        _ => Err(Box::new(RefusedLoad {
+            step: Some(step.name.clone()),
+            node: node.contract.node_id.clone(),
+            component,
+            reasons,
+            refused_asks,
+        })),
+    }
+}
+
+fn refused_reason(refused: &RefusedAsk) -> RefusedReason {
+    let name = refused.ask.capability.name();
+    let by = if refused.rules.is_empty() {
+        "no rule permits it".to_owned()
+    } else {
+        format!("forbidden by {}", refused.rules.join(", "))
+    };
+    RefusedReason {
+        code: "AIM-A002",
+        message: format!("`{name}` is asked for and not granted: {by}"),
+        help: "change the operator's policy, or take the ask out of the contract".to_owned(),
+        is_denial: true,
+    }
+}
+
+/// A gate is given the codex and nothing else; the operator named both in the deployment.
+fn clear_gate(node: &Node) -> Result<Linkage, Box<RefusedLoad>> {
+    let asks = [Ask::plain(Capability::Codex)];
+    let granted = Grant {
+        asks: asks.to_vec(),
+        policy: None,
+    };
+    link(node, World::Gate, &asks, &granted).map_err(|reasons| {
+        Box::new(RefusedLoad {
+            step: None,
+            node: node.contract.node_id.clone(),
+            component: Digest::of(&node.component),
+            reasons,
+            refused_asks: Vec::new(),
+        })
+    })
+}
+
+fn link(
+    node: &Node,
+    world: World,
+    asks: &[Ask],
+    granted: &Grant,
+) -> Result<Linkage, Vec<RefusedReason>> {
+    let inspection = inspect(&node.component).map_err(|error| {
+        vec![RefusedReason {
+            code: error.code(),
+            message: error.to_string(),
+            help: error.help(),
+            is_denial: false,
+        }]
+    })?;
+    let named = node
+        .contract
+        .component()
+        .and_then(|component| component.adapt.as_deref());
+    let adapt = named.and_then(Profile::parse);
+    if let (Some(name), None) = (named, adapt) {
+        return Err(vec![RefusedReason {
+            code: "AIM-A007",
+            message: format!("`{name}` is no toolchain profile"),
+            help: "name a profile of docs/formats/contract.md under `adapt`".to_owned(),
+            is_denial: false,
+        }]);
+    }
+    let request = AdmissionRequest {
+        world,
+        asks,
+        grant: granted,
+        adapt,
+    };
+    admit_component(&inspection, &request).map_err(|mismatches| {
+        let reason = |mismatch: aim_core::admission::Mismatch| RefusedReason {
+            code: mismatch.code(),
+            message: mismatch.to_string(),
+            help: mismatch.help(),
+            is_denial: mismatch.is_denial(),
+        };
+        mismatches.into_iter().map(reason).collect()
+    })
+}
+
+/// Native code by component digest, so that a component of several steps is compiled once.
+struct CodeSource {
+    fingerprint: String,
+    made: BTreeMap<Digest, Arc<[u8]>>,
+}
+
+impl CodeSource {
+    fn native(
+        &mut self,
+        compiler: &mut dyn Compiler,
+        id: &NodeId,
+        node: &Node,
+    ) -> Result<Arc<[u8]>, AdmissionError> {
+        let digest = Digest::of(&node.component);
+        if let Some(native) = self.made.get(&digest) {
+            return Ok(Arc::clone(native));
+        }
+        let request = CompileRequest {
+            component: &node.component,
+            profile: &self.fingerprint,
+        };
+        let native: Arc<[u8]> = compiler
+            .native_code(&request)
+            .map_err(|error| AdmissionError::Compile {
+                node: id.clone(),
+                error,
+            })?
+            .into();
+        self.made.insert(digest, Arc::clone(&native));
+        Ok(native)
+    }
+}
+
+fn schema(
+    schemas: &dyn SchemaCompiler,
+    node: &NodeId,
+    schema: Option<&serde_json::Value>,
+) -> Result<Option<Arc<dyn Schema>>, AdmissionError> {
+    let Some(schema) = schema else {
+        return Ok(None);
+    };
+    schemas
+        .compile(schema.to_string().as_bytes())
+        .map(Some)
+        .map_err(|error| AdmissionError::Schema {
+            node: node.clone(),
+            error,
+        })
+}
+
+/// A gate's contract may tighten the limits of gates, never widen them.
+fn gate_limits(contract: &Limits) -> Limits {
+    let most = Limits::GATE;
+    Limits {
+        memory_bytes_max: contract.memory_bytes_max.min(most.memory_bytes_max),
+        fuel_max: contract.fuel_max.min(most.fuel_max),
+        deadline_ms_max: contract.deadline_ms_max.min(most.deadline_ms_max),
+        ..most
+    }
+}
+
+fn lock(
+    request: &Request<'_>,
+    fingerprint: &str,
+    steps: &[AdmittedStep],
+    gates: &BTreeMap<NodeId, AdmittedGate>,
+) -> Lock {
+    Lock {
+        engine_profile: Digest::of(fingerprint.as_bytes()),
+        gates: gates
+            .iter()
+            .map(|(id, gate)| {
+                let pin = GatePin {
+                    codex: Some(Digest::of(&gate.codex)),
+                    component: gate.component.linkage.component(),
+                };
+                (id.clone(), pin)
+            })
+            .collect(),
+        lock_version: LOCK_VERSION,
+        plan: request.plan.digest(),
+        policy: request
+            .policy
+            .map_or_else(|| Digest::derive("no-policy", &[]), Policy::digest),
+        steps: steps
+            .iter()
+            .map(|step| {
+                let pin = StepPin {
+                    component: step.component.linkage.component(),
+                    contract: step.contract.digest(),
+                    node: step.node.clone(),
+                };
+                (step.step.name.clone(), pin)
+            })
+            .collect(),
+    }
+}
+
+impl Admitted {
+    /// Every digest that the run's result depends on besides its inputs.
+    #[must_use]
+    pub const fn lock(&self) -> &Lock {
+        &self.lock
+    }
+
+    /// Loads everything into the engine and gives the steps their folders.
+    ///
+    /// # Errors
+    /// [`ReadyError`]; no guest instruction has run.
+    pub fn ready(&self, engine: &Engine, inputs: &Inputs) -> Result<Vec<Unit>, ReadyError> {
+        let mut gates = BTreeMap::new();
+        for (id, gate) in &self.gates {
+            gates.insert(id, load_gate(engine, id, gate)?);
+        }
+        let terminals: BTreeSet<&StepName> = self.plan.terminals().map(|step| &step.name).collect();
+        let mut units = Vec::with_capacity(self.steps.len());
+        for step in &self.steps {
+            let is_terminal = terminals.contains(&step.step.name);
+            units.push(self.unit(engine, step, &gates, inputs, is_terminal)?);
+        }
+        Ok(units)
+    }
+
+    fn unit(
+        &self,
+        engine: &Engine,
+        step: &AdmittedStep,
+        gates: &BTreeMap<&NodeId, Gate>,
+        inputs: &Inputs,
+        is_terminal: bool,
+    ) -> Result<Unit, ReadyError> {
+        let load = |error| ReadyError::Load {
+            node: step.node.clone(),
+            error,
+        };
+        let native = VerifiedNativeCode::assume_verified(step.component.native.to_vec());
+        let linked = engine
+            .load_step(native, &step.component.linkage)
+            .map_err(load)?;
+        let mut folders = BTreeMap::new();
+        for folder in step.grant.folders() {
+            let snapshot = inputs
+                .folders()
+                .get(folder)
+                .ok_or_else(|| ReadyError::NoFolder {
+                    step: step.step.name.clone(),
+                    folder: folder.to_owned(),
+                })?;
+            folders.insert(folder.to_owned(), snapshot.clone());
+        }
+        let of = |id: &NodeId| gates.get(id).cloned();
+        let ethical = of(&self.ethical).ok_or_else(|| ReadyError::Load {
+            node: self.ethical.clone(),
+            error: LoadError::NativeCode("the ethical gate was not admitted".to_owned()),
+        })?;
+        Ok(Unit::new(UnitParts {
+            step: step.step.clone(),
+            contract: step.contract.clone(),
+            component: step.component.linkage.component(),
+            grant: step.grant.clone(),
+            linked,
+            input: step.input.clone(),
+            output: step.output.clone(),
+            ethical,
+            gates: step.contract.gates.iter().filter_map(of).collect(),
+            plan_gates: if is_terminal {
+                self.plan.gates().to_vec()
+            } else {
+                Vec::new()
+            },
+            folders,
+        }))
+    }
+}
+
+fn load_gate(engine: &Engine, id: &NodeId, gate: &AdmittedGate) -> Result<Gate, ReadyError> {
+    let native = VerifiedNativeCode::assume_verified(gate.component.native.to_vec());
+    let linked = engine
+        .load_gate(native, &gate.component.linkage)
+        .map_err(|error| ReadyError::Load {
+            node: id.clone(),
+            error,
+        })?;
+    Ok(Gate {
+        id: id.to_string(),
+        component: Some(gate.component.linkage.component()),
+        codex: Some(Digest::of(&gate.codex)),
+        judge: Arc::new(ComponentJudge::new(
+            linked,
+            Arc::clone(&gate.codex),
+            gate.limits,
+        )),
+    })
+}

@@ -1,0 +1,385 @@
+//! One attempt, driven through core's chain: screened, cleared, run, judged, witnessed, released.
+//!
+//! INVARIANT: whatever happens after an envelope was received, exactly one witness is committed, or the host stops.
+
+use std::{sync::Arc, time::Duration};
+
+use aim_core::{
+    attempt::{Cleared, Ended, Position, Received, Released, Witnessed},
+    digest::Digest,
+    envelope::Envelope,
+    id::{AttemptId, EnvelopeId, ExecutionId, RunId, SpanId, TraceId},
+    name::{StepName, TenantId},
+    outcome::{Fault, Outcome},
+    time::Timestamp,
+    verdict::{Disposition, Verdict},
+    witness::KappaRecord,
+};
+use aim_engine::{Cancel, PlanBudget, StepCall, StepContext, StepEnd, StepReport};
+use aim_ports::PortError;
+
+use crate::{
+    commit::CommitError,
+    egress::{self, Outgoing},
+    host::Host,
+    ingress,
+    judge::ask_all,
+    record::{self, Facts},
+    services::{AttemptServices, Contents},
+    unit::Unit,
+};
+
+/// What all attempts of one execution share.
+#[derive(Debug, Clone)]
+pub struct RunFacts {
+    /// The pinned question.
+    pub run: RunId,
+    /// The try of it.
+    pub execution: ExecutionId,
+    /// The execution's trace.
+    pub trace: TraceId,
+    /// Digest of the plan IR.
+    pub plan: Digest,
+    /// The plan's name.
+    pub plan_name: StepName,
+    /// The plan's analogy.
+    pub quip: Option<String>,
+    /// Whose run it is.
+    pub tenant: TenantId,
+    /// Who asked.
+    pub actor: String,
+    /// Seed of virtual randomness.
+    pub seed: u64,
+    /// The root envelope's id.
+    pub correlation: EnvelopeId,
+    /// What virtual wall clocks show.
+    pub pinned_time: Timestamp,
+}
+
+/// One try of one step.
+#[derive(Debug)]
+pub struct Task {
+    /// From 1.
+    pub attempt_no: u32,
+    /// What the step is given.
+    pub envelope: Envelope,
+    /// Span of the attempt that emitted it.
+    pub parent_span: Option<SpanId>,
+    /// True for the first step of the plan, where the plan's analogy is judged.
+    pub is_first_of_plan: bool,
+}
+
+/// An attempt whose witness is durable.
+#[derive(Debug)]
+pub struct Concluded {
+    /// Which attempt it was.
+    pub attempt: AttemptId,
+    /// The envelope that was handled.
+    pub handled: EnvelopeId,
+    /// What may leave; or the attempt itself, where nothing may.
+    pub release: Result<Released, Witnessed>,
+    /// How it ended, for people.
+    pub summary: Summary,
+}
+
+/// How an attempt ended, for people and for the schedule.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it did not complete.
+    pub fault: Option<Fault>,
+    /// The worst verdict.
+    pub verdict: Verdict,
+    /// Reasons of gates that did not simply pass.
+    pub remarks: Vec<String>,
+    /// Digest of the first output's body.
+    pub output: Option<Digest>,
+    /// Where the witness is.
+    pub position: Position,
+    /// What a plan's condition that did not hold asks the host to do; `Release` when all hold.
+    pub disposition: Disposition,
+    /// How long it took.
+    pub took: Duration,
+    /// Fuel that was used.
+    pub fuel_used: u64,
+}
+
+/// Why an attempt could not be brought to its end. The host stops.
+#[derive(Debug, thiserror::Error)]
+pub enum AttemptError {
+    /// The evidence could not be made durable.
+    #[error("committing the witness: {0}")]
+    Commit(#[from] CommitError),
+    /// An output could not be made durable.
+    #[error("storing an output: {0}")]
+    Store(#[from] PortError),
+}
+
+/// The judged end of an attempt, before it is written down.
+struct Done {
+    ended: Ended,
+    report: Option<StepReport>,
+    bodies: Vec<Digest>,
+    kappa: Option<KappaRecord>,
+    disposition: Disposition,
+}
+
+impl Done {
+    const fn early(ended: Ended) -> Self {
+        Self {
+            ended,
+            report: None,
+            bodies: Vec::new(),
+            kappa: None,
+            disposition: Disposition::Release,
+        }
+    }
+}
+
+/// Runs one attempt to its durable end.
+///
+/// # Errors
+/// [`AttemptError`] when evidence or outputs can not be made durable; nothing was released then.
+pub async fn run_attempt(
+    host: &Host,
+    unit: &Unit,
+    run: &RunFacts,
+    contents: &Arc<Contents>,
+    task: Task,
+    cancel: &Cancel,
+) -> Result<Concluded, AttemptError> {
+    let started_at = host.clock.now();
+    let began = host.clock.elapsed();
+    let attempt = AttemptId::of(run.execution, unit.step.name.as_str(), task.attempt_no);
+    let body = Digest::of(&task.envelope.body);
+    let mut task = task;
+    let envelope = take_envelope(&mut task);
+    let done = drive(
+        host,
+        unit,
+        run,
+        contents,
+        &task,
+        (attempt, envelope, body),
+        cancel,
+    )
+    .await;
+    if done.ended.is_releasable() {
+        store_large(host, &done).await?;
+    }
+    let facts = Facts {
+        host: &host.facts,
+        unit,
+        run,
+        task: &task,
+        attempt,
+        ended: &done.ended,
+        body,
+        bodies: &done.bodies,
+        report: done.report.as_ref(),
+        kappa: done.kappa.clone(),
+        started_at,
+        ended_at: host.clock.now(),
+    };
+    let submission = record::submission(&facts);
+    let position = host.committer.commit_witness(submission).await?;
+    let took = host.clock.elapsed().saturating_sub(began);
+    Ok(conclude(attempt, done, contents, position, took))
+}
+
+/// Moves the envelope out, so that its body is never copied on the way to the guest's door.
+fn take_envelope(task: &mut Task) -> Envelope {
+    let empty = Envelope {
+        id: task.envelope.id,
+        correlation: task.envelope.correlation,
+        causation: None,
+        operation: String::new(),
+        media_type: String::new(),
+        artifacts: Vec::new(),
+        body: Vec::new(),
+    };
+    std::mem::replace(&mut task.envelope, empty)
+}
+
+async fn drive(
+    host: &Host,
+    unit: &Unit,
+    run: &RunFacts,
+    contents: &Arc<Contents>,
+    task: &Task,
+    (attempt, envelope, body): (AttemptId, Envelope, Digest),
+    cancel: &Cancel,
+) -> Done {
+    let request = ingress::request(unit, run, &envelope, body, task.is_first_of_plan);
+    let digest = request.digest();
+    let screened = match ingress::screen(Received::new(envelope), unit, run, digest) {
+        Ok(screened) => screened,
+        Err(ended) => return Done::early(ended),
+    };
+    let cleared = match screened.clear(ask_all(&unit.gates, &request, digest).await) {
+        Ok(cleared) => cleared,
+        Err(ended) => return Done::early(ended),
+    };
+    drop(request);
+    let call = call(host, unit, run, contents, (task, attempt), &cleared, cancel);
+    let report = unit.linked.invoke(call).await;
+    finish(unit, run, cleared, report).await
+}
+
+fn call(
+    host: &Host,
+    unit: &Unit,
+    run: &RunFacts,
+    contents: &Arc<Contents>,
+    (task, attempt): (&Task, AttemptId),
+    cleared: &Cleared,
+    cancel: &Cancel,
+) -> StepCall {
+    let envelope = cleared.envelope().clone();
+    let span = SpanId::of(attempt).to_string();
+    let short_span = span.get(..16).unwrap_or_default();
+    StepCall {
+        context: Arc::new(StepContext {
+            run: run.run.to_string(),
+            step: unit.step.name.to_string(),
+            role: unit.step.role.to_string(),
+            attempt: task.attempt_no,
+            tenant: run.tenant.to_string(),
+            actor: run.actor.clone(),
+            correlation: envelope.correlation.to_string(),
+            causation: envelope.causation.map(|id| id.to_string()),
+            traceparent: format!("00-{}-{short_span}-01", run.trace),
+            labels: std::collections::BTreeMap::new(),
+            plan: run.plan,
+            component: unit.component,
+            seed: run.seed,
+            pinned_time: run.pinned_time,
+        }),
+        envelope,
+        grant: Arc::clone(&unit.grant),
+        limits: unit.limits,
+        budget: PlanBudget {
+            calls: Some(unit.step.budget.tools),
+            tokens: Some(unit.step.budget.tokens),
+            cost_micros: None,
+        },
+        services: Arc::new(AttemptServices {
+            contents: Arc::clone(contents),
+            store: Arc::clone(&host.store),
+            gates: unit.gates.clone(),
+            plan: run.plan_name.to_string(),
+            step: unit.step.name.to_string(),
+            role: unit.step.role.to_string(),
+            effects: unit.effects.clone(),
+        }),
+        folders: Arc::clone(&unit.folders),
+        cancel: cancel.clone(),
+    }
+}
+
+async fn finish(unit: &Unit, run: &RunFacts, cleared: Cleared, mut report: StepReport) -> Done {
+    let end = std::mem::replace(&mut report.end, StepEnd::Answered(Vec::new()));
+    let ran = cleared.run(end.into_run_end());
+    let bodies: Vec<Digest> = ran
+        .emissions()
+        .unwrap_or_default()
+        .iter()
+        .map(|emission| Digest::of(&emission.body))
+        .collect();
+    let judged = match ran.emissions() {
+        Some(emissions) => {
+            let outgoing = Outgoing {
+                emissions,
+                bodies: &bodies,
+                staged: &report.staged,
+                claims: &report.claims,
+            };
+            egress::judge(unit, run, &outgoing).await
+        }
+        None => egress::Judged::nothing(),
+    };
+    Done {
+        ended: ran.judge(judged.records),
+        report: Some(report),
+        bodies,
+        kappa: judged.kappa,
+        disposition: judged.disposition,
+    }
+}
+
+async fn store_large(host: &Host, done: &Done) -> Result<(), PortError> {
+    let staged = done
+        .report
+        .as_ref()
+        .map(|report| report.staged.as_slice())
+        .unwrap_or_default();
+    let large = record::large_outputs(done.ended.emissions(), staged);
+    if large.is_empty() {
+        return Ok(());
+    }
+    let large: Vec<Vec<u8>> = large.into_iter().map(<[u8]>::to_vec).collect();
+    let store = Arc::clone(&host.store);
+    let written = tokio::task::spawn_blocking(move || {
+        large
+            .iter()
+            .try_for_each(|bytes| store.write(bytes).map(drop))
+    });
+    written.await.unwrap_or_else(|error| {
+        let fault = aim_ports::PortFault::FailStop;
+        Err(PortError::new(
+            fault,
+            "writing an artifact",
+            error.to_string(),
+        ))
+    })
+}
+
+fn conclude(
+    attempt: AttemptId,
+    done: Done,
+    contents: &Contents,
+    position: Position,
+    took: Duration,
+) -> Concluded {
+    let summary = Summary {
+        outcome: done.ended.outcome().clone(),
+        fault: done.ended.fault().cloned(),
+        verdict: done.ended.verdict(),
+        remarks: remarks(&done.ended),
+        output: done.bodies.first().copied(),
+        position,
+        disposition: done.disposition,
+        took,
+        fuel_used: done.report.as_ref().map_or(0, |report| report.fuel_used),
+    };
+    if done.ended.is_releasable() {
+        for staged in done.report.into_iter().flat_map(|report| report.staged) {
+            if staged.bytes.len() <= record::LOG_BLOB_BYTES_MAX {
+                contents.keep(staged.reference.digest, staged.bytes);
+            }
+        }
+    }
+    let handled = done.ended.envelope().id;
+    Concluded {
+        attempt,
+        handled,
+        release: done.ended.witness(position).release(),
+        summary,
+    }
+}
+
+/// What gates said that did not simply pass, each reason once.
+fn remarks(ended: &Ended) -> Vec<String> {
+    let mut remarks: Vec<String> = Vec::new();
+    let notable = ended
+        .gates()
+        .iter()
+        .filter(|record| record.verdict > Verdict::Pass);
+    for reason in notable.flat_map(|record| &record.reasons) {
+        if !remarks.contains(reason) {
+            remarks.push(reason.clone());
+        }
+    }
+    remarks
+}

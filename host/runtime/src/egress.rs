@@ -1,0 +1,272 @@
+//! What is asked before anything leaves a step: one request that holds all emissions, all artifacts and all claims.
+//!
+//! INVARIANT: whatever would leave is in the request, or the answer is a denial: nothing is too large to be judged unless
+//! the contract says that its payloads are opaque.
+
+use aim_core::{
+    claims::GuestClaims,
+    digest::Digest,
+    envelope::{Emission, Target},
+    gate::{GateKind, GateRecord, GateRequest, Item, Phase},
+    join::is_json,
+    limits::Limits,
+    plan::{self, OnFail},
+    verdict::{Disposition, Verdict},
+    witness::{Band, KappaRecord},
+};
+use aim_engine::StagedArtifact;
+use serde_json::Value;
+
+use crate::{
+    attempt::RunFacts,
+    ingress::{builtin, check_schema},
+    judge::ask_all,
+    unit::Unit,
+};
+
+/// What a step wants to let go.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) emissions: &'a [Emission],
+    /// BLAKE3 of each emission's body, in order.
+    pub(crate) bodies: &'a [Digest],
+    pub(crate) staged: &'a [StagedArtifact],
+    pub(crate) claims: &'a GuestClaims,
+}
+
+/// Everything that was decided on the way out.
+pub(crate) struct Judged {
+    pub(crate) records: Vec<GateRecord>,
+    pub(crate) kappa: Option<KappaRecord>,
+    /// What a plan's condition that did not hold asks the host to do; `Release` when all hold.
+    pub(crate) disposition: Disposition,
+}
+
+impl Judged {
+    /// Nothing wants to leave, so nothing is asked.
+    pub(crate) const fn nothing() -> Self {
+        Self {
+            records: Vec::new(),
+            kappa: None,
+            disposition: Disposition::Release,
+        }
+    }
+}
+
+/// Asks every egress gate.
+pub(crate) async fn judge(unit: &Unit, run: &RunFacts, outgoing: &Outgoing<'_>) -> Judged {
+    let request = request(unit, run, outgoing);
+    let digest = request.digest();
+    let bodies: Vec<&[u8]> = outgoing
+        .emissions
+        .iter()
+        .map(|one| one.body.as_slice())
+        .collect();
+    let schema = check_schema(unit.output.as_deref(), &bodies);
+    let mut objections = check_targets(outgoing.emissions);
+    objections.extend(check_size(unit, &request));
+    let mut records = vec![
+        builtin(GateKind::Schema, Phase::Egress, digest, schema),
+        builtin(GateKind::Policy, Phase::Egress, digest, objections),
+    ];
+    if records.iter().all(|record| record.verdict.releases()) {
+        records.extend(ask_all(&unit.gates, &request, digest).await);
+    } else {
+        // A component is asked only about what could leave; its absence here can not help, the verdict is decided.
+        records.extend(unit.gates.iter().map(|gate| GateRecord {
+            gate: gate.id.clone(),
+            verdict: Verdict::Abstain,
+            ..builtin(
+                GateKind::Component,
+                Phase::Egress,
+                digest,
+                vec!["not asked".to_owned()],
+            )
+        }));
+    }
+    let (conditions, disposition) = check_conditions(unit, outgoing.emissions, digest);
+    records.extend(conditions);
+    let (record, kappa) = check_kappa(unit, outgoing.claims, digest);
+    records.extend(record);
+    Judged {
+        records,
+        kappa,
+        disposition,
+    }
+}
+
+fn request(unit: &Unit, run: &RunFacts, outgoing: &Outgoing<'_>) -> GateRequest {
+    let is_opaque = unit.contract.is_payload_opaque;
+    let emissions = outgoing
+        .emissions
+        .iter()
+        .zip(outgoing.bodies)
+        .map(|(emission, body)| Item {
+            target: emission.target.clone(),
+            action: emission.operation.clone(),
+            media_type: emission.media_type.clone(),
+            artifacts: emission.artifacts.clone(),
+            payload_digest: *body,
+            payload: (!is_opaque).then(|| emission.body.clone()),
+        });
+    let artifacts = outgoing.staged.iter().map(|staged| Item {
+        target: Target::Next,
+        action: "aim:artifact/store.put".to_owned(),
+        media_type: staged.reference.media_type.clone(),
+        artifacts: vec![staged.reference.clone()],
+        payload_digest: staged.reference.digest,
+        payload: (!is_opaque).then(|| staged.bytes.to_vec()),
+    });
+    let mut items: Vec<Item> = emissions.chain(artifacts).collect();
+    items.extend(claims_item(outgoing.claims));
+    GateRequest {
+        phase: Phase::Egress,
+        plan: run.plan_name.to_string(),
+        step: unit.step.name.to_string(),
+        role: unit.step.role.to_string(),
+        effects: unit.effects.clone(),
+        items,
+        impact: outgoing.claims.impact.clone(),
+        doubt: outgoing.claims.doubt,
+        quip: outgoing.claims.quip.clone(),
+        prior: None,
+        context: Vec::new(),
+    }
+}
+
+fn claims_item(claims: &GuestClaims) -> Option<Item> {
+    if claims.claims.is_empty() {
+        return None;
+    }
+    // Plain data with string keys only: serialisation has no failure to report.
+    let payload = serde_json::to_vec(&claims.claims).unwrap_or_default();
+    Some(Item {
+        target: Target::Next,
+        action: "aim:witness/attest.claim".to_owned(),
+        media_type: "application/json".to_owned(),
+        artifacts: Vec::new(),
+        payload_digest: Digest::of(&payload),
+        payload: Some(payload),
+    })
+}
+
+/// A plan's edges carry what goes to `next`; every other target is unknown here, and unknown is denied.
+fn check_targets(emissions: &[Emission]) -> Vec<String> {
+    let unknown = emissions
+        .iter()
+        .filter(|emission| emission.target != Target::Next);
+    unknown
+        .take(16)
+        .map(|emission| match &emission.target {
+            Target::Port(name) => format!("the contract names no output `{name}`"),
+            Target::Node(name) => format!("the plan has no edge to node `{name}`"),
+            Target::Reply => "a step of a plan has nobody to reply to".to_owned(),
+            Target::Next => String::new(),
+        })
+        .collect()
+}
+
+/// Payloads that a gate could not take in are never let past it.
+fn check_size(unit: &Unit, request: &GateRequest) -> Option<String> {
+    let total: usize = request
+        .items
+        .iter()
+        .filter_map(|item| item.payload.as_ref())
+        .map(Vec::len)
+        .sum();
+    let most = usize::try_from(Limits::GATE.payload_bytes_max).unwrap_or(usize::MAX);
+    (!unit.contract.is_payload_opaque && total > most).then(|| {
+        format!(
+            "{total} bytes are more than the {most} that gates can judge; emit less, or have the contract call its payloads opaque"
+        )
+    })
+}
+
+fn check_conditions(
+    unit: &Unit,
+    emissions: &[Emission],
+    request: Digest,
+) -> (Vec<GateRecord>, Disposition) {
+    if unit.conditions.is_empty() {
+        return (Vec::new(), Disposition::Release);
+    }
+    let output: Option<Value> = match emissions {
+        [only] if is_json(&only.media_type) => serde_json::from_slice(&only.body).ok(),
+        _ => None,
+    };
+    let mut disposition = Disposition::Release;
+    let mut records = Vec::with_capacity(unit.conditions.len());
+    for gate in &unit.conditions {
+        let (record, asked) = check_condition(gate, output.as_ref(), request);
+        records.push(record);
+        // Ending the run weighs more than holding one step, whatever the order of the gates.
+        if disposition != Disposition::Abort && asked != Disposition::Release {
+            disposition = asked;
+        }
+    }
+    (records, disposition)
+}
+
+/// A condition that does not hold does what the plan says; one that nobody can judge is an error, and that ends the run.
+fn check_condition(
+    gate: &plan::Gate,
+    output: Option<&Value>,
+    request: Digest,
+) -> (GateRecord, Disposition) {
+    let judgement = aim_core::condition::evaluate(&gate.condition, output);
+    let (verdict, disposition) = match (judgement.verdict, gate.on_fail) {
+        (Verdict::Fail, OnFail::Escalate) => (Verdict::Abstain, Disposition::Escalate),
+        (Verdict::Fail, OnFail::Abort) => (Verdict::Fail, Disposition::Abort),
+        (Verdict::Fail, OnFail::Warn) => (Verdict::Fail, Disposition::Release),
+        (Verdict::Error, _) => (Verdict::Error, Disposition::Abort),
+        (verdict, _) => (verdict, Disposition::Release),
+    };
+    let record = GateRecord {
+        gate: gate.name.to_string(),
+        severity: gate.severity,
+        verdict: verdict.with_severity(gate.severity),
+        ..builtin(
+            GateKind::Condition,
+            Phase::Egress,
+            request,
+            vec![judgement.reason],
+        )
+    };
+    (record, disposition)
+}
+
+/// Confidence below kappa, or none claimed where kappa is set, abstains.
+fn check_kappa(
+    unit: &Unit,
+    claims: &GuestClaims,
+    request: Digest,
+) -> (Option<GateRecord>, Option<KappaRecord>) {
+    let Some(threshold_ppm) = unit.contract.kappa_ppm else {
+        return (None, None);
+    };
+    let confidence_ppm = claims
+        .confidence
+        .as_ref()
+        .map(|confidence| confidence.score);
+    let is_enough = confidence_ppm.is_some_and(|confidence| confidence >= threshold_ppm);
+    let reason = match confidence_ppm {
+        Some(ppm) => format!("confidence {ppm} ppm, kappa {threshold_ppm} ppm"),
+        None => format!("no confidence claimed, kappa {threshold_ppm} ppm"),
+    };
+    let record = GateRecord {
+        verdict: if is_enough {
+            Verdict::Pass
+        } else {
+            Verdict::Abstain
+        },
+        ..builtin(GateKind::Kappa, Phase::Egress, request, vec![reason])
+    };
+    let band = Band::of(confidence_ppm.unwrap_or(0));
+    (
+        Some(record),
+        Some(KappaRecord {
+            band,
+            confidence_ppm,
+            threshold_ppm,
+        }),
+    )
+}

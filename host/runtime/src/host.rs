@@ -1,0 +1,322 @@
+//! The open host: a log that was recovered or begun, and the thread that writes to it.
+//!
+//! INVARIANT: a log is written to only after everything in it was read, its tail was found whole or safely cut, and the
+//! signer agrees about how much of it there must be.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aim_core::{
+    digest::{Digest, Sha256, encode_hex},
+    frame::{BLOCK_BYTES_MAX, ChainPosition, FrameFault, FrameKind, Recovery, recover},
+    leaf::{LeafKind, SigningMode},
+    time::Timestamp,
+    witness::{EPOCH_PREDICATE, EngineRecord, EpochPredicate, HostRecord, Statement, Subject},
+};
+use aim_ports::{
+    PortError,
+    artifact::ArtifactStore,
+    clock::Clock,
+    log::{LogReader, LogWriter},
+    signer::{CheckpointRequest, PublicKeys, Signer},
+};
+use aim_trust::{
+    checkpoint::Checkpoint,
+    genesis::Genesis,
+    sequence::{NewFrame, Sequencer},
+};
+
+use crate::{
+    commit::{CommitError, CommitParts, Committer, Pen},
+    ledger::{Ledger, LedgerError},
+};
+
+/// What every statement says about the host.
+#[derive(Debug, Clone)]
+pub struct HostFacts {
+    /// The log's origin line.
+    pub origin: String,
+    /// Version and isolation.
+    pub host: HostRecord,
+    /// The engine.
+    pub engine: EngineRecord,
+    /// Digest of the effective configuration.
+    pub config: Digest,
+}
+
+/// A host that may run.
+#[derive(Debug)]
+pub struct Host {
+    /// What statements say about it.
+    pub facts: HostFacts,
+    /// Makes evidence durable.
+    pub committer: Committer,
+    /// Large payloads.
+    pub store: Arc<dyn ArtifactStore>,
+    /// Time, as the host claims it.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What a host is opened with.
+#[derive(Debug)]
+pub struct HostParts {
+    /// Reads the log.
+    pub reader: Arc<dyn LogReader>,
+    /// Writes the log.
+    pub writer: Box<dyn LogWriter>,
+    /// Signs.
+    pub signer: Box<dyn Signer>,
+    /// Large payloads.
+    pub store: Arc<dyn ArtifactStore>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// How witnesses are signed.
+    pub mode: SigningMode,
+    /// Origin line of a log that has to be begun; must not have been used before.
+    pub new_origin: String,
+    /// Version and isolation.
+    pub host: HostRecord,
+    /// The engine.
+    pub engine: EngineRecord,
+    /// Digest of the effective configuration.
+    pub config: Digest,
+}
+
+/// Why a host could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The log can not be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Something that was durable is damaged.
+    #[error("the evidence log is damaged: {0}")]
+    Damaged(FrameFault),
+    /// Leaves that were published or signed for are not in the log.
+    #[error(
+        "the evidence log ends at leaf {found}, and {known} leaves are known to have been in it"
+    )]
+    Cut {
+        /// Leaves in the log.
+        found: u64,
+        /// Leaves that are known to have been there.
+        known: u64,
+    },
+    /// The log belongs to other keys.
+    #[error("the evidence log is signed with other keys than this machine's")]
+    Keys,
+    /// The beginning could not be written, or the checkpoint could not be read.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The beginning could not be committed.
+    #[error("beginning the log: {0}")]
+    Commit(#[from] CommitError),
+    /// The system gives no thread.
+    #[error("starting the commit thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+impl OpenError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Ledger(error) => error.code(),
+            Self::Damaged(_) => "AIM-E022",
+            Self::Cut { .. } => "AIM-E023",
+            Self::Keys => "AIM-E024",
+            Self::Port(error) => error.code.unwrap_or("AIM-D020"),
+            Self::Commit(error) => error.code(),
+            Self::Thread(_) => "AIM-D021",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Self::Ledger(_) | Self::Damaged(_) => {
+                "run `aimctl verify` to see what is damaged; nothing was changed"
+            }
+            Self::Cut { .. } => "restore the log from a copy; this one was cut or rolled back",
+            Self::Keys => {
+                "use the key folder that the log was begun with, or another data directory"
+            }
+            Self::Port(_) | Self::Commit(_) | Self::Thread(_) => {
+                "see the cause above; nothing was released"
+            }
+        }
+        .to_owned()
+    }
+}
+
+impl Host {
+    /// Opens a host: reads the whole log, cuts an unfinished last block, begins a log where there is none. What the log
+    /// says is returned beside it.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the log is unchanged but for the cut of bytes that were never durable.
+    pub fn open(mut parts: HostParts) -> Result<(Self, Ledger), OpenError> {
+        let reader = Arc::clone(&parts.reader);
+        let mut ledger = read_and_recover(&mut parts)?;
+        if ledger.position() == ChainPosition::START {
+            begin(&mut parts)?;
+            ledger.refresh(&*reader)?;
+        }
+        if ledger.keys() != Some(parts.signer.public_keys()) {
+            return Err(OpenError::Keys);
+        }
+        let origin = ledger.origin().to_owned();
+        let signed = parts.signer.signed_size(&origin)?;
+        let from = usize::try_from(signed).unwrap_or(usize::MAX);
+        let unsigned = ledger
+            .leaf_hashes()
+            .get(from..)
+            .unwrap_or_default()
+            .to_vec();
+        let signer = SharedSigner(Arc::new(Mutex::new(parts.signer)));
+        let committer = Committer::spawn(CommitParts {
+            sequencer: Sequencer::resume(ledger.position()),
+            origin: origin.clone(),
+            mode: parts.mode,
+            checkpoints: parts.writer.publisher()?,
+            writer: parts.writer,
+            checkpoint_signer: Box::new(signer.clone()),
+            signer: Box::new(signer),
+            unpublished: (signed, unsigned),
+        })?;
+        let facts = HostFacts {
+            origin,
+            host: parts.host,
+            engine: parts.engine,
+            config: parts.config,
+        };
+        Ok((
+            Self {
+                facts,
+                committer,
+                store: parts.store,
+                clock: parts.clock,
+            },
+            ledger,
+        ))
+    }
+}
+
+fn read_and_recover(parts: &mut HostParts) -> Result<Ledger, OpenError> {
+    let mut ledger = Ledger::default();
+    match ledger.refresh(&*parts.reader) {
+        Ok(_) | Err(LedgerError::Damaged(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let position = ledger.position();
+    let known = leaves_known(parts, ledger.origin())?;
+    // One byte more than a block can have: whatever is longer is no unfinished last block.
+    let tail = parts
+        .reader
+        .read(position.offset, BLOCK_BYTES_MAX.saturating_add(1))?;
+    match recover(&tail, position, known) {
+        Recovery::Clean(at) if at == position => Ok(ledger),
+        Recovery::Torn { position: at, .. } if at == position => {
+            parts.writer.cut(position.offset)?;
+            Ok(ledger)
+        }
+        _ if tail.is_empty() => Err(OpenError::Cut {
+            found: position.next_leaf,
+            known,
+        }),
+        Recovery::Corrupt(fault) | Recovery::Torn { fault, .. } => Err(OpenError::Damaged(fault)),
+        // The log grew between two reads, though this is its only writer.
+        Recovery::Clean(_) => Ok(Ledger::read(&*parts.reader)?),
+    }
+}
+
+/// How many leaves must be there: the larger of what was published and what the signer signed for.
+fn leaves_known(parts: &mut HostParts, origin: &str) -> Result<u64, OpenError> {
+    let published = parts.reader.checkpoint()?;
+    // Unchecked on purpose: a claim of more leaves than there are stops the host, whoever wrote it.
+    let published = published
+        .and_then(|note| Checkpoint::parse_unchecked(&note).ok())
+        .map_or(0, |checkpoint| checkpoint.size);
+    let signed = if origin.is_empty() {
+        0
+    } else {
+        parts.signer.signed_size(origin)?
+    };
+    Ok(published.max(signed))
+}
+
+/// Writes the first block: the genesis, and the signed statement that opens the log.
+fn begin(parts: &mut HostParts) -> Result<(), OpenError> {
+    let keys = parts.signer.public_keys();
+    let created_at = parts.clock.now();
+    let genesis = Genesis {
+        origin: parts.new_origin.clone(),
+        keys,
+        created_at: created_at.to_string(),
+        host_version: parts.host.version.clone(),
+    };
+    let genesis = genesis.to_json();
+    let epoch = epoch(parts, &keys, created_at);
+    let frames = vec![
+        NewFrame::Note {
+            kind: FrameKind::Genesis,
+            body: &genesis,
+        },
+        NewFrame::Witness {
+            kind: LeafKind::Epoch,
+            statement: &epoch,
+        },
+    ];
+    let mut sequencer = Sequencer::start();
+    let pen = Pen::new(parts.mode, &keys);
+    pen.write(
+        &mut sequencer,
+        frames,
+        parts.writer.as_mut(),
+        parts.signer.as_mut(),
+    )?;
+    Ok(())
+}
+
+fn epoch(parts: &HostParts, keys: &PublicKeys, created_at: Timestamp) -> Vec<u8> {
+    let origin = parts.new_origin.clone();
+    let bytes = origin.as_bytes();
+    let subject = Subject::new("log", Digest::of(bytes), Sha256::of(bytes));
+    let predicate = EpochPredicate {
+        created_at,
+        host: parts.host.clone(),
+        keys: [("log", keys.log), ("step", keys.step)]
+            .map(|(role, key)| (role.to_owned(), encode_hex(&key)))
+            .into(),
+        origin,
+    };
+    Statement::new(EPOCH_PREDICATE, vec![subject], predicate).payload()
+}
+
+/// One signer for two threads. The checkpoint thread holds it for one request at a time, at most every 50 ms.
+#[derive(Debug, Clone)]
+struct SharedSigner(Arc<Mutex<Box<dyn Signer>>>);
+
+impl SharedSigner {
+    fn with<T>(&self, ask: impl FnOnce(&mut dyn Signer) -> T) -> T {
+        let mut signer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ask(signer.as_mut())
+    }
+}
+
+impl Signer for SharedSigner {
+    fn public_keys(&self) -> PublicKeys {
+        self.with(|signer| signer.public_keys())
+    }
+
+    fn sign_statements(&mut self, payloads: &[&[u8]]) -> Result<Vec<[u8; 64]>, PortError> {
+        self.with(|signer| signer.sign_statements(payloads))
+    }
+
+    fn sign_checkpoint(&mut self, request: &CheckpointRequest) -> Result<Vec<u8>, PortError> {
+        self.with(|signer| signer.sign_checkpoint(request))
+    }
+
+    fn signed_size(&mut self, origin: &str) -> Result<u64, PortError> {
+        self.with(|signer| signer.signed_size(origin))
+    }
+}

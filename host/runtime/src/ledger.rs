@@ -1,0 +1,467 @@
+//! What the log says, as the host reads it: executions, witnesses and payloads, found by id.
+//!
+//! A projection: it holds nothing that the log does not, and is rebuilt by reading. It trusts the block chain for integrity
+//! and nothing for authenticity; that is the verifier's business.
+//!
+//! INVARIANT: reading takes no lock and stops cleanly before a block that is still being written.
+
+use std::collections::BTreeMap;
+
+use aim_core::{
+    digest::Digest,
+    event::{self, ExecutionStart, FrameOrigin, RuntimeEvent},
+    frame::{
+        BLOCK_HEADER_BYTES, BlobState, Block, ChainPosition, FrameBody, FrameFault,
+        FrameFaultReason, WitnessFrame,
+    },
+    id::{ExecutionId, RunId},
+    leaf::{Leaf, LeafKind},
+    witness::{AttemptPredicate, DeniedLoadPredicate, EpochPredicate, PlanPredicate, Statement},
+};
+use aim_ports::{PortError, log::LogReader, signer::PublicKeys};
+use aim_trust::{genesis::Genesis, tree::hash_records};
+
+/// Why the log could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The file could not be read.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// A block is damaged.
+    #[error("{0}")]
+    Damaged(FrameFault),
+    /// A frame is whole but is not what its kind says.
+    #[error("frame {sequence} is no {what} that this version reads: {detail}")]
+    Unreadable {
+        /// The frame.
+        sequence: u64,
+        /// What it should be.
+        what: &'static str,
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+impl LedgerError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Port(_) => "AIM-D020",
+            Self::Damaged(_) => "AIM-E020",
+            Self::Unreadable { .. } => "AIM-E021",
+        }
+    }
+}
+
+/// One statement of the log.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The frame's sequence.
+    pub sequence: u64,
+    /// The leaf.
+    pub leaf: Leaf,
+    /// Digest of the exact statement bytes: the witness id.
+    pub witness: Digest,
+    /// The exact statement bytes.
+    pub statement: Vec<u8>,
+    /// What it states.
+    pub body: EntryBody,
+}
+
+/// What a statement states.
+#[derive(Debug, Clone)]
+pub enum EntryBody {
+    /// One attempt.
+    Attempt(Box<AttemptPredicate>),
+    /// One execution.
+    Plan(Box<PlanPredicate>),
+    /// One refused load.
+    DeniedLoad(Box<DeniedLoadPredicate>),
+    /// The beginning of the log.
+    Epoch(Box<EpochPredicate>),
+    /// A kind that this version only carries.
+    Other,
+}
+
+/// One execution as the log tells it.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    /// The frame's sequence.
+    pub sequence: u64,
+    /// How it began.
+    pub start: ExecutionStart,
+    /// Indices into [`Ledger::entries`] of its attempts, in order.
+    pub attempts: Vec<usize>,
+    /// Index of its plan witness; absent while it is unfinished.
+    pub end: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct BlobPlace {
+    offset_bytes: u64,
+    length_bytes: usize,
+    state: BlobState,
+}
+
+/// The log, read.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    origin: String,
+    position: ChainPosition,
+    entries: Vec<Entry>,
+    executions: Vec<Execution>,
+    by_execution: BTreeMap<ExecutionId, usize>,
+    blobs: BTreeMap<Digest, BlobPlace>,
+    leaf_hashes: Vec<[u8; 32]>,
+    keys: Option<PublicKeys>,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            origin: String::new(),
+            position: ChainPosition::START,
+            entries: Vec::new(),
+            executions: Vec::new(),
+            by_execution: BTreeMap::new(),
+            blobs: BTreeMap::new(),
+            leaf_hashes: Vec::new(),
+            keys: None,
+        }
+    }
+}
+
+impl Ledger {
+    /// Reads a log from the beginning.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub fn read(reader: &dyn LogReader) -> Result<Self, LedgerError> {
+        let mut ledger = Self::default();
+        ledger.refresh(reader)?;
+        Ok(ledger)
+    }
+
+    /// Reads what is new. Returns how many blocks were.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; what was read before the fault is kept.
+    pub fn refresh(&mut self, reader: &dyn LogReader) -> Result<usize, LedgerError> {
+        let mut blocks = 0;
+        // BOUND: every turn moves the position forward by a whole block.
+        while let Some(bytes) = self.next_block(reader)? {
+            let block = match Block::read(&bytes, &self.position) {
+                Ok(block) => block,
+                Err(fault) if fault.reason == FrameFaultReason::Incomplete => break,
+                Err(fault) => return Err(LedgerError::Damaged(fault)),
+            };
+            self.take(&block)?;
+            self.position = block.next();
+            blocks += 1;
+        }
+        Ok(blocks)
+    }
+
+    /// The newest execution whose run or execution id starts with `text`, or of all for `last`. `Err` names the matches
+    /// when several different ids start with it.
+    ///
+    /// # Errors
+    /// The ids that match, when there is not exactly one; empty when none does.
+    pub fn find_execution(&self, text: &str) -> Result<&Execution, Vec<String>> {
+        if text == "last" {
+            return self.executions.last().ok_or_else(Vec::new);
+        }
+        let is_match = |id: &str| id.starts_with(text) && text.len() > 4;
+        let by_execution: Vec<&Execution> = self
+            .executions
+            .iter()
+            .filter(|one| is_match(&one.start.execution.to_string()))
+            .collect();
+        if let [only] = by_execution.as_slice() {
+            return Ok(only);
+        }
+        let mut runs: Vec<String> = self
+            .executions
+            .iter()
+            .map(|one| one.start.run.to_string())
+            .collect();
+        runs.retain(|run| is_match(run));
+        runs.dedup();
+        match runs.as_slice() {
+            [only] => self
+                .executions
+                .iter()
+                .rev()
+                .find(|one| one.start.run.to_string() == *only)
+                .ok_or_else(Vec::new),
+            _ => {
+                let executions = by_execution
+                    .iter()
+                    .map(|one| one.start.execution.to_string());
+                Err(runs.into_iter().chain(executions).collect())
+            }
+        }
+    }
+
+    /// The log's origin line; empty before the first block.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The place behind the last block that was read.
+    #[must_use]
+    pub const fn position(&self) -> ChainPosition {
+        self.position
+    }
+
+    /// The keys that the log says it is signed with; absent before the first block.
+    #[must_use]
+    pub const fn keys(&self) -> Option<PublicKeys> {
+        self.keys
+    }
+
+    /// Tree hashes of all leaves, in order.
+    #[must_use]
+    pub fn leaf_hashes(&self) -> &[[u8; 32]] {
+        &self.leaf_hashes
+    }
+
+    /// Every statement, in order of the leaves.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Every execution, in order of their beginning.
+    #[must_use]
+    pub fn executions(&self) -> &[Execution] {
+        &self.executions
+    }
+
+    /// The executions of one run, in order.
+    pub fn executions_of(&self, run: RunId) -> impl DoubleEndedIterator<Item = &Execution> {
+        self.executions
+            .iter()
+            .filter(move |execution| execution.start.run == run)
+    }
+
+    /// The attempts of an execution, in order.
+    pub fn attempts_of<'a>(
+        &'a self,
+        execution: &'a Execution,
+    ) -> impl Iterator<Item = (&'a Entry, &'a AttemptPredicate)> {
+        execution.attempts.iter().filter_map(|index| {
+            let entry = self.entries.get(*index)?;
+            match &entry.body {
+                EntryBody::Attempt(attempt) => Some((entry, &**attempt)),
+                _ => None,
+            }
+        })
+    }
+
+    /// The plan witness of an execution.
+    #[must_use]
+    pub fn plan_of(&self, execution: &Execution) -> Option<(&Entry, &PlanPredicate)> {
+        let entry = self.entries.get(execution.end?)?;
+        match &entry.body {
+            EntryBody::Plan(plan) => Some((entry, plan)),
+            _ => None,
+        }
+    }
+
+    /// A payload that lies in the log; `None` when it does not or was erased.
+    ///
+    /// # Errors
+    /// [`LedgerError::Port`].
+    pub fn blob(
+        &self,
+        reader: &dyn LogReader,
+        digest: Digest,
+    ) -> Result<Option<Vec<u8>>, LedgerError> {
+        let Some(place) = self.blobs.get(&digest) else {
+            return Ok(None);
+        };
+        if place.state == BlobState::Redacted {
+            return Ok(None);
+        }
+        let bytes = reader.read(place.offset_bytes, place.length_bytes)?;
+        Ok((Digest::of(&bytes) == digest).then_some(bytes))
+    }
+
+    /// The runtime events of everything that was read, in order.
+    #[must_use]
+    pub fn events(&self) -> Vec<RuntimeEvent> {
+        let mut events: Vec<(u64, RuntimeEvent)> = Vec::new();
+        for execution in &self.executions {
+            let frame = FrameOrigin {
+                origin: &self.origin,
+                sequence: execution.sequence,
+            };
+            let at = execution.sequence;
+            events.extend(
+                event::of_start(frame, &execution.start)
+                    .into_iter()
+                    .map(|e| (at, e)),
+            );
+            for index in execution.attempts.iter().chain(&execution.end) {
+                let Some(entry) = self.entries.get(*index) else {
+                    continue;
+                };
+                let frame = FrameOrigin {
+                    origin: &self.origin,
+                    sequence: entry.sequence,
+                };
+                let of_entry = match &entry.body {
+                    EntryBody::Attempt(attempt) => {
+                        event::of_attempt(frame, &execution.start.plan_name, attempt)
+                    }
+                    EntryBody::Plan(plan) => event::of_plan(frame, plan),
+                    _ => Vec::new(),
+                };
+                events.extend(of_entry.into_iter().map(|event| (entry.sequence, event)));
+            }
+        }
+        // Stable: events of one frame keep their order.
+        events.sort_by_key(|(sequence, _)| *sequence);
+        events.into_iter().map(|(_, event)| event).collect()
+    }
+
+    fn next_block(&self, reader: &dyn LogReader) -> Result<Option<Vec<u8>>, LedgerError> {
+        let header = reader.read(self.position.offset, BLOCK_HEADER_BYTES)?;
+        if header.len() < BLOCK_HEADER_BYTES {
+            return Ok(None);
+        }
+        let header = self
+            .position
+            .header(&header)
+            .map_err(LedgerError::Damaged)?;
+        let Some(length) = header.block_bytes() else {
+            return Err(LedgerError::Damaged(FrameFault {
+                offset: self.position.offset,
+                sequence: self.position.next_sequence,
+                reason: FrameFaultReason::Size,
+            }));
+        };
+        let bytes = reader.read(self.position.offset, length)?;
+        Ok((bytes.len() == length).then_some(bytes))
+    }
+
+    fn take(&mut self, block: &Block<'_>) -> Result<(), LedgerError> {
+        self.leaf_hashes.extend(hash_records(block));
+        for frame in block.frames() {
+            match frame.body {
+                FrameBody::Genesis(json) => self.take_genesis(frame.sequence, json)?,
+                FrameBody::ExecutionStart(json) => self.take_start(frame.sequence, json)?,
+                FrameBody::Witness(witness) => self.take_witness(frame.sequence, &witness)?,
+                FrameBody::Blob(blob) => {
+                    let place = BlobPlace {
+                        offset_bytes: blob.offset,
+                        length_bytes: blob.bytes.len(),
+                        state: blob.state,
+                    };
+                    self.blobs.insert(blob.digest, place);
+                }
+                FrameBody::Intent(_)
+                | FrameBody::EffectOutcome(_)
+                | FrameBody::Checkpoint(_)
+                | FrameBody::EventNote(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn take_genesis(&mut self, sequence: u64, json: &[u8]) -> Result<(), LedgerError> {
+        let genesis = Genesis::parse(json).map_err(|error| LedgerError::Unreadable {
+            sequence,
+            what: "genesis",
+            detail: error.to_string(),
+        })?;
+        self.origin = genesis.origin;
+        self.keys = Some(genesis.keys);
+        Ok(())
+    }
+
+    fn take_start(&mut self, sequence: u64, json: &[u8]) -> Result<(), LedgerError> {
+        let start: ExecutionStart = read_json(sequence, "execution start", json)?;
+        self.by_execution
+            .insert(start.execution, self.executions.len());
+        self.executions.push(Execution {
+            sequence,
+            start,
+            attempts: Vec::new(),
+            end: None,
+        });
+        Ok(())
+    }
+
+    fn take_witness(
+        &mut self,
+        sequence: u64,
+        witness: &WitnessFrame<'_>,
+    ) -> Result<(), LedgerError> {
+        let body = read_statement(sequence, witness)?;
+        let index = self.entries.len();
+        let execution = match &body {
+            EntryBody::Attempt(attempt) => Some(attempt.execution),
+            EntryBody::Plan(plan) => Some(plan.execution),
+            _ => None,
+        };
+        let execution = execution
+            .and_then(|id| self.by_execution.get(&id))
+            .and_then(|place| self.executions.get_mut(*place));
+        if let Some(execution) = execution {
+            match &body {
+                EntryBody::Plan(_) => execution.end = Some(index),
+                _ => execution.attempts.push(index),
+            }
+        }
+        self.entries.push(Entry {
+            sequence,
+            leaf: witness.leaf,
+            witness: Digest::of(witness.statement),
+            statement: witness.statement.to_vec(),
+            body,
+        });
+        Ok(())
+    }
+}
+
+fn read_statement(sequence: u64, witness: &WitnessFrame<'_>) -> Result<EntryBody, LedgerError> {
+    let json = witness.statement;
+    Ok(match witness.leaf.kind {
+        LeafKind::Attempt => {
+            let statement: Statement<AttemptPredicate> =
+                read_json(sequence, "attempt statement", json)?;
+            EntryBody::Attempt(Box::new(statement.predicate))
+        }
+        LeafKind::Plan => {
+            let statement: Statement<PlanPredicate> = read_json(sequence, "plan statement", json)?;
+            EntryBody::Plan(Box::new(statement.predicate))
+        }
+        LeafKind::DeniedLoad => {
+            let statement: Statement<DeniedLoadPredicate> =
+                read_json(sequence, "denied-load statement", json)?;
+            EntryBody::DeniedLoad(Box::new(statement.predicate))
+        }
+        LeafKind::Epoch => {
+            let statement: Statement<EpochPredicate> =
+                read_json(sequence, "epoch statement", json)?;
+            EntryBody::Epoch(Box::new(statement.predicate))
+        }
+        _ => EntryBody::Other,
+    })
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(
+    sequence: u64,
+    what: &'static str,
+    json: &[u8],
+) -> Result<T, LedgerError> {
+    serde_json::from_slice(json).map_err(|error| LedgerError::Unreadable {
+        sequence,
+        what,
+        detail: error.to_string(),
+    })
+}

@@ -1,0 +1,305 @@
+//! Writing an attempt down: the statement that is signed and the payloads that lie beside it.
+//!
+//! INVARIANT: payloads of an attempt that releases nothing are never stored; their digests are.
+
+use std::sync::Arc;
+
+use aim_core::transcript::CallVerdict;
+use aim_core::{
+    attempt::Ended,
+    claims::GuestClaims,
+    digest::{Digest, Sha256},
+    envelope::Emission,
+    id::{AttemptId, EnvelopeId, SpanId},
+    leaf::LeafKind,
+    time::Timestamp,
+    witness::{
+        ATTEMPT_PREDICATE, AttemptPredicate, BudgetUse, DeniedCall, EnvelopeRecord, HostCallRecord,
+        KappaRecord, OutputRecord, Statement, Subject,
+    },
+};
+use aim_engine::{LogLine, StagedArtifact, StepReport};
+
+use crate::{
+    attempt::{RunFacts, Task},
+    commit::Submission,
+    host::HostFacts,
+    unit::Unit,
+};
+
+/// Payloads up to this size lie in the log; larger ones in the artifact store.
+pub(crate) const LOG_BLOB_BYTES_MAX: usize = 64 * 1024;
+
+/// Everything a statement is made from.
+pub(crate) struct Facts<'a> {
+    pub(crate) host: &'a HostFacts,
+    pub(crate) unit: &'a Unit,
+    pub(crate) run: &'a RunFacts,
+    pub(crate) task: &'a Task,
+    pub(crate) attempt: AttemptId,
+    pub(crate) ended: &'a Ended,
+    pub(crate) body: Digest,
+    /// BLAKE3 of each emission's body, in order.
+    pub(crate) bodies: &'a [Digest],
+    /// Absent when the guest never ran.
+    pub(crate) report: Option<&'a StepReport>,
+    pub(crate) kappa: Option<KappaRecord>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) ended_at: Timestamp,
+}
+
+/// What is committed for an attempt: its statement, and the payloads that lie in the log.
+pub(crate) fn submission(facts: &Facts<'_>) -> Submission {
+    let logs = facts
+        .report
+        .map(|report| log_bytes(&report.logs))
+        .unwrap_or_default();
+    let transcript = facts.report.map(|report| report.transcript.encode());
+    let statement = statement(facts, &logs, transcript.as_deref());
+    let mut blobs: Vec<(Digest, Arc<[u8]>)> = Vec::new();
+    if !logs.is_empty() {
+        blobs.push((Digest::of(&logs), logs.into()));
+    }
+    if let (Some(report), Some(bytes)) = (facts.report, transcript)
+        && !report.transcript.records().is_empty()
+    {
+        blobs.push((Digest::of(&bytes), bytes.into()));
+    }
+    if facts.ended.is_releasable() {
+        blobs.extend(small_outputs(facts));
+    }
+    Submission::witness(LeafKind::Attempt, statement.payload(), blobs)
+}
+
+/// Outputs and host-call payloads that are small enough for the log.
+fn small_outputs(facts: &Facts<'_>) -> Vec<(Digest, Arc<[u8]>)> {
+    let bodies = (facts.ended.emissions().iter().zip(facts.bodies))
+        .map(|(emission, digest)| (*digest, Arc::from(emission.body.as_slice())));
+    let staged = facts.report.into_iter().flat_map(|report| &report.staged);
+    let artifacts = staged.map(|staged| (staged.reference.digest, Arc::clone(&staged.bytes)));
+    let calls = facts
+        .report
+        .into_iter()
+        .flat_map(|report| report.transcript.payloads());
+    let calls = calls.map(|(digest, bytes)| (*digest, Arc::from(bytes.as_slice())));
+    let mut blobs: Vec<(Digest, Arc<[u8]>)> = bodies
+        .chain(artifacts)
+        .chain(calls)
+        .filter(|(_, bytes): &(Digest, Arc<[u8]>)| bytes.len() <= LOG_BLOB_BYTES_MAX)
+        .collect();
+    blobs.sort_by_key(|(digest, _)| *digest);
+    blobs.dedup_by_key(|(digest, _)| *digest);
+    blobs
+}
+
+/// Outputs that go to the artifact store before the commit that names them.
+pub(crate) fn large_outputs<'a>(
+    emissions: &'a [Emission],
+    staged: &'a [StagedArtifact],
+) -> Vec<&'a [u8]> {
+    let bodies = emissions.iter().map(|emission| emission.body.as_slice());
+    let artifacts = staged.iter().map(|staged| &*staged.bytes);
+    bodies
+        .chain(artifacts)
+        .filter(|bytes| bytes.len() > LOG_BLOB_BYTES_MAX)
+        .collect()
+}
+
+fn statement(
+    facts: &Facts<'_>,
+    logs: &[u8],
+    transcript: Option<&[u8]>,
+) -> Statement<AttemptPredicate> {
+    let Facts {
+        host,
+        unit,
+        run,
+        task,
+        ended,
+        ..
+    } = facts;
+    let envelope = ended.envelope();
+    let claims = facts
+        .report
+        .map(|report| &report.claims)
+        .filter(|claims| **claims != GuestClaims::default());
+    let predicate = AttemptPredicate {
+        actor: run.actor.clone(),
+        attempt: facts.attempt,
+        attempt_no: task.attempt_no,
+        budgets: budgets(facts),
+        component: unit.component,
+        config: host.config,
+        contract: unit.contract_digest,
+        correlation: envelope.correlation,
+        ended_at: facts.ended_at,
+        engine: host.engine.clone(),
+        envelope: EnvelopeRecord {
+            artifacts: envelope.artifacts.clone(),
+            body: facts.body,
+            body_bytes: envelope.body.len() as u64,
+            causation: envelope.causation,
+            id: envelope.id,
+            media_type: envelope.media_type.clone(),
+            operation: envelope.operation.clone(),
+        },
+        execution: run.execution,
+        fault: ended.fault().cloned(),
+        folders: unit.folder_digests.clone(),
+        gates: ended.gates().to_vec(),
+        grant: (*unit.grant).clone(),
+        guest_claims: claims.cloned(),
+        host: host.host.clone(),
+        host_calls: host_calls(facts.report, logs, transcript),
+        kappa: facts.kappa.clone(),
+        node: unit.contract.node_id.clone(),
+        origin: host.origin.clone(),
+        outcome: ended.outcome().clone(),
+        outputs: outputs(facts),
+        parent_span: task.parent_span,
+        plan: run.plan,
+        released: ended.is_releasable(),
+        role: unit.step.role.to_string(),
+        run: run.run,
+        span: SpanId::of(facts.attempt),
+        started_at: facts.started_at,
+        step: unit.step.name.clone(),
+        tenant: run.tenant.clone(),
+        trace: run.trace,
+        verdict: ended.verdict(),
+    };
+    Statement::new(ATTEMPT_PREDICATE, subjects(facts), predicate)
+}
+
+fn subjects(facts: &Facts<'_>) -> Vec<Subject> {
+    let input = Subject::new(
+        "input",
+        facts.body,
+        Sha256::of(&facts.ended.envelope().body),
+    );
+    let outputs = (facts.ended.emissions().iter().zip(facts.bodies).enumerate()).map(
+        |(index, (emission, digest))| {
+            Subject::new(
+                format!("output/{index}"),
+                *digest,
+                Sha256::of(&emission.body),
+            )
+        },
+    );
+    let staged = facts
+        .report
+        .into_iter()
+        .flat_map(|report| &report.staged)
+        .enumerate();
+    let artifacts = staged.map(|(index, staged)| {
+        let sha256 = Sha256::of(&staged.bytes);
+        Subject::new(format!("artifact/{index}"), staged.reference.digest, sha256)
+    });
+    std::iter::once(input)
+        .chain(outputs)
+        .chain(artifacts)
+        .collect()
+}
+
+fn outputs(facts: &Facts<'_>) -> Vec<OutputRecord> {
+    (0..)
+        .zip(facts.ended.emissions().iter().zip(facts.bodies))
+        .map(|(index, (emission, body))| OutputRecord {
+            artifacts: emission.artifacts.clone(),
+            body: *body,
+            body_bytes: emission.body.len() as u64,
+            envelope: EnvelopeId::emitted(facts.run.run, facts.unit.step.name.as_str(), index),
+            media_type: emission.media_type.clone(),
+            operation: emission.operation.clone(),
+            target: emission.target.clone(),
+        })
+        .collect()
+}
+
+fn budgets(facts: &Facts<'_>) -> Vec<BudgetUse> {
+    let limits = &facts.unit.limits;
+    let used = |name: &str, used: u64, cap: u64| BudgetUse {
+        cap,
+        name: name.to_owned(),
+        used,
+    };
+    let report = facts.report;
+    let calls = report.map_or(0, |report| report.transcript.records().len() as u64);
+    vec![
+        used(
+            "fuel",
+            report.map_or(0, |report| report.fuel_used),
+            limits.fuel_max,
+        ),
+        used("host_calls", calls, u64::from(limits.host_calls_max)),
+        used(
+            "memory_bytes",
+            report.map_or(0, |r| r.memory_peak_bytes),
+            limits.memory_bytes_max,
+        ),
+        used(
+            "time_ms",
+            report.map_or(0, |report| report.wall_ms),
+            limits.deadline_ms_max,
+        ),
+        used("tokens", 0, facts.unit.step.budget.tokens),
+        used("tools", 0, facts.unit.step.budget.tools),
+    ]
+}
+
+fn host_calls(
+    report: Option<&StepReport>,
+    logs: &[u8],
+    transcript: Option<&[u8]>,
+) -> HostCallRecord {
+    let Some(report) = report else {
+        return HostCallRecord {
+            adapters: std::collections::BTreeMap::new(),
+            calls: 0,
+            denials: Vec::new(),
+            log_bytes_dropped: 0,
+            logs: None,
+            transcript: Digest::of(&[]),
+        };
+    };
+    let denied = report.transcript.records().iter();
+    let denied = denied
+        .filter(|record| record.verdict == CallVerdict::Denied)
+        .take(64);
+    HostCallRecord {
+        adapters: report.adapter_calls().clone(),
+        calls: report.transcript.records().len() as u64,
+        denials: denied
+            .map(|record| DeniedCall {
+                action: record.function.to_string(),
+                call: record.index,
+                rule: "grant".to_owned(),
+                target: record.request.digest.to_string(),
+            })
+            .collect(),
+        log_bytes_dropped: report.log_dropped_bytes,
+        logs: (!logs.is_empty()).then(|| Digest::of(logs)),
+        transcript: Digest::of(transcript.unwrap_or_default()),
+    }
+}
+
+/// Log lines as JSON lines; empty for none.
+fn log_bytes(lines: &[LogLine]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for line in lines {
+        let fields: Vec<[&str; 2]> = line
+            .fields
+            .iter()
+            .map(|(key, value)| [key.as_str(), value.as_str()])
+            .collect();
+        let line = serde_json::json!({
+            "fields": fields,
+            "level": line.level.word(),
+            "message": line.message,
+            "source": line.source,
+        });
+        out.extend_from_slice(line.to_string().as_bytes());
+        out.push(b'\n');
+    }
+    out
+}

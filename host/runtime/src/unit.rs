@@ -1,0 +1,129 @@
+//! An admitted step, ready to run: contract, grant, linked component, schemas and the gates it has to pass.
+//!
+//! INVARIANT: a unit without an ethical gate can not be made, so no step can run ungated.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aim_core::{
+    access::Grant,
+    contract::NodeContract,
+    digest::Digest,
+    limits::Limits,
+    plan::{self, Step},
+};
+use aim_engine::{LinkedStep, Snapshot};
+use aim_ports::schema::Schema;
+
+use crate::judge::Gate;
+
+/// What a unit is made of.
+#[derive(Debug)]
+pub struct UnitParts {
+    /// The step, as the plan has it.
+    pub step: Step,
+    /// The node's contract.
+    pub contract: NodeContract,
+    /// The component that was admitted.
+    pub component: Digest,
+    /// What it may use.
+    pub grant: Grant,
+    /// The component, linked under exactly that grant.
+    pub linked: LinkedStep,
+    /// Compiled schema of the envelope's body.
+    pub input: Option<Arc<dyn Schema>>,
+    /// Compiled schema of each emission's body.
+    pub output: Option<Arc<dyn Schema>>,
+    /// The ethical gate of the deployment: asked first, on both sides.
+    pub ethical: Gate,
+    /// Further gates of plan and contract.
+    pub gates: Vec<Gate>,
+    /// Conditions of the plan that the step's output must meet besides its own.
+    pub plan_gates: Vec<plan::Gate>,
+    /// Granted folders, by mount name.
+    pub folders: BTreeMap<String, Snapshot>,
+}
+
+/// A step that may run.
+#[derive(Debug)]
+pub struct Unit {
+    pub(crate) step: Step,
+    pub(crate) contract: NodeContract,
+    pub(crate) contract_digest: Digest,
+    pub(crate) component: Digest,
+    pub(crate) grant: Arc<Grant>,
+    pub(crate) effects: Vec<String>,
+    pub(crate) limits: Limits,
+    pub(crate) linked: LinkedStep,
+    pub(crate) input: Option<Arc<dyn Schema>>,
+    pub(crate) output: Option<Arc<dyn Schema>>,
+    pub(crate) gates: Vec<Gate>,
+    pub(crate) conditions: Vec<plan::Gate>,
+    pub(crate) folders: Arc<BTreeMap<String, Snapshot>>,
+    pub(crate) folder_digests: BTreeMap<String, Digest>,
+}
+
+impl Unit {
+    /// Puts a unit together. The smallest of contract limits and plan budget wins.
+    #[must_use]
+    pub fn new(parts: UnitParts) -> Self {
+        let mut gates = vec![parts.ethical];
+        for gate in parts.gates {
+            // Asking the same gate twice changes nothing but the cost.
+            if gates.iter().all(|known| known.id != gate.id) {
+                gates.push(gate);
+            }
+        }
+        let mut limits = parts.contract.limits;
+        limits.deadline_ms_max = limits.deadline_ms_max.min(parts.step.budget.time_ms);
+        let mut conditions = parts.step.gates.clone();
+        conditions.extend(parts.plan_gates);
+        let folder_digests = parts
+            .folders
+            .iter()
+            .map(|(name, folder)| (name.clone(), folder.digest()))
+            .collect();
+        Self {
+            contract_digest: parts.contract.digest(),
+            effects: effects(&parts.grant),
+            grant: Arc::new(parts.grant),
+            step: parts.step,
+            contract: parts.contract,
+            component: parts.component,
+            limits,
+            linked: parts.linked,
+            input: parts.input,
+            output: parts.output,
+            gates,
+            conditions,
+            folders: Arc::new(parts.folders),
+            folder_digests,
+        }
+    }
+
+    /// The step, as the plan has it.
+    #[must_use]
+    pub const fn step(&self) -> &Step {
+        &self.step
+    }
+}
+
+/// Granted capabilities with their modes, as gates see them.
+fn effects(grant: &Grant) -> Vec<String> {
+    let mut effects: Vec<String> = grant
+        .asks
+        .iter()
+        .flat_map(|ask| {
+            let name = ask.capability.name();
+            if ask.modes.is_empty() {
+                vec![name.to_owned()]
+            } else {
+                ask.modes
+                    .iter()
+                    .map(|mode| format!("{name}.{}", mode.word()))
+                    .collect()
+            }
+        })
+        .collect();
+    effects.dedup();
+    effects
+}
