@@ -181,15 +181,13 @@ impl PrivateDir {
         self.open_with(name, OFlags::RDONLY)
     }
 
-    /// Opens a regular file for reading and writing, mode 0600, and makes it empty when it is not there. The entry is
-    /// durable on return.
+    /// Opens a regular file for reading and writing, mode 0600, and makes it empty when it is not there. Its entry is
+    /// durable after the next [`PrivateDir::sync`]; a file that only carries a lock needs none.
     ///
     /// # Errors
     /// The check that failed, or what the operating system says.
     pub fn open_or_create_file(&self, name: &str) -> Result<File, PrivateDirError> {
-        let file = self.open_with(name, OFlags::RDWR | OFlags::CREATE)?;
-        self.sync()?;
-        Ok(file)
+        self.open_with(name, OFlags::RDWR | OFlags::CREATE)
     }
 
     /// Reads a whole file of at most `bytes_max` bytes.

@@ -73,6 +73,11 @@ impl FileLogWriter {
         // What an earlier process wrote may still be on its way to the disk: make it durable before building on it.
         evidence.sync_all().map_err(system)?;
         let length = evidence.metadata().map_err(system)?.len();
+        if length == 0 {
+            // Whoever made the file may have died before its entry was durable. A log with content was past that.
+            folder.sync()?;
+            data.sync()?;
+        }
         Ok(Self {
             evidence,
             folder,
