@@ -22,18 +22,28 @@ fn plan(file: &str) -> Plan {
     let source = std::fs::read_to_string(example().join(file)).unwrap();
     let compiled = aim_acl::compile(&source, Profile::Strict);
     let compiled = compiled.unwrap_or_else(|faults| panic!("{file}: {faults:#?}"));
-    assert!(compiled.warnings.is_empty(), "{file}: {:#?}", compiled.warnings);
+    assert!(
+        compiled.warnings.is_empty(),
+        "{file}: {:#?}",
+        compiled.warnings
+    );
     compiled.plan
 }
 
 fn registry(deployment: &str) -> Registry {
-    Registry::load(&example().join(deployment), &JsonSchemas).unwrap_or_else(|error| panic!("{deployment}: {error:#?}"))
+    Registry::load(&example().join(deployment), &JsonSchemas)
+        .unwrap_or_else(|error| panic!("{deployment}: {error:#?}"))
 }
 
 fn policy(registry: &Registry) -> CedarPolicy {
     let files = registry.read_policy().unwrap().unwrap();
-    let sources: Vec<_> =
-        files.into_iter().map(|file| PolicySource { name: file.name, text: file.text }).collect();
+    let sources: Vec<_> = files
+        .into_iter()
+        .map(|file| PolicySource {
+            name: file.name,
+            text: file.text,
+        })
+        .collect();
     CedarPolicy::compile(&sources).unwrap()
 }
 
@@ -43,7 +53,10 @@ fn grants(file: &str, deployment: &str) -> BTreeMap<String, (Grant, Vec<RefusedA
     let policy = policy(&registry);
     let nodes = bindings(&plan, &registry.deployment().roles).unwrap();
     let decide = |step: &StepName, node: &NodeId| {
-        let contract = &registry.node(node).unwrap_or_else(|| panic!("{file}: `{node}` has no contract")).contract;
+        let contract = &registry
+            .node(node)
+            .unwrap_or_else(|| panic!("{file}: `{node}` has no contract"))
+            .contract;
         grant(&contract.asks, Some(policy.digest()), |ask, mode| {
             policy.decide(&AccessRequest {
                 component: Digest::of(b"any"),
@@ -57,7 +70,10 @@ fn grants(file: &str, deployment: &str) -> BTreeMap<String, (Grant, Vec<RefusedA
             })
         })
     };
-    nodes.iter().map(|(step, node)| (step.to_string(), decide(step, node))).collect()
+    nodes
+        .iter()
+        .map(|(step, node)| (step.to_string(), decide(step, node)))
+        .collect()
 }
 
 #[test]
@@ -73,13 +89,21 @@ fn every_step_of_the_example_gets_what_it_asks_for() {
 fn only_one_step_reads_a_folder_and_two_put_artifacts() {
     let grants = grants("plan.acl", "aim.toml");
     let with = |capability, mode| -> Vec<&str> {
-        let granted = grants.iter().filter(|(_, (grant, _))| grant.permits(capability, mode));
+        let granted = grants
+            .iter()
+            .filter(|(_, (grant, _))| grant.permits(capability, mode));
         granted.map(|(step, _)| step.as_str()).collect()
     };
     use aim_core::access::Mode;
     assert_eq!(with(Capability::Filesystem, None), ["ingest"]);
-    assert_eq!(with(Capability::Artifact, Some(Mode::Put)), ["ingest", "report"]);
-    assert_eq!(with(Capability::Artifact, Some(Mode::Read)), ["redact", "retrieve", "verify"]);
+    assert_eq!(
+        with(Capability::Artifact, Some(Mode::Put)),
+        ["ingest", "report"]
+    );
+    assert_eq!(
+        with(Capability::Artifact, Some(Mode::Read)),
+        ["redact", "retrieve", "verify"]
+    );
 }
 
 #[test]

@@ -77,8 +77,8 @@ pub fn report(lines: &Lines) -> Result<Report, NoReport> {
     let selection = select(&records).map_err(|error| failed(&error))?;
     let findings: Vec<Finding> = reason(&selection).into_iter().flatten().collect();
     let mut conclusion = agree(&findings).map_err(NoReport::Abstained)?;
-    let cited = citations(&findings, conclusion.cause);
-    conclusion.cited = locate(cited, &records).map_err(|error| failed(&error))?;
+    conclusion.cited = citations(&findings, conclusion.cause);
+    let located = locate(&conclusion.cited, &records).map_err(|error| failed(&error))?;
     let read = |offset: u64, length: u32| {
         let start = usize::try_from(offset).ok()?;
         raw.get(start..start.checked_add(usize::try_from(length).ok()?)?)
@@ -86,6 +86,7 @@ pub fn report(lines: &Lines) -> Result<Report, NoReport> {
     };
     let evidence = quote(
         conclusion,
+        &located,
         Credentials::Masked,
         |located| {
             read(located.offset, located.length)

@@ -182,12 +182,18 @@ fn the_answers_survive_the_loss_of_a_fifth_of_the_lines() {
 #[test]
 fn the_reports_are_those_that_the_example_shows() {
     for incident in truth().incidents {
-        let path = example().join("expected").join(format!("{}.json", incident.id));
-        let expected: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let path = example()
+            .join("expected")
+            .join(format!("{}.json", incident.id));
+        let expected: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let shown = match answer(&lines(&incident)) {
             None => serde_json::json!({ "exit": 8, "abstained": "verify" }),
             Some(report) => {
-                let cited = report.cited.iter().map(|one| format!("{}:{}", one.citation.file, one.citation.line));
+                let cited = report
+                    .cited
+                    .iter()
+                    .map(|one| format!("{}:{}", one.citation.file, one.citation.line));
                 serde_json::json!({
                     "exit": 0,
                     "cause": report.cause,

@@ -39,7 +39,7 @@ pub struct Conclusion {
     /// What each method said.
     pub methods: Vec<Opinion>,
     /// The lines that show it, by time.
-    pub cited: Vec<Located>,
+    pub cited: Vec<Citation>,
 }
 
 /// One method's part in a conclusion.
@@ -58,10 +58,9 @@ pub struct Opinion {
 }
 
 /// A citation and where its line is in the raw lines.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located {
     /// The citation.
-    #[serde(flatten)]
     pub citation: Citation,
     /// Offset in bytes.
     pub offset: u64,
@@ -217,7 +216,7 @@ pub fn citations(findings: &[Finding], cause: Cause) -> Vec<Citation> {
 ///
 /// # Errors
 /// [`CitationError`] for the first citation that the records do not bear out.
-pub fn locate(citations: Vec<Citation>, records: &str) -> Result<Vec<Located>, CitationError> {
+pub fn locate(citations: &[Citation], records: &str) -> Result<Vec<Located>, CitationError> {
     let wanted: BTreeSet<(Log, u32)> = citations.iter().map(|one| (one.file, one.line)).collect();
     let mut found = BTreeMap::new();
     for entry in entries(records) {
@@ -227,7 +226,7 @@ pub fn locate(citations: Vec<Citation>, records: &str) -> Result<Vec<Located>, C
             found.insert((record.log, record.line), record);
         }
     }
-    let locate = |citation: Citation| {
+    let locate = |citation: &Citation| {
         let place = (citation.file, citation.line);
         let record = found
             .get(&place)
@@ -236,12 +235,12 @@ pub fn locate(citations: Vec<Citation>, records: &str) -> Result<Vec<Located>, C
             return Err(CitationError::Different(place.0, place.1));
         }
         Ok(Located {
-            citation,
+            citation: citation.clone(),
             offset: record.offset,
             length: record.length,
         })
     };
-    citations.into_iter().map(locate).collect()
+    citations.iter().map(locate).collect()
 }
 
 #[cfg(test)]
@@ -312,15 +311,15 @@ mod tests {
             digest: digest.into(),
         };
         assert_eq!(
-            locate(vec![citation(7, "blake3:aa")], records).unwrap()[0].offset,
+            locate(&[citation(7, "blake3:aa")], records).unwrap()[0].offset,
             10
         );
         assert_eq!(
-            locate(vec![citation(8, "blake3:aa")], records),
+            locate(&[citation(8, "blake3:aa")], records),
             Err(CitationError::Missing(Log::App, 8))
         );
         assert_eq!(
-            locate(vec![citation(7, "blake3:bb")], records),
+            locate(&[citation(7, "blake3:bb")], records),
             Err(CitationError::Different(Log::App, 7))
         );
     }

@@ -52,19 +52,20 @@ pub enum Credentials {
     Raw,
 }
 
-/// Adds the text of its lines to a conclusion. `read` gives the raw bytes of a line.
+/// Adds the text of its lines to a conclusion. `lines` are its citations with their places, `read` gives the raw bytes at one.
 ///
 /// # Errors
 /// What `read` answers, and `mismatch` for a line whose masked text is not the one that is cited.
 pub fn quote<E>(
     conclusion: Conclusion,
+    lines: &[Located],
     credentials: Credentials,
     mut read: impl FnMut(&Located) -> Result<Vec<u8>, E>,
     mismatch: impl Fn(&Citation) -> E,
 ) -> Result<Evidence, E> {
     let mut masked_lines = 0_u32;
-    let mut cited = Vec::with_capacity(conclusion.cited.len());
-    for located in &conclusion.cited {
+    let mut cited = Vec::with_capacity(lines.len());
+    for located in lines {
         let raw = read(located)?;
         let raw = String::from_utf8_lossy(&raw).into_owned();
         let masked = masked(&raw);
