@@ -105,6 +105,7 @@ fn good_plans_compile_to_their_ir() {
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
 
+/// Control: without the search for hidden characters, cycles, zeros or shadowed gates, this fails.
 #[test]
 fn bad_plans_are_answered_with_all_their_faults() {
     let mut differing = Vec::new();

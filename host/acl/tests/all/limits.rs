@@ -36,6 +36,7 @@ fn the_step_limit_is_inclusive() {
     assert_eq!(codes, [codes::TOO_LARGE.id]);
 }
 
+/// Control: without the limit on bytes, this fails.
 #[test]
 fn the_size_limit_is_inclusive() {
     let mut source = String::from("PLAN p:\nSTEP a:\nASSIGN builder: \"x\"\n#");
@@ -47,6 +48,7 @@ fn the_size_limit_is_inclusive() {
     assert_eq!(codes, [codes::TOO_LARGE.id]);
 }
 
+/// Control: with an unbounded list, this fails.
 #[test]
 fn more_faults_than_fit_are_counted() {
     let source = format!(

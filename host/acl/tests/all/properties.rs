@@ -1,5 +1,7 @@
 //! What holds for any text.
 
+use std::collections::BTreeSet;
+
 use aim_acl::{Diagnostic, Profile, codes, compile, parse};
 use aim_core::plan::Plan;
 use proptest::prelude::*;
@@ -101,7 +103,105 @@ fn holds(source: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// One step of a plan made of sound parts, whose edges may still form a cycle.
+#[derive(Debug, Clone)]
+struct SoundStep {
+    requires: Vec<(usize, bool)>,
+    budget: [u64; 3],
+    gates: usize,
+}
+
+fn sound_steps() -> impl Strategy<Value = Vec<SoundStep>> {
+    let edge = (0_usize..6, any::<bool>());
+    let step = (
+        prop::collection::vec(edge, 0..3),
+        prop::array::uniform3(0_u64..40),
+        0_usize..3,
+    );
+    let step = step.prop_map(|(requires, budget, gates)| SoundStep {
+        requires,
+        budget,
+        gates,
+    });
+    prop::collection::vec(step, 1..7)
+}
+
+/// Writes the steps; edges to steps that do not exist, to itself and repeated ones are left out.
+fn written(steps: &mut [SoundStep]) -> String {
+    let mut source = String::from("PLAN p:\n");
+    let count = steps.len();
+    for (index, step) in steps.iter_mut().enumerate() {
+        step.requires.retain(|(to, _)| *to < count && *to != index);
+        step.requires.sort();
+        step.requires.dedup_by_key(|(to, _)| *to);
+        let names = step
+            .requires
+            .iter()
+            .map(|(to, is_optional)| format!("n{to}{}", if *is_optional { "?" } else { "" }));
+        let names: Vec<String> = names.collect();
+        let [tokens, time, tools] = step.budget;
+        source += &format!("STEP n{index}:\nASSIGN builder: \"x\"\n");
+        source += &format!("BUDGET tokens={tokens}, time={time}ms, tools={tools}\n");
+        if !names.is_empty() {
+            source += &format!("REQUIRES {}\n", names.join(", "));
+        }
+        for gate in 0..step.gates {
+            source += &format!("GATE g{gate}: output.x >= {gate}\n");
+        }
+    }
+    source
+}
+
+/// Says whether any step reaches itself, by closing the relation: slow, and nothing like the compiler's way.
+fn has_cycle(steps: &[SoundStep]) -> bool {
+    let mut reaches: BTreeSet<(usize, usize)> = BTreeSet::new();
+    for (from, step) in steps.iter().enumerate() {
+        reaches.extend(step.requires.iter().map(|(to, _)| (from, *to)));
+    }
+    loop {
+        let longer: BTreeSet<(usize, usize)> = (reaches.iter())
+            .flat_map(|(from, via)| {
+                let onward = reaches.iter().filter(move |(start, _)| start == via);
+                onward.map(move |(_, to)| (*from, *to))
+            })
+            .collect();
+        let before = reaches.len();
+        reaches.extend(longer);
+        if reaches.len() == before {
+            return reaches.iter().any(|(from, to)| from == to);
+        }
+    }
+}
+
 proptest! {
+    /// Control: without the compiler's own checks on cycles or on zero, core refuses the plan and this fails.
+    #[test]
+    fn sound_parts_compile_exactly_when_nothing_is_zero_and_nothing_waits_for_itself(
+        mut steps in sound_steps()
+    ) {
+        let source = written(&mut steps);
+        holds(&source)?;
+        let has_zero = steps.iter().any(|step| step.budget.contains(&0));
+        let compiled = compile(&source, Profile::Strict);
+        prop_assert_eq!(compiled.is_ok(), !has_zero && !has_cycle(&steps), "{}", source);
+        let Ok(compiled) = compiled else { return Ok(()) };
+        for (index, step) in steps.iter().enumerate() {
+            let found = compiled.plan.steps().iter().find(|s| usize::try_from(s.id.number()) == Ok(index + 1));
+            let found = found.unwrap();
+            let edges: Vec<_> = (found.requires.iter())
+                .map(|require| (require.step.to_string(), require.is_optional))
+                .collect();
+            let wanted: Vec<_> =
+                step.requires.iter().map(|(to, is_optional)| (format!("n{to}"), *is_optional)).collect();
+            prop_assert_eq!(edges, wanted);
+            let into: Vec<bool> = (steps.iter().flat_map(|step| &step.requires))
+                .filter(|(to, _)| *to == index)
+                .map(|(_, is_optional)| *is_optional)
+                .collect();
+            prop_assert_eq!(found.is_required, into.is_empty() || into.contains(&false));
+        }
+    }
+
     #[test]
     fn any_text_is_answered_inside_its_own_bounds(source in "(?s).{0,200}") {
         holds(&source)?;

@@ -12,6 +12,7 @@ fn verdict(condition: &str, output: &Value) -> Verdict {
     evaluate(&Condition::parse(condition).unwrap(), Some(output)).verdict
 }
 
+/// Control: with numbers read through binary floating point, this fails.
 #[test]
 fn numbers_are_compared_as_they_are_written() {
     let output = json!({"a": 0.1, "b": 0.85, "c": 9_007_199_254_740_993_u64, "d": -2.5, "e": 1e-7});
@@ -69,6 +70,7 @@ fn a_bare_path_asks_for_truth() {
     }
 }
 
+/// Control: with errors given as `fail`, this fails.
 #[test]
 fn every_way_of_not_knowing_is_an_error_and_says_so_without_the_value() {
     let output = json!({"token": "hunter2", "list": ["hunter2"], "none": null});

@@ -104,6 +104,7 @@ fn canonical_json_sorts_every_key_and_has_no_fraction() {
     assert_eq!(serde_json::to_vec(&value).unwrap(), bytes);
 }
 
+/// Control: with the comparison of bytes left out, this fails.
 #[test]
 fn bytes_in_another_spelling_are_refused() {
     let plan = Plan::check(parts()).unwrap();
@@ -139,6 +140,7 @@ fn unknown_fields_garbage_and_truncation_are_refused() {
     }
 }
 
+/// Control: with the search for cycles left out, this fails.
 #[test]
 fn a_cycle_is_named() {
     let found = faults(|parts| parts.steps[0].requires = step(9, "x", &["c"]).requires);
@@ -163,6 +165,7 @@ fn names_that_lead_nowhere_are_named() {
     );
 }
 
+/// Control: with the order left unchecked, this fails.
 #[test]
 fn steps_out_of_their_one_order_are_refused() {
     let swapped = faults(|parts| parts.steps.swap(0, 1));
@@ -178,6 +181,7 @@ fn steps_out_of_their_one_order_are_refused() {
     assert_eq!(twice, [PlanFault::Order]);
 }
 
+/// Control: with the mark taken as it comes, this fails.
 #[test]
 fn required_follows_from_the_edges_alone() {
     let lie = faults(|parts| parts.steps[0].is_required = false);
@@ -225,6 +229,7 @@ fn duplicates_are_refused_and_a_step_gate_can_not_shadow_a_plan_gate() {
     );
 }
 
+/// Control: with any amount in range, this fails.
 #[test]
 fn budgets_are_positive_bounded_and_fit_the_plan() {
     let zero = faults(|parts| parts.steps[0].budget.tools = 0);
@@ -257,6 +262,7 @@ fn budgets_are_positive_bounded_and_fit_the_plan() {
     );
 }
 
+/// Control: with gates taken as they come, this fails.
 #[test]
 fn a_gate_whose_source_says_something_else_than_its_condition_is_refused() {
     let found = faults(|parts| parts.steps[2].gates[0].source = "output.confidence >= 0.1".into());
@@ -265,6 +271,7 @@ fn a_gate_whose_source_says_something_else_than_its_condition_is_refused() {
     assert_eq!(found, [PlanFault::Gate("c.sure".into())]);
 }
 
+/// Control: with every character allowed, this fails.
 #[test]
 fn text_that_a_terminal_could_act_on_is_refused() {
     for bad in ["\u{1b}[2J", "a\u{202e}b", "two\nlines", "\u{2066}x"] {
@@ -356,6 +363,7 @@ fn lock(plan: &Plan) -> Lock {
     }
 }
 
+/// Control: with the plan's digest left out of the comparison, this fails.
 #[test]
 fn a_lock_round_trips_and_fits_its_own_plan_only() {
     let plan = Plan::check(parts()).unwrap();
