@@ -225,7 +225,7 @@ pub(crate) enum KeysCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
-    /// The inherited socket.
-    #[arg(long)]
-    pub(crate) fd: i32,
+    /// The key folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keys: PathBuf,
 }

@@ -1,2 +1,49 @@
-//! aimctl.
-fn main() {}
+//! `aimctl`: picks drivers, calls the runtime, renders what comes back, and exits with one of the documented codes.
+//!
+//! INVARIANT: no decision about a run is made here; every path to a guest goes through the runtime.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod error;
+mod paths;
+mod render;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{
+    args::{Cli, Command, KeysCommand, WitnessCommand},
+    error::CliError,
+};
+use aim_core::outcome::Exit;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(&cli) {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(error) => {
+            render::errors::print(&error, cli.output);
+            ExitCode::from(error.exit.code())
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
+    match &cli.command {
+        Command::Run(run) => commands::run::run(cli, run),
+        Command::Compile(plan) => commands::compile::compile(cli, plan),
+        Command::Lint(plan) => commands::compile::lint(cli, plan),
+        Command::Logs(logs) => commands::logs::logs(cli, logs),
+        Command::Witness(WitnessCommand::Show(show)) => commands::witness::show(cli, show),
+        Command::Witness(WitnessCommand::Export(export)) => commands::witness::export(cli, export),
+        Command::Verify(verify) => commands::verify::verify(cli, verify),
+        Command::Inspect(inspect) => commands::inspect::inspect(cli, inspect),
+        Command::Keys(KeysCommand::Init) => commands::keys::init(cli),
+        Command::Keys(KeysCommand::Show) => commands::keys::show(cli),
+        Command::Signer(worker) => commands::workers::signer(worker),
+        Command::CompileWorker(worker) => commands::workers::compile(worker),
+    }
+}

@@ -1,0 +1,10 @@
+//! One file for each command; what a command needs beyond its own lines is in the runtime or in a driver.
+
+pub(crate) mod compile;
+pub(crate) mod inspect;
+pub(crate) mod keys;
+pub(crate) mod logs;
+pub(crate) mod run;
+pub(crate) mod verify;
+pub(crate) mod witness;
+pub(crate) mod workers;
