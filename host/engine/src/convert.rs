@@ -180,6 +180,10 @@ fn item_to_guest(item: &Item) -> wit::Item {
     }
 }
 
+fn no_digest() -> String {
+    aim_core::digest::Digest::from_bytes([0; 32]).to_string()
+}
+
 /// A gate's decision within its caps and with the true codex digest, or why it is none.
 pub(crate) fn decision_from_guest(
     decision: wit::Decision,
@@ -187,7 +191,9 @@ pub(crate) fn decision_from_guest(
 ) -> Result<Decision, GateFault> {
     let malformed = |what: &str| Err(GateFault::Malformed(what.to_owned()));
     let true_digest = codex.to_string();
-    if !decision.codex_digest.is_empty() && decision.codex_digest != true_digest {
+    // A gate that can not hash claims nothing: no text, or a digest of zeros only.
+    let claims_none = decision.codex_digest.is_empty() || decision.codex_digest == no_digest();
+    if !claims_none && decision.codex_digest != true_digest {
         return Err(GateFault::Codex(neutralise(&decision.codex_digest, 80)));
     }
     let doubt = Doubt {

@@ -1,0 +1,127 @@
+//! Bytes that are no component, or a broken one: always a typed refusal, never a panic.
+
+use aim_core::digest::Digest;
+use aim_engine::{InspectError, inspect, inspect::COMPONENT_BYTES_MAX};
+use proptest::prelude::*;
+
+use crate::support::guest;
+
+fn refused(bytes: &[u8]) -> InspectError {
+    inspect(bytes).expect_err("a refusal")
+}
+
+#[test]
+fn reads_what_a_component_imports_and_exports() {
+    let bytes = guest("conformance-functions");
+    let inspection = inspect(&bytes).unwrap();
+    assert_eq!(inspection.digest, Digest::of(&bytes));
+    assert_eq!(inspection.size_bytes, bytes.len() as u64);
+    assert_eq!(inspection.exports, ["aim:step/handler@0.1.0"]);
+    let store = inspection
+        .imports
+        .iter()
+        .find(|import| import.name == "aim:artifact/store@0.1.0")
+        .unwrap();
+    assert!(
+        store
+            .functions
+            .iter()
+            .any(|name| name == "[method]writer.append")
+    );
+    assert_eq!(store.resources, ["writer"]);
+    let types = inspection
+        .imports
+        .iter()
+        .find(|import| import.name == "aim:types/types@0.1.0")
+        .unwrap();
+    assert!(types.is_types_only());
+    assert_eq!(
+        inspection.world_guess(),
+        Some(aim_core::admission::World::Step)
+    );
+}
+
+#[test]
+fn a_resource_counts_for_the_import_that_defines_it_only() {
+    let inspection = inspect(&guest("conformance-std")).unwrap();
+    let resources = |start: &str| {
+        inspection
+            .imports
+            .iter()
+            .find(|import| import.name.starts_with(start))
+            .map(|import| import.resources.clone())
+            .unwrap_or_default()
+    };
+    assert!(resources("wasi:io/streams@").contains(&"output-stream".to_owned()));
+    assert!(resources("wasi:cli/stdout@").is_empty());
+}
+
+#[test]
+fn a_bare_core_module_is_refused_and_its_preview_1_imports_are_named() {
+    let error = refused(&guest("hostile-l7-core-module"));
+    assert_eq!(error.code(), "AIM-A022");
+    assert!(
+        error.to_string().contains("wasi_snapshot_preview1"),
+        "{error}"
+    );
+}
+
+#[test]
+fn text_emptiness_and_other_files_are_refused() {
+    assert_eq!(refused(b"(component)").code(), "AIM-A021");
+    assert_eq!(refused(b"").code(), "AIM-A021");
+    assert_eq!(refused(b"\x7fELF").code(), "AIM-A021");
+    assert_eq!(
+        refused(&vec![0; COMPONENT_BYTES_MAX + 1]).code(),
+        "AIM-A020"
+    );
+}
+
+#[test]
+fn nesting_deeper_than_four_is_refused_and_four_is_not() {
+    let nested = |levels: usize| {
+        let text = format!("{}{}", "(component ".repeat(levels), ")".repeat(levels));
+        wat::parse_str(text).unwrap()
+    };
+    assert_eq!(inspect(&nested(4)).unwrap().nesting_depth, 4);
+    assert_eq!(refused(&nested(5)).code(), "AIM-A025");
+    assert_eq!(refused(&nested(900)).code(), "AIM-A025");
+}
+
+#[test]
+fn too_many_parts_are_refused() {
+    let text = format!("(component {})", "(core module)".repeat(1000));
+    assert_eq!(refused(&wat::parse_str(text).unwrap()).code(), "AIM-A026");
+}
+
+#[test]
+fn root_imports_are_told_apart_from_instances() {
+    let bytes = wat::parse_str(r#"(component (import "f" (func)) (import "m" (core module)))"#);
+    assert_eq!(inspect(&bytes.unwrap()).unwrap().root_imports, ["f", "m"]);
+}
+
+#[test]
+fn every_truncation_of_a_component_is_refused() {
+    let bytes = guest("hostile-g2-start-loop");
+    for end in 0..bytes.len() {
+        assert!(inspect(&bytes[..end]).is_err(), "{end} of {}", bytes.len());
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_mutation_panics(at in 0_usize..2_800, byte in any::<u8>(), more in any::<u32>()) {
+        let mut bytes = guest("hostile-g2-start-loop");
+        bytes[at] = byte;
+        let second = usize::try_from(more).unwrap() % bytes.len();
+        bytes[second] ^= 1 << (more % 8);
+        let _ = inspect(&bytes);
+    }
+
+    #[test]
+    fn no_random_bytes_panic(tail in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
+        bytes.extend(tail);
+        let _ = inspect(&bytes);
+    }
+}
