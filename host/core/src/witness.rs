@@ -426,8 +426,9 @@ pub struct DeniedLoadPredicate {
     pub refused_asks: Vec<RefusedAsk>,
     /// Every reason: code and sentence.
     pub reasons: Vec<Fault>,
-    /// The step that wanted it.
-    pub step: StepName,
+    /// The step that wanted it; absent for a gate.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub step: Option<StepName>,
     /// Whose run it was.
     pub tenant: TenantId,
 }

@@ -1,0 +1,268 @@
+//! `aimctl run`: from a plan file to durable evidence and outputs.
+//!
+//! ```text
+//! read plan -> load deployment -> lock data -> start signer -> admit (compile worker) -> read inputs
+//!    -> give up the key folder -> open the log -> run -> write outputs
+//! ```
+//! Everything that needs files of the user comes before the host gives them up; everything that runs a guest comes after.
+//!
+//! INVARIANT: no thread exists before the host has given up the key folder, and no guest runs before.
+
+mod inputs;
+mod prepare;
+mod result;
+mod start;
+
+use std::sync::Arc;
+
+use aim_core::{
+    id::{EnvelopeId, ExecutionId, RunId, RunPins, TraceId},
+    join::inputs_digest,
+    outcome::Exit,
+    time::Timestamp,
+};
+use aim_engine::{Cancel, Engine};
+use aim_ports::log::LogReader;
+use aim_runtime::{
+    admission::Admitted,
+    attempt::RunFacts,
+    execute::{Job, execute},
+    host::Host,
+    inputs::Inputs,
+    ledger::{Execution, Ledger},
+    resume::{Payloads, Resumed, resume},
+    services::Contents,
+};
+
+use crate::{
+    args::{Cli, RunArgs},
+    error::{CliError, Problem},
+    render::progress,
+};
+
+use self::{prepare::Prepared, start::Started};
+
+/// What virtual wall clocks show in every run: part of no question, so it must be the same for all.
+const PINNED_TIME: Timestamp = Timestamp::from_millis(946_684_800_000);
+
+/// Runs a plan, resumes an interrupted run, or prints the stored result of a finished one.
+pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, CliError> {
+    let mut prepared = prepare::prepare(args)?;
+    let mut started = start::start(cli, args, &prepared)?;
+    let admitted = started.admit(&prepared);
+    let inputs = inputs::read(&args.inputs);
+    let (admitted, inputs) = match (admitted, inputs) {
+        (Ok(admitted), Ok(inputs)) => (admitted, inputs),
+        (Ok(_), Err(error)) => return Err(error),
+        (Err(start::Refused::Other(error)), _) => return Err(error),
+        (Err(start::Refused::Loads(refused)), _) => {
+            let (host, _) = started.open(args, &prepared)?;
+            return Err(start::record_refusals(host, &prepared, &refused));
+        }
+    };
+    // Bytes of components are not needed any more: their code is compiled.
+    prepared.nodes.clear();
+    let engine = started.engine.clone();
+    let reader = started.reader()?;
+    let (host, ledger) = started.open(args, &prepared)?;
+    let session =
+        Session { args, prepared: &prepared, engine, admitted, inputs, reader: Arc::new(reader) };
+    session.carry_out(cli, host, ledger)
+}
+
+/// One question, ready to be asked.
+struct Session<'a> {
+    args: &'a RunArgs,
+    prepared: &'a Prepared,
+    engine: Engine,
+    admitted: Admitted,
+    inputs: Inputs,
+    reader: Arc<dyn LogReader>,
+}
+
+/// How a question stands in the log.
+enum Standing {
+    /// Never asked, or asked again on purpose.
+    New(u32),
+    /// Begun and not ended.
+    Interrupted(Box<Execution>),
+    /// Answered.
+    Finished(Box<Execution>),
+}
+
+impl Session<'_> {
+    fn carry_out(self, cli: &Cli, host: Host, mut ledger: Ledger) -> Result<Exit, CliError> {
+        let run = self.run_id();
+        let standing = standing(&ledger, run, self.args.again);
+        if let Standing::Finished(execution) = standing {
+            close(host)?;
+            let store = start::store(&self.prepared.data_dir);
+            let payloads = Payloads { ledger: &ledger, reader: &*self.reader, store: &store };
+            return result::print(cli, payloads, &execution, &self.prepared.data_dir, true);
+        }
+        let contents = Arc::new(Contents::default());
+        let (number, resumed) = self.resumed(&standing, &ledger, &contents)?;
+        let reader = Arc::clone(&self.reader);
+        let data_dir = self.prepared.data_dir.clone();
+        let outcome = self.execute(cli, &host.facts.origin.clone(), host, run, number, resumed, contents);
+        let execution = outcome?;
+        ledger.refresh(&*reader).map_err(|error| ledger_error(&error))?;
+        let execution = ledger
+            .executions()
+            .iter()
+            .find(|one| one.start.execution == execution)
+            .ok_or_else(|| bug("the execution is not in the log it was written to"))?;
+        let store = start::store(&data_dir);
+        let payloads = Payloads { ledger: &ledger, reader: &*reader, store: &store };
+        result::print(cli, payloads, execution, &data_dir, false)
+    }
+
+    fn run_id(&self) -> RunId {
+        RunId::of(&RunPins {
+            plan: self.prepared.plan.digest(),
+            lock: self.admitted.lock().digest(),
+            inputs: inputs_digest(self.inputs.by_name()),
+            tenant: self.prepared.tenant.as_str(),
+            seed: self.args.seed,
+        })
+    }
+
+    fn resumed(
+        &self,
+        standing: &Standing,
+        ledger: &Ledger,
+        contents: &Contents,
+    ) -> Result<(u32, Option<Resumed>), CliError> {
+        match standing {
+            Standing::Interrupted(execution) => {
+                let store = start::store(&self.prepared.data_dir);
+                let payloads = Payloads { ledger, reader: &*self.reader, store: &store };
+                let retries = self.prepared.attempts_max();
+                let resumed = resume(payloads, execution, &retries, contents).map_err(|error| {
+                    CliError::new(Exit::Evidence, Problem::new("AIM-R050", error.to_string()))
+                })?;
+                Ok((execution.start.number, Some(resumed)))
+            }
+            Standing::New(number) => Ok((*number, None)),
+            Standing::Finished(execution) => Ok((execution.start.number, None)),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the last step takes everything that was made before it")]
+    fn execute(
+        self,
+        cli: &Cli,
+        origin: &str,
+        host: Host,
+        run: RunId,
+        number: u32,
+        resumed: Option<Resumed>,
+        contents: Arc<Contents>,
+    ) -> Result<ExecutionId, CliError> {
+        let units = self.admitted.ready(&self.engine, &self.inputs).map_err(|error| {
+            let problem = Problem::new(error.code(), error.to_string()).with_help(error.help());
+            CliError::new(Exit::Usage, problem)
+        })?;
+        let plan = &self.prepared.plan;
+        let execution = ExecutionId::of(origin, run, number);
+        let actor = start::actor();
+        let tenant = self.prepared.tenant.clone();
+        let facts = RunFacts {
+            run,
+            execution,
+            trace: TraceId::of(execution),
+            plan: plan.digest(),
+            plan_name: plan.name().clone(),
+            quip: plan.quip().map(str::to_owned),
+            correlation: EnvelopeId::ingress(tenant.as_str(), &actor, "run", &run.to_string()),
+            tenant,
+            actor,
+            seed: self.args.seed,
+            pinned_time: PINNED_TIME,
+        };
+        let job = Job {
+            facts,
+            number,
+            plan: plan.clone(),
+            lock: self.admitted.lock().clone(),
+            units,
+            inputs: self.inputs,
+            resumed,
+            contents,
+        };
+        drive(cli, host, job)?;
+        Ok(execution)
+    }
+}
+
+/// Runs the job on a runtime that lives no longer than it does, then writes the last checkpoint.
+fn drive(cli: &Cli, host: Host, job: Job) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_time()
+        .enable_io()
+        .build()
+        .map_err(|error| bug(&format!("the asynchronous runtime does not start: {error}")))?;
+    let watcher = progress::watcher(cli.output, &job.plan, job.facts.run, job.resumed.is_some());
+    let host = Arc::new(host);
+    let cancel = Cancel::new();
+    let executed = runtime.block_on(async {
+        let on_interrupt = cancel.clone();
+        let interrupts = tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                on_interrupt.cancel();
+            }
+        });
+        let executed = execute(Arc::clone(&host), job, Arc::clone(&watcher) as _, cancel).await;
+        interrupts.abort();
+        executed
+    });
+    drop(runtime);
+    watcher.finish();
+    executed.map_err(|error| {
+        let help = "nothing was released without its witness; run the same command again to resume";
+        CliError::new(Exit::Bug, Problem::new(execute_code(&error), error.to_string()).with_help(help))
+    })?;
+    let host = Arc::into_inner(host).ok_or_else(|| bug("a task outlived the run"))?;
+    close(host)
+}
+
+fn execute_code(error: &aim_runtime::execute::ExecuteError) -> &'static str {
+    use aim_runtime::{attempt::AttemptError, execute::ExecuteError};
+    match error {
+        ExecuteError::Commit(error) | ExecuteError::Attempt(AttemptError::Commit(error)) => {
+            error.code()
+        }
+        ExecuteError::Store(error) | ExecuteError::Attempt(AttemptError::Store(error)) => {
+            error.code.unwrap_or("AIM-D020")
+        }
+        ExecuteError::Bug(_) => "AIM-R099",
+    }
+}
+
+/// Ends the commit thread. The log is durable whatever happens to the last checkpoint.
+fn close(host: Host) -> Result<(), CliError> {
+    host.committer.close().map_err(|error| {
+        let help = "the log is durable; the next run publishes the checkpoint";
+        let code = error.code.unwrap_or("AIM-W005");
+        CliError::new(Exit::Bug, Problem::new(code, error.to_string()).with_help(help))
+    })
+}
+
+fn standing(ledger: &Ledger, run: RunId, again: bool) -> Standing {
+    match ledger.executions_of(run).next_back() {
+        None => Standing::New(1),
+        Some(execution) if execution.end.is_none() => {
+            Standing::Interrupted(Box::new(execution.clone()))
+        }
+        Some(execution) if again => Standing::New(execution.start.number.saturating_add(1)),
+        Some(execution) => Standing::Finished(Box::new(execution.clone())),
+    }
+}
+
+fn ledger_error(error: &aim_runtime::ledger::LedgerError) -> CliError {
+    CliError::new(Exit::Evidence, Problem::new(error.code(), error.to_string()))
+}
+
+fn bug(message: &str) -> CliError {
+    CliError::new(Exit::Bug, Problem::new("AIM-R099", message))
+}

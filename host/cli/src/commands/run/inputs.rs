@@ -1,0 +1,70 @@
+//! `-i name=value`, `-i name=@file`, `-i name=@folder`.
+//!
+//! INVARIANT: every input is read before a guest runs, whole and once.
+
+use std::{collections::BTreeMap, path::Path};
+
+use aim_core::{name::StepName, outcome::Exit};
+use aim_ports::{PortFault, folder::{Folders as _, SnapshotLimits}};
+use aim_runtime::inputs::{Given, Inputs};
+use aim_store_dir::DirFolders;
+
+use crate::error::{CliError, Problem};
+
+/// Bytes of one file that is given as an input.
+const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// What a folder may hold.
+const FOLDER_LIMITS: SnapshotLimits =
+    SnapshotLimits { bytes_max: 256 * 1024 * 1024, files_max: 10_000 };
+
+/// Reads all inputs.
+pub(crate) fn read(arguments: &[String]) -> Result<Inputs, CliError> {
+    let mut given = BTreeMap::new();
+    for argument in arguments {
+        let (name, value) = argument.split_once('=').ok_or_else(|| {
+            let message = format!("input `{argument}` is not of the form name=value");
+            CliError::usage("AIM-C043", message, "write `-i name=value`, or `-i name=@path`")
+        })?;
+        let name = StepName::parse(name).map_err(|error| {
+            CliError::usage("AIM-C043", error.to_string(), "choose another input name")
+        })?;
+        let value = match value.strip_prefix('@') {
+            Some(path) => read_path(Path::new(path))?,
+            None => Given::Value(value.as_bytes().to_vec()),
+        };
+        if given.insert(name.clone(), value).is_some() {
+            let message = format!("input `{name}` is given twice");
+            return Err(CliError::usage("AIM-C043", message, "give each input once"));
+        }
+    }
+    Ok(Inputs::new(given))
+}
+
+fn read_path(path: &Path) -> Result<Given, CliError> {
+    let shown = path.display();
+    let metadata = std::fs::metadata(path).map_err(|error| {
+        let problem = Problem::new("AIM-C044", format!("input file `{shown}`: {error}"))
+            .with_help("check the path behind `@`");
+        let is_missing = error.kind() == std::io::ErrorKind::NotFound;
+        CliError::new(if is_missing { Exit::NotFound } else { Exit::Usage }, problem)
+    })?;
+    if metadata.is_dir() {
+        return read_folder(path);
+    }
+    if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
+        let message = format!("input `{shown}` is no regular file of at most {FILE_BYTES_MAX} bytes");
+        return Err(CliError::usage("AIM-C044", message, "give a folder of smaller files"));
+    }
+    std::fs::read(path).map(Given::Value).map_err(|error| {
+        CliError::usage("AIM-C044", format!("input file `{shown}`: {error}"), "check its permissions")
+    })
+}
+
+fn read_folder(path: &Path) -> Result<Given, CliError> {
+    let shown = path.display().to_string();
+    DirFolders.snapshot(&shown, FOLDER_LIMITS).map(Given::Folder).map_err(|error| {
+        let exit = if error.fault == PortFault::NotFound { Exit::NotFound } else { Exit::Usage };
+        let problem = Problem::new(error.code.unwrap_or("AIM-C044"), error.to_string());
+        CliError::new(exit, problem.with_help("give a folder of plain files within the limits"))
+    })
+}

@@ -1,0 +1,142 @@
+//! Reading what a run is about: plan, deployment, contracts, components, policy.
+//!
+//! INVARIANT: component bytes are read here, once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use aim_core::{
+    name::{NodeId, StepName, TenantId},
+    outcome::Exit,
+    plan::{Plan, bindings},
+};
+use aim_policy_cedar::{CedarPolicy, PolicySource};
+use aim_registry_dir::{LoadError, Registry, Signing, SourceFile};
+use aim_runtime::admission::Node;
+use aim_schema_json::JsonSchemas;
+
+use crate::{
+    args::RunArgs,
+    commands::compile::compile_plan,
+    error::{CliError, Problem},
+    paths,
+};
+
+/// Everything that was read.
+pub(crate) struct Prepared {
+    pub(crate) plan: Plan,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) tenant: TenantId,
+    pub(crate) bindings: BTreeMap<StepName, NodeId>,
+    pub(crate) nodes: BTreeMap<NodeId, Node>,
+    pub(crate) ethical: NodeId,
+    pub(crate) policy: Option<CedarPolicy>,
+    pub(crate) signing: Signing,
+    pub(crate) config: Vec<u8>,
+    retries: BTreeMap<StepName, u32>,
+}
+
+impl Prepared {
+    /// How many attempts a step has.
+    pub(crate) fn attempts_max(&self) -> impl Fn(&StepName) -> u32 + '_ {
+        |step| self.retries.get(step).copied().unwrap_or(1)
+    }
+}
+
+/// Reads everything.
+pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
+    let plan = compile_plan(&args.plan, args.strict)?.plan;
+    let folder = paths::beside(&args.plan);
+    let config = args.config.clone().unwrap_or_else(|| folder.join("aim.toml"));
+    let registry = Registry::load(&config, &JsonSchemas).map_err(|error| load_error(&error))?;
+    let deployment = registry.deployment();
+    let bindings = bindings(&plan, &deployment.roles).map_err(|unbound| {
+        let problem = |one: &aim_core::plan::Unbound| {
+            Problem::new(one.code(), one.to_string()).with_help(one.help())
+        };
+        CliError { exit: Exit::Usage, problems: unbound.iter().map(problem).collect() }
+    })?;
+    let ethical = deployment.ethical_gate.clone().ok_or_else(|| {
+        let message = "the deployment names no ethical gate, and no step runs without one";
+        CliError::usage("AIM-C042", message, "add `[gates] ethical = \"<node id>\"` to aim.toml")
+    })?;
+    let nodes = read_nodes(&registry, &bindings, &ethical)?;
+    let retries = bindings
+        .iter()
+        .filter_map(|(step, id)| Some((step.clone(), nodes.get(id)?.contract.retry.attempts_max)))
+        .collect();
+    Ok(Prepared {
+        data_dir: args.data_dir.clone().unwrap_or_else(|| folder.join(paths::DATA_DIR)),
+        tenant: deployment.tenant.clone(),
+        policy: read_policy(args, &registry)?,
+        signing: deployment.signing,
+        config: std::fs::read(&config).unwrap_or_default(),
+        plan,
+        bindings,
+        nodes,
+        ethical,
+        retries,
+    })
+}
+
+/// Reads every node that is bound and every gate that one of them passes.
+fn read_nodes(
+    registry: &Registry,
+    bindings: &BTreeMap<StepName, NodeId>,
+    ethical: &NodeId,
+) -> Result<BTreeMap<NodeId, Node>, CliError> {
+    let mut wanted: BTreeSet<NodeId> = bindings.values().cloned().collect();
+    let gates = wanted.iter().filter_map(|id| registry.node(id));
+    let gates: Vec<NodeId> = gates.flat_map(|node| node.contract.gates.iter().cloned()).collect();
+    wanted.extend(gates);
+    wanted.insert(ethical.clone());
+    let mut nodes = BTreeMap::new();
+    for id in wanted {
+        let component = registry.read_component(&id).map_err(|error| load_error(&error))?;
+        let Some(loaded) = registry.node(&id) else { continue };
+        let codex = if loaded.contract.is_gate() {
+            registry.read_codex(&id).map_err(|error| load_error(&error))?
+        } else {
+            None
+        };
+        nodes.insert(id, Node { contract: loaded.contract.clone(), component, codex });
+    }
+    Ok(nodes)
+}
+
+fn read_policy(args: &RunArgs, registry: &Registry) -> Result<Option<CedarPolicy>, CliError> {
+    let files = match &args.policy {
+        Some(path) => Some(aim_registry_dir::read_policy(path)),
+        None => registry.read_policy().transpose(),
+    };
+    let Some(files) = files.transpose().map_err(|error| load_error(&error))? else {
+        return Ok(None);
+    };
+    let sources: Vec<PolicySource> = files
+        .into_iter()
+        .map(|SourceFile { name, text, .. }| PolicySource { name, text })
+        .collect();
+    CedarPolicy::compile(&sources).map(Some).map_err(|error| CliError {
+        exit: Exit::Usage,
+        problems: error
+            .faults
+            .iter()
+            .map(|fault| Problem::new(fault.code, fault.to_string()).with_help(fault.help.clone()))
+            .collect(),
+    })
+}
+
+/// A registry's faults, all of them. What is not there exits as not found, when nothing else is wrong.
+pub(crate) fn load_error(error: &LoadError) -> CliError {
+    let is_missing = error.faults.iter().all(|fault| fault.code == "AIM-C001");
+    CliError {
+        exit: if is_missing { Exit::NotFound } else { Exit::Usage },
+        problems: error
+            .faults
+            .iter()
+            .map(|fault| Problem::new(fault.code, fault.to_string()).with_help(fault.help.clone()))
+            .collect(),
+    }
+}

@@ -1,0 +1,154 @@
+//! What a run came to, read back from its evidence: the same for a run that has just ended and for one that ended long ago.
+//!
+//! INVARIANT: nothing is shown that is not in the log; output files are copies of released payloads, named by the plan.
+
+use std::path::{Path, PathBuf};
+
+use aim_core::{
+    outcome::Exit,
+    witness::{AttemptPredicate, PlanPredicate, StepState, StepSummary},
+};
+use aim_runtime::{ledger::{Entry, Execution}, resume::Payloads};
+use serde::Serialize;
+
+use super::bug;
+use crate::{
+    args::{Cli, Output},
+    error::{CliError, Problem},
+    render::{out, progress},
+};
+
+/// What a run came to.
+#[derive(Debug, Serialize)]
+struct RunResult<'a> {
+    execution: String,
+    exit_code: u8,
+    is_stored: bool,
+    outputs: Vec<String>,
+    plan: &'a str,
+    run: String,
+    steps: &'a [StepSummary],
+    witness: u64,
+    witnesses: usize,
+}
+
+/// Writes the outputs of the plan's result and prints what the run came to.
+pub(crate) fn print(
+    cli: &Cli,
+    payloads: Payloads<'_>,
+    execution: &Execution,
+    data_dir: &Path,
+    is_stored: bool,
+) -> Result<Exit, CliError> {
+    let (entry, plan) =
+        payloads.ledger.plan_of(execution).ok_or_else(|| bug("the run has no witness of its end"))?;
+    let folder = data_dir.join("runs").join(execution.start.execution.to_string());
+    let mut outputs = Vec::new();
+    for summary in plan.steps.iter().filter(|step| step.state == StepState::Completed) {
+        if !is_result(execution, summary) {
+            continue;
+        }
+        let attempts = payloads.ledger.attempts_of(execution);
+        let released = attempts.filter(|(_, attempt)| attempt.step == summary.step && attempt.released);
+        if let Some((_, attempt)) = released.last() {
+            outputs.extend(write_outputs(payloads, attempt, &folder)?);
+        }
+    }
+    let result = RunResult {
+        execution: plan.execution.to_string(),
+        exit_code: plan.exit_code,
+        is_stored,
+        outputs: outputs.iter().map(|path| path.display().to_string()).collect(),
+        plan: plan.plan_name.as_str(),
+        run: plan.run.to_string(),
+        steps: &plan.steps,
+        witness: entry.leaf.index,
+        witnesses: execution.attempts.len().saturating_add(1),
+    };
+    match cli.output {
+        Output::Json => out::json_line("aim.run/v1", &result)?,
+        Output::Text => {
+            progress::summary(&talk(plan, entry, &result));
+            for path in &result.outputs {
+                out::line(path)?;
+            }
+        }
+    }
+    Ok(exit_of(plan))
+}
+
+/// True for a step whose outputs are the plan's result: nobody in the plan requires it.
+fn is_result(execution: &Execution, summary: &StepSummary) -> bool {
+    let plan = aim_core::plan::Plan::from_json(execution.start.plan.as_bytes());
+    plan.is_ok_and(|plan| plan.terminals().any(|step| step.name == summary.step))
+}
+
+fn write_outputs(
+    payloads: Payloads<'_>,
+    attempt: &AttemptPredicate,
+    folder: &Path,
+) -> Result<Vec<PathBuf>, CliError> {
+    let failed = |what: &dyn std::fmt::Display| {
+        let problem = Problem::new("AIM-D022", format!("writing outputs to `{}`: {what}", folder.display()))
+            .with_help("the evidence is durable; make room or permissions and run the same command again");
+        CliError::new(Exit::Usage, problem)
+    };
+    std::fs::create_dir_all(folder).map_err(|error| failed(&error))?;
+    let bodies = attempt.outputs.iter().map(|output| (output.body, output.media_type.as_str()));
+    let artifacts = attempt.outputs.iter().flat_map(|output| &output.artifacts);
+    let artifacts = artifacts.map(|artifact| (artifact.digest, artifact.media_type.as_str()));
+    let mut written = Vec::new();
+    for (index, (digest, media_type)) in bodies.chain(artifacts).enumerate() {
+        let bytes = payloads.find(digest).map_err(|error| failed(&error))?;
+        let number = if index == 0 { String::new() } else { format!("-{index}") };
+        let path = folder.join(format!("{}{number}.{}", attempt.step, extension(media_type)));
+        let temporary = folder.join(format!(".{}{number}.new", attempt.step));
+        std::fs::write(&temporary, bytes)
+            .and_then(|()| std::fs::rename(&temporary, &path))
+            .map_err(|error| failed(&error))?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+fn extension(media_type: &str) -> &'static str {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    match essence {
+        "text/markdown" => "md",
+        "text/plain" => "txt",
+        "text/html" => "html",
+        "text/csv" => "csv",
+        _ if aim_core::join::is_json(essence) => "json",
+        _ => "bin",
+    }
+}
+
+fn talk(plan: &PlanPredicate, entry: &Entry, result: &RunResult<'_>) -> String {
+    let stored = if result.is_stored { " (stored result; --again executes anew)" } else { "" };
+    format!(
+        "{} · {} · {} witnesses, the last at leaf {} · exit {}{stored}",
+        result.run,
+        plan.execution.short(),
+        result.witnesses,
+        entry.leaf.index,
+        result.exit_code,
+    )
+}
+
+fn exit_of(plan: &PlanPredicate) -> Exit {
+    const ALL: [Exit; 12] = [
+        Exit::Ok,
+        Exit::Failed,
+        Exit::Usage,
+        Exit::Denied,
+        Exit::Evidence,
+        Exit::Limit,
+        Exit::NotFound,
+        Exit::Diverged,
+        Exit::Abstained,
+        Exit::Waiting,
+        Exit::Bug,
+        Exit::Interrupted,
+    ];
+    ALL.into_iter().find(|exit| exit.code() == plan.exit_code).unwrap_or(Exit::Bug)
+}

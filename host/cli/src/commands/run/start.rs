@@ -1,0 +1,280 @@
+//! Starting the processes around a run, and giving up what the host must not reach.
+//!
+//! INVARIANT: the signer runs before anything is compiled, and the key folder is given up before the log is opened.
+
+use std::path::{Path, PathBuf};
+
+use aim_clock_system::SystemClock;
+use aim_compiler_process::{ProcessCompiler, WorkerLimits};
+use aim_core::{
+    digest::{Digest, Sha256},
+    leaf::{LeafKind, SigningMode},
+    outcome::Exit,
+    witness::{
+        DENIED_LOAD_PREDICATE, DeniedLoadPredicate, EngineRecord, HostRecord, Statement, Subject,
+    },
+};
+use aim_engine::{AllocatorPreference, Engine, EngineProfile};
+use aim_hardening::{
+    confine::confine_host,
+    key_file::{Role, load_public},
+    side_process::SideCommand,
+};
+use aim_log_file::{FileLogReader, FileLogWriter, OpenLogError};
+use aim_ports::{PortError, PortFault, clock::Clock as _, signer::Signer as _};
+use aim_registry_dir::Signing as DeploymentSigning;
+use aim_runtime::{
+    admission::{Admitted, AdmissionError, RefusedLoad, Request, admit},
+    commit::Submission,
+    host::{Host, HostParts},
+    ledger::Ledger,
+};
+use aim_schema_json::JsonSchemas;
+use aim_signer_process::SignerProcess;
+use aim_store_dir::DirArtifactStore;
+use std::sync::Arc;
+
+use super::prepare::Prepared;
+use crate::{
+    args::{Cli, RunArgs, Signing},
+    error::{CliError, Problem},
+    paths,
+};
+
+/// The signer, the compiler and the locked data directory.
+pub(crate) struct Started {
+    keys_dir: PathBuf,
+    data_dir: PathBuf,
+    writer: Option<FileLogWriter>,
+    signer: Option<SignerProcess>,
+    compiler: ProcessCompiler,
+    pub(crate) engine: Engine,
+}
+
+/// Why a plan was not admitted.
+pub(crate) enum Refused {
+    /// Components were refused: each gets a leaf.
+    Loads(Vec<RefusedLoad>),
+    /// Anything else.
+    Other(CliError),
+}
+
+/// Locks the data directory and starts the signer.
+pub(crate) fn start(cli: &Cli, args: &RunArgs, prepared: &Prepared) -> Result<Started, CliError> {
+    let keys_dir = paths::keys_dir(cli)?;
+    let cache_dir = paths::cache_dir(cli)?;
+    let data_dir = std::path::absolute(&prepared.data_dir).map_err(|error| {
+        CliError::usage("AIM-D001", error.to_string(), "name another with --data-dir")
+    })?;
+    let command = format!("aimctl run {}", args.plan.display());
+    let writer = FileLogWriter::open(&data_dir, &command).map_err(|error| log_error(&error))?;
+    let signer = SignerProcess::spawn(&side("signer", &keys_dir)?).map_err(|e| port_error(&e))?;
+    let cache_key = load_public(&keys_dir, Role::Cache).map_err(|error| {
+        let problem = Problem::new(error.code(), error.to_string()).with_help(error.help());
+        CliError::new(Exit::Usage, problem)
+    })?;
+    let worker = side("compile-worker", &keys_dir)?;
+    // A cache that can not be made is only slower.
+    drop(std::fs::create_dir_all(&cache_dir));
+    let code = cache_dir.join("native");
+    let limits = WorkerLimits::default();
+    let compiler = ProcessCompiler::new(worker, &cache_key, Some(&code), limits)
+        .map_err(|error| port_error(&error))?;
+    let engine = Engine::new(EngineProfile::default(), AllocatorPreference::default())
+        .map_err(|error| CliError::new(Exit::Bug, Problem::new(error.code(), error.to_string())))?;
+    Ok(Started {
+        keys_dir,
+        data_dir,
+        writer: Some(writer),
+        signer: Some(signer),
+        compiler,
+        engine,
+    })
+}
+
+fn side(command: &str, keys_dir: &Path) -> Result<SideCommand, CliError> {
+    let program = std::env::current_exe().map_err(|error| {
+        let message = format!("this program's own file can not be found: {error}");
+        CliError::new(Exit::Bug, Problem::new("AIM-R099", message))
+    })?;
+    let arguments = [command.into(), "--keys".into(), keys_dir.as_os_str().to_owned()];
+    Ok(SideCommand::new(program, arguments))
+}
+
+impl Started {
+    /// Admits the plan; compiles what is not in the cache and ends the worker.
+    pub(crate) fn admit(&mut self, prepared: &Prepared) -> Result<Admitted, Refused> {
+        let admitted = admit(Request {
+            plan: &prepared.plan,
+            bindings: &prepared.bindings,
+            nodes: &prepared.nodes,
+            ethical: &prepared.ethical,
+            policy: prepared.policy.as_ref().map(|policy| policy as _),
+            tenant: &prepared.tenant,
+            compiler: &mut self.compiler,
+            profile: self.engine.profile(),
+            schemas: &JsonSchemas,
+        });
+        self.compiler.finish();
+        admitted.map_err(|error| match error {
+            AdmissionError::Refused(refused) => Refused::Loads(refused),
+            error => {
+                let problem = Problem::new(error.code(), error.to_string()).with_help(error.help());
+                Refused::Other(CliError::new(Exit::Usage, problem))
+            }
+        })
+    }
+
+    /// Reads the log that will be written.
+    pub(crate) fn reader(&self) -> Result<FileLogReader, CliError> {
+        FileLogReader::open(&self.data_dir).map_err(|error| log_error(&error))
+    }
+
+    /// Gives up the key folder and opens the log.
+    pub(crate) fn open(
+        mut self,
+        args: &RunArgs,
+        prepared: &Prepared,
+    ) -> Result<(Host, Ledger), CliError> {
+        let gone = || CliError::new(Exit::Bug, Problem::new("AIM-R099", "the host was opened twice"));
+        let writer = self.writer.take().ok_or_else(gone)?;
+        let signer = self.signer.take().ok_or_else(gone)?;
+        let reader = self.reader()?;
+        let confinement = confine_host(&[], &[&self.data_dir], &self.keys_dir);
+        let clock = SystemClock::start();
+        let parts = HostParts {
+            reader: Arc::new(reader),
+            writer: Box::new(writer),
+            new_origin: new_origin(&signer, &clock),
+            signer: Box::new(signer),
+            store: Arc::new(store(&self.data_dir)),
+            clock: Arc::new(clock),
+            mode: mode(args, prepared),
+            host: HostRecord {
+                isolation: confinement.level.word().to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+            engine: EngineRecord {
+                allocator: self.engine.allocator().word().to_owned(),
+                profile: Digest::of(self.engine.profile().fingerprint().as_bytes()),
+            },
+            config: Digest::derive("config", &[&prepared.config]),
+        };
+        Host::open(parts).map_err(|error| {
+            let exit = match &error {
+                aim_runtime::host::OpenError::Port(_)
+                | aim_runtime::host::OpenError::Commit(_)
+                | aim_runtime::host::OpenError::Thread(_) => Exit::Bug,
+                _ => Exit::Evidence,
+            };
+            let problem = Problem::new(error.code(), error.to_string()).with_help(error.help());
+            CliError::new(exit, problem)
+        })
+    }
+}
+
+/// The store of large artifacts in a data directory.
+pub(crate) fn store(data_dir: &Path) -> DirArtifactStore {
+    DirArtifactStore::new(data_dir)
+}
+
+/// Who asks, as the system knows them.
+pub(crate) fn actor() -> String {
+    format!("uid:{}", rustix::process::getuid().as_raw())
+}
+
+/// A name that no other log has: the log key, the time and this process.
+fn new_origin(signer: &SignerProcess, clock: &SystemClock) -> String {
+    let now = clock.now().millis().to_le_bytes();
+    let process = std::process::id().to_le_bytes();
+    let id = Digest::derive("origin", &[&signer.public_keys().log, &now, &process]);
+    let hex = id.hex();
+    format!("aim.local/{}/1", hex.get(..16).unwrap_or(&hex))
+}
+
+fn mode(args: &RunArgs, prepared: &Prepared) -> SigningMode {
+    match (args.signing, prepared.signing) {
+        (Some(Signing::Each), _) | (None, DeploymentSigning::Each) => SigningMode::Each,
+        (Some(Signing::Batch), _) | (None, DeploymentSigning::Batch) => SigningMode::Batch,
+    }
+}
+
+/// Gives every refused load its leaf, and says everything that is wrong.
+pub(crate) fn record_refusals(
+    host: Host,
+    prepared: &Prepared,
+    refused: &[RefusedLoad],
+) -> CliError {
+    let is_denial = refused.iter().flat_map(|load| &load.reasons).all(|reason| reason.is_denial);
+    let problems = refused.iter().flat_map(|load| {
+        let step = load.step.as_ref().map_or("a gate".to_owned(), |step| format!("step `{step}`"));
+        load.reasons.iter().map(move |reason| {
+            let message = format!("{step}, node `{}`: {}", load.node, reason.message);
+            Problem::new(reason.code, message).with_help(reason.help.clone())
+        })
+    });
+    let mut error = CliError {
+        exit: if is_denial { Exit::Denied } else { Exit::Usage },
+        problems: problems.collect(),
+    };
+    if let Err(failed) = commit_refusals(host, prepared, refused) {
+        error.exit = failed.exit;
+        error.problems.extend(failed.problems);
+    }
+    error
+}
+
+fn commit_refusals(
+    host: Host,
+    prepared: &Prepared,
+    refused: &[RefusedLoad],
+) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| {
+        CliError::new(Exit::Bug, Problem::new("AIM-R099", error.to_string()))
+    })?;
+    for load in refused {
+        let statement = denied_load(&host, prepared, load);
+        let submission = Submission::witness(LeafKind::DeniedLoad, statement, Vec::new());
+        runtime.block_on(host.committer.commit_witness(submission)).map_err(|error| {
+            CliError::new(Exit::Bug, Problem::new(error.code(), error.to_string()))
+        })?;
+    }
+    super::close(host)
+}
+
+fn denied_load(host: &Host, prepared: &Prepared, load: &RefusedLoad) -> Vec<u8> {
+    let bytes = prepared.nodes.get(&load.node).map(|node| node.component.as_slice());
+    let sha256 = Sha256::of(bytes.unwrap_or_default());
+    let subject = Subject::new("component", load.component, sha256);
+    let predicate = DeniedLoadPredicate {
+        actor: actor(),
+        component: Some(load.component),
+        host: host.facts.host.clone(),
+        node: load.node.clone(),
+        origin: host.facts.origin.clone(),
+        refused_at: host.clock.now(),
+        refused_asks: load.refused_asks.clone(),
+        reasons: load.reasons.iter().map(aim_runtime::admission::RefusedReason::fault).collect(),
+        step: load.step.clone(),
+        tenant: prepared.tenant.clone(),
+    };
+    Statement::new(DENIED_LOAD_PREDICATE, vec![subject], predicate).payload()
+}
+
+fn log_error(error: &OpenLogError) -> CliError {
+    let problem = Problem::new(error.code(), error.to_string()).with_help(error.help());
+    let exit = match error {
+        OpenLogError::Missing(_) => Exit::NotFound,
+        _ => Exit::Usage,
+    };
+    CliError::new(exit, problem)
+}
+
+fn port_error(error: &PortError) -> CliError {
+    let exit = match error.fault {
+        PortFault::NotFound => Exit::NotFound,
+        PortFault::Forbidden | PortFault::Busy | PortFault::Corrupt => Exit::Usage,
+        PortFault::Exhausted | PortFault::Unavailable | PortFault::FailStop => Exit::Bug,
+    };
+    CliError::new(exit, Problem::new(error.code.unwrap_or("AIM-R051"), error.to_string()))
+}
