@@ -1,0 +1,382 @@
+//! `aim.toml`: which contracts, which gates, which policy, for one project.
+//!
+//! All paths are relative to the file's own folder and must end up below `root`, which is that folder unless the file
+//! widens it by a path upwards. So a plan's folder can use components that were built elsewhere in the repository, and it
+//! says so in one visible place.
+//!
+//! INVARIANT: no key switches a protection off; ceilings can be lowered and never lifted.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use aim_core::{
+    contract::{ContractFault, ContractRule, authored::AuthoredLimits},
+    limits::Limits,
+    name::{NodeId, StepName, TenantId},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Number, Value};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use crate::{
+    document::{Located, Place, Places, Shapes, pointer_to},
+    fault::{LoadError, LoadFault},
+    source,
+};
+
+/// The deployment file exactly as people write it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthoredDeployment {
+    /// The tenant that runs belong to; `global` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// The folder that everything must lie in; this file's own when absent. May lead upwards: `../..`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub root: Option<String>,
+    /// Folders of contracts.
+    #[schemars(length(min = 1))]
+    pub contracts: Vec<String>,
+    /// Folders where components are looked for when they are not beside their contract.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<String>,
+    /// The codex for gates that name none themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codex: Option<String>,
+    /// The operator's policy: a `.cedar` file or a folder of them. Without it only effect-free capabilities are granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Which node serves which kind of role.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, AuthoredRole>,
+    /// Gates that every step passes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gates: Option<AuthoredGates>,
+    /// How evidence is signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<AuthoredOperator>,
+    /// What contracts can have at most, where that is less than the built-in ceiling.
+    #[serde(default, skip_serializing_if = "AuthoredLimits::is_empty")]
+    pub ceilings: AuthoredLimits,
+}
+
+/// One kind of role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthoredRole {
+    /// The node that serves it.
+    pub node: String,
+}
+
+/// The gates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthoredGates {
+    /// The ethical gate's node.
+    pub ethical: String,
+}
+
+/// The operator's choices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthoredOperator {
+    /// `each` (the default): a signature for every witness; `batch`: one for every checkpoint.
+    #[serde(default)]
+    pub signing: Signing,
+}
+
+/// How witnesses are signed.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Signing {
+    /// A signature for every witness.
+    #[default]
+    Each,
+    /// The checkpoint signs for all witnesses before it.
+    Batch,
+}
+
+/// A deployment that came through every rule; paths are resolved, exist and lie below the root.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Deployment {
+    /// The file.
+    pub file: PathBuf,
+    /// The tenant that runs belong to.
+    pub tenant: TenantId,
+    /// What everything lies below.
+    pub root: PathBuf,
+    /// Folders of contracts.
+    pub contracts: Vec<PathBuf>,
+    /// Folders of components.
+    pub components: Vec<PathBuf>,
+    /// The codex for gates that name none.
+    pub codex: Option<PathBuf>,
+    /// The operator's policy, file or folder.
+    pub policy: Option<PathBuf>,
+    /// Which node serves which kind of role.
+    pub roles: BTreeMap<StepName, NodeId>,
+    /// The ethical gate's node.
+    pub ethical_gate: Option<NodeId>,
+    /// How witnesses are signed.
+    pub signing: Signing,
+    /// What contracts can have at most.
+    pub ceilings: Limits,
+}
+
+/// The parts that need no file system.
+struct Checked {
+    tenant: TenantId,
+    roles: BTreeMap<StepName, NodeId>,
+    ethical_gate: Option<NodeId>,
+    ceilings: Limits,
+    authored: AuthoredDeployment,
+}
+
+/// Reads, checks and resolves a deployment. The places serve for faults that are found later.
+pub(crate) fn load(path: &Path, shapes: &Shapes) -> Result<(Deployment, Places), LoadError> {
+    let text = source::read_text(path)?;
+    let (value, places) = parse(path, &text)?;
+    let located = Located {
+        file: path,
+        value,
+        places,
+    };
+    let checked = located
+        .through(shapes.deployment(), check)
+        .map_err(LoadError::new)?;
+    let deployment = resolve(&located, checked).map_err(LoadError::new)?;
+    Ok((deployment, located.places))
+}
+
+fn check(authored: AuthoredDeployment) -> Result<Checked, Vec<ContractFault>> {
+    let mut faults = Vec::new();
+    let mut add = |rule, field: String, message: String| {
+        faults.push(ContractFault {
+            rule,
+            field,
+            message,
+        });
+    };
+    let tenant = authored.tenant.as_deref().unwrap_or("global");
+    let tenant = TenantId::parse(tenant)
+        .map_err(|error| add(ContractRule::Name, "/tenant".to_owned(), error.to_string()))
+        .ok();
+    let mut roles = BTreeMap::new();
+    for (kind, role) in &authored.roles {
+        let at = pointer_to("/roles", kind);
+        let name = StepName::parse(kind)
+            .map_err(|error| add(ContractRule::Name, at.clone(), error.to_string()));
+        let node = NodeId::parse(&role.node)
+            .map_err(|error| add(ContractRule::Name, format!("{at}/node"), error.to_string()));
+        if let (Ok(name), Ok(node)) = (name, node) {
+            roles.insert(name, node);
+        }
+    }
+    let ethical_gate = authored.gates.as_ref().and_then(|gates| {
+        NodeId::parse(&gates.ethical)
+            .map_err(|error| {
+                add(
+                    ContractRule::Name,
+                    "/gates/ethical".to_owned(),
+                    error.to_string(),
+                )
+            })
+            .ok()
+    });
+    let ceilings = authored.ceilings.over(Limits::CEILING);
+    for name in ceilings.faults_under(&Limits::CEILING) {
+        let message = "a ceiling is a whole number from 1 up to the built-in ceiling".to_owned();
+        add(ContractRule::Limit, format!("/ceilings/{name}"), message);
+    }
+    match tenant {
+        Some(tenant) if faults.is_empty() => Ok(Checked {
+            tenant,
+            roles,
+            ethical_gate,
+            ceilings,
+            authored,
+        }),
+        _ => Err(faults),
+    }
+}
+
+fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<LoadFault>> {
+    let authored = &checked.authored;
+    let folder = match located.file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let unreadable =
+        |path: &Path, error: std::io::Error| vec![source::unreadable(path, &error.to_string())];
+    let base = folder.canonicalize().map_err(|e| unreadable(folder, e))?;
+    let wanted_root = base.join(authored.root.as_deref().unwrap_or("."));
+    let root = wanted_root
+        .canonicalize()
+        .map_err(|e| unreadable(&wanted_root, e))?;
+    let mut faults = Vec::new();
+    if !base.starts_with(&root) {
+        let message = "`root` must be this file's folder or one above it";
+        faults.push(located.fault(
+            "AIM-C016",
+            "/root",
+            message,
+            "lead upwards only, as in `../..`",
+        ));
+        return Err(faults);
+    }
+    let mut find = |at: String, written: &str| match source::resolve(&root, &base, written) {
+        Ok(path) => Some(path),
+        Err(mut fault) => {
+            let place = located.places.of_value(&at);
+            fault.message = format!("`{}` {}", written.escape_debug(), fault.message);
+            fault.file = located.file.to_owned();
+            (fault.line, fault.column) = place;
+            faults.push(fault);
+            None
+        }
+    };
+    let mut find_all = |key: &str, written: &[String]| -> Vec<PathBuf> {
+        written
+            .iter()
+            .enumerate()
+            .filter_map(|(index, path)| find(format!("/{key}/{index}"), path))
+            .collect()
+    };
+    let contracts = find_all("contracts", &authored.contracts);
+    let components = find_all("components", &authored.components);
+    let codex = authored
+        .codex
+        .as_deref()
+        .and_then(|path| find("/codex".to_owned(), path));
+    let policy = authored
+        .policy
+        .as_deref()
+        .and_then(|path| find("/policy".to_owned(), path));
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    Ok(Deployment {
+        file: located.file.to_owned(),
+        tenant: checked.tenant,
+        root,
+        contracts,
+        components,
+        codex,
+        policy,
+        roles: checked.roles,
+        ethical_gate: checked.ethical_gate,
+        signing: authored
+            .operator
+            .as_ref()
+            .map_or_else(Signing::default, |o| o.signing),
+        ceilings: checked.ceilings,
+    })
+}
+
+fn parse(file: &Path, text: &str) -> Result<(Value, Places), LoadError> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        let faults = errors
+            .iter()
+            .map(|error| {
+                let at = error.span().map_or(0, |span| span.start);
+                let place = place(text, at);
+                let message = error.message();
+                let code = if message.contains("duplicate") {
+                    "AIM-C020"
+                } else {
+                    "AIM-C003"
+                };
+                LoadFault::at(code, file, place, message, "correct the TOML")
+            })
+            .collect();
+        return Err(LoadError::new(faults));
+    }
+    let mut places = Places::default();
+    let value = table_value(table.get_ref(), "", text, &mut places).map_err(|(at, message)| {
+        LoadFault::at(
+            "AIM-C007",
+            file,
+            place(text, at),
+            message,
+            "see docs/formats/aim-toml.md",
+        )
+    })?;
+    Ok((value, places))
+}
+
+fn table_value(
+    table: &DeTable<'_>,
+    at: &str,
+    text: &str,
+    places: &mut Places,
+) -> Result<Value, (usize, String)> {
+    let mut map = Map::new();
+    for (key, value) in table {
+        let inner = pointer_to(at, key.get_ref());
+        places.key(&inner, place(text, key.span().start));
+        map.insert(
+            key.get_ref().to_string(),
+            into_value(value, &inner, text, places)?,
+        );
+    }
+    Ok(Value::Object(map))
+}
+
+fn into_value(
+    value: &Spanned<DeValue<'_>>,
+    at: &str,
+    text: &str,
+    places: &mut Places,
+) -> Result<Value, (usize, String)> {
+    // BOUND: the parser limits nesting.
+    let start = value.span().start;
+    places.value(at, place(text, start));
+    Ok(match value.get_ref() {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Boolean(value) => Value::Bool(*value),
+        DeValue::Integer(number) => {
+            let digits = number.as_str();
+            let parsed = u64::from_str_radix(digits, number.radix()).map(Value::from);
+            parsed
+                .or_else(|_| i64::from_str_radix(digits, number.radix()).map(Value::from))
+                .map_err(|_| (start, "the number is out of range".to_owned()))?
+        }
+        DeValue::Float(number) => number
+            .as_str()
+            .parse::<f64>()
+            .ok()
+            .and_then(Number::from_f64)
+            .map(Value::Number)
+            .ok_or_else(|| (start, "the number is not finite".to_owned()))?,
+        DeValue::Datetime(_) => return Err((start, "no key takes a date".to_owned())),
+        DeValue::Array(items) => {
+            let mut list = Vec::new();
+            for (index, item) in items.iter().enumerate() {
+                list.push(into_value(item, &format!("{at}/{index}"), text, places)?);
+            }
+            Value::Array(list)
+        }
+        DeValue::Table(table) => table_value(table, at, text, places)?,
+    })
+}
+
+fn place(text: &str, offset: usize) -> Place {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = before.matches('\n').count() + 1;
+    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+    (
+        u64::try_from(line).unwrap_or(u64::MAX),
+        u64::try_from(column).unwrap_or(u64::MAX),
+    )
+}
