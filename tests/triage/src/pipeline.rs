@@ -58,7 +58,6 @@ pub fn ingest(lines: &Lines) -> (String, Vec<u8>) {
 }
 
 /// What the three methods say.
-#[must_use]
 pub fn reason(selection: &Selection) -> [Result<Finding, Abstains>; 3] {
     [
         rate::find(selection),

@@ -42,28 +42,7 @@ pub fn find(selection: &Selection) -> Result<Finding, Abstains> {
             bad.len()
         )));
     }
-    let best = selection
-        .messages
-        .iter()
-        .filter(|message| !matches!(message.file, Log::Client | Log::Access))
-        .map(|message| {
-            (
-                overlap_ppm(message, &bad),
-                Cause::of_message(&message.text),
-                message,
-            )
-        })
-        .filter(|(overlap_ppm, _, _)| *overlap_ppm >= OVERLAP_MIN_PPM)
-        // A message that names a cause says more than one that does not, whichever fits better.
-        .max_by_key(|(overlap_ppm, cause, message)| {
-            (
-                cause.is_some(),
-                *overlap_ppm,
-                message.file,
-                message.template,
-            )
-        });
-    let Some((overlap_ppm, cause, message)) = best else {
+    let Some((overlap_ppm, cause, message)) = best(selection, &bad) else {
         return Err(Abstains::because(
             "no message is there when customers suffer",
         ));
@@ -100,6 +79,34 @@ pub fn find(selection: &Selection) -> Result<Finding, Abstains> {
             .map(|line| Citation::of(line))
             .collect(),
     })
+}
+
+/// The message that covers the bad seconds best, with its overlap and the cause that it names.
+fn best<'a>(
+    selection: &'a Selection,
+    bad: &BTreeSet<u64>,
+) -> Option<(u32, Option<Cause>, &'a Message)> {
+    selection
+        .messages
+        .iter()
+        .filter(|message| !matches!(message.file, Log::Client | Log::Access))
+        .map(|message| {
+            (
+                overlap_ppm(message, bad),
+                Cause::of_message(&message.text),
+                message,
+            )
+        })
+        .filter(|(overlap_ppm, _, _)| *overlap_ppm >= OVERLAP_MIN_PPM)
+        // A message that names a cause says more than one that does not, whichever fits better.
+        .max_by_key(|(overlap_ppm, cause, message)| {
+            (
+                cause.is_some(),
+                *overlap_ppm,
+                message.file,
+                message.template,
+            )
+        })
 }
 
 fn inside(message: &Message, bad: &BTreeSet<u64>) -> usize {
