@@ -91,6 +91,7 @@ impl Snapshot {
             match part {
                 "" | "." => {}
                 ".." => {
+                    self.enter(&parts)?;
                     parts.pop().ok_or(PathFault::Outside)?;
                 }
                 name => {

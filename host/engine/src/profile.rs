@@ -361,3 +361,6 @@ fn pool(size: PoolSize, scan: Enabled) -> PoolingAllocationConfig {
         .pagemap_scan(scan);
     pool
 }
+
+#[cfg(test)]
+mod tests;

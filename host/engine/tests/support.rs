@@ -248,6 +248,7 @@ pub(crate) fn artifact(bytes: &[u8]) -> (ArtifactRef, Vec<u8>) {
 }
 
 /// The JSON body of the only emission.
+#[track_caller]
 pub(crate) fn answer(report: &StepReport) -> Value {
     match &report.end {
         StepEnd::Answered(emissions) if emissions.len() == 1 => {
