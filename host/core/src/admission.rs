@@ -332,7 +332,8 @@ fn served_name(subject: &str) -> Result<ImportName<'_>, Mismatch> {
     };
     let name = ImportName::parse(subject).ok_or_else(unknown)?;
     let is_types_package = matches!(name.interface, "aim:types/types" | "aim:gate/types");
-    if !name.is_known() && !(PACKAGES.contains(&name.package) && is_types_package) {
+    let is_types = is_types_package && PACKAGES.contains(&name.package);
+    if !name.is_known() && !is_types {
         return Err(unknown());
     }
     if name.has_served_version() {
