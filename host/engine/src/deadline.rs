@@ -38,13 +38,13 @@ impl Ticker {
         shared: &std::sync::Arc<crate::engine::Shared>,
     ) -> Result<Running<'_>, EngineError> {
         let ticker = &shared.ticker;
-        if ticker.running.fetch_add(1, Ordering::AcqRel) == 0 {
-            if let Err(error) = ticker.wake(shared) {
-                ticker.running.fetch_sub(1, Ordering::AcqRel);
-                return Err(error);
-            }
+        let before = ticker.running.fetch_add(1, Ordering::AcqRel);
+        // Made first, so that a failure to wake takes the count back.
+        let running = Running(ticker);
+        if before == 0 {
+            ticker.wake(shared)?;
         }
-        Ok(Running(ticker))
+        Ok(running)
     }
 
     fn wake(&self, shared: &std::sync::Arc<crate::engine::Shared>) -> Result<(), EngineError> {

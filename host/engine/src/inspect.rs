@@ -10,7 +10,9 @@ use aim_core::{
 };
 use wasmparser::{
     Encoding, KnownCustom, Parser, Payload, ValidPayload, Validator, WasmFeatures,
-    component_types::{ComponentAnyTypeId, ComponentEntityType, ResourceId},
+    component_types::{
+        ComponentAnyTypeId, ComponentEntityType, ComponentInstanceTypeId, ComponentItem, ResourceId,
+    },
     types::TypesRef,
 };
 
@@ -136,11 +138,10 @@ struct Reader {
 impl Reader {
     fn look(&mut self, payload: &Payload<'_>) -> Result<(), InspectError> {
         match payload {
-            Payload::Version { encoding, .. } => {
-                if *encoding == Encoding::Module {
-                    self.core_modules = self.core_modules.saturating_add(1);
-                }
-            }
+            Payload::Version {
+                encoding: Encoding::Module,
+                ..
+            } => self.core_modules = self.core_modules.saturating_add(1),
             Payload::ModuleSection { .. } => self.enter(false)?,
             Payload::ComponentSection { .. } => self.enter(true)?,
             Payload::ComponentImportSection(section) if self.open.is_empty() => {
@@ -220,7 +221,7 @@ impl Reader {
         for name in std::mem::take(&mut self.imports) {
             match types.component_item_for_import(&name).map(|item| item.ty) {
                 Some(ComponentEntityType::Instance(id)) => {
-                    let exports = &types[id].exports;
+                    let exports = exports_of(&types, id);
                     let mut import = ImportedInstance {
                         name,
                         functions: Vec::new(),
@@ -246,6 +247,14 @@ impl Reader {
             nesting_depth: self.deepest.max(1),
         })
     }
+}
+
+/// Exports of an instance type; the id comes from these very types.
+fn exports_of<'a>(
+    types: &'a TypesRef<'a>,
+    id: ComponentInstanceTypeId,
+) -> impl Iterator<Item = (&'a String, &'a ComponentItem)> {
+    types[id].exports.iter()
 }
 
 /// A resource counts for the first import that shows it; later ones only name it again.

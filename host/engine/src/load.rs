@@ -169,13 +169,13 @@ impl Engine {
     }
 
     fn deserialize(&self, native: VerifiedNativeCode) -> Result<Component, LoadError> {
-        // SAFETY: `VerifiedNativeCode` holds private bytes that this host's own compiler made: either in this process,
-        // or in its worker, whose signature over exactly these bytes the caller has checked. The engine itself refuses
-        // code of another version or other settings.
         #[expect(
             unsafe_code,
             reason = "loading native code can not be expressed safely"
         )]
+        // SAFETY: `VerifiedNativeCode` holds private bytes that this host's own compiler made: either in this process,
+        // or in its worker, whose signature over exactly these bytes the caller has checked. The engine itself refuses
+        // code of another version or other settings.
         let component = unsafe { Component::deserialize(&self.0.engine, &native.0) };
         component.map_err(|error| LoadError::NativeCode(shown(&error)))
     }

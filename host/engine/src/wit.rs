@@ -143,6 +143,7 @@ pub(crate) enum StepError {
 #[derive(ComponentType, Lift, Debug, Clone, Copy)]
 #[component(enum)]
 #[repr(u8)]
+#[expect(dead_code, reason = "lifting makes the cases by their number")]
 pub(crate) enum Relation {
     #[component(name = "derives-from")]
     DerivesFrom,
@@ -158,6 +159,7 @@ pub(crate) enum Relation {
 #[derive(ComponentType, Lift, Debug, Clone, Copy)]
 #[component(enum)]
 #[repr(u8)]
+#[expect(dead_code, reason = "lifting makes the cases by their number")]
 pub(crate) enum Level {
     #[component(name = "trace")]
     Trace,

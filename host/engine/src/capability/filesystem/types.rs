@@ -10,6 +10,7 @@ use wasmtime::component::{ComponentType, Lift, Lower, flags};
 #[derive(ComponentType, Lift, Lower, Debug, Clone, Copy, PartialEq, Eq)]
 #[component(enum)]
 #[repr(u8)]
+#[expect(dead_code, reason = "the order of all cases is the encoding")]
 pub(super) enum ErrorCode {
     #[component(name = "access")]
     Access,
@@ -91,6 +92,7 @@ pub(super) enum ErrorCode {
 #[derive(ComponentType, Lift, Lower, Debug, Clone, Copy, PartialEq, Eq)]
 #[component(enum)]
 #[repr(u8)]
+#[expect(dead_code, reason = "the order of all cases is the encoding")]
 pub(super) enum DescriptorType {
     #[component(name = "unknown")]
     Unknown,
