@@ -2,6 +2,14 @@
 //!
 //! INVARIANT: nothing here measures time or memory of the process; outcomes, counters and digests are asserted.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper of a test fails the test"
+)]
+
 mod bytes;
 mod gates;
 mod hostile;
