@@ -107,9 +107,9 @@ fn shifted(lines: &Lines, by_ms: u64) -> Lines {
         };
         let iso = time::shown(time_ms + by_ms);
         let written = match log {
-            Log::Nginx => iso[..19].replace('-', "/").replace('T', " "),
-            Log::Postgres => iso[..23].replace('T', " "),
-            _ => iso[..23].to_owned(),
+            Log::Nginx => iso.get(..19).unwrap().replace('-', "/").replace('T', " "),
+            Log::Postgres => iso.get(..23).unwrap().replace('T', " "),
+            _ => iso.get(..23).unwrap().to_owned(),
         };
         (written + rest).into_bytes()
     };
