@@ -303,6 +303,7 @@ mod tests {
 
     #[test]
     fn a_citation_of_another_line_is_found_out() {
+        // Negative control: without the comparison of digests the last assertion fails.
         let records = "R\tapp.log\t7\t5\terror\t-\t0\t-\t10\t20\tblake3:aa\n";
         let citation = |line, digest: &str| Citation {
             file: Log::App,
