@@ -158,10 +158,13 @@ unsafe impl<const BYTES: usize> GlobalAlloc for Arena<BYTES> {
 }
 
 /// Sets a guest's memory up: [`Arena`] with so many bytes becomes its allocator. The export macros call it.
+///
+/// A guest with WASI keeps the allocator of its libc: libc frees what the host hands to it through `cabi_realloc`, so both
+/// have to be one allocator.
 #[macro_export]
 macro_rules! memory {
     ($bytes:expr) => {
-        #[cfg(target_family = "wasm")]
+        #[cfg(all(target_family = "wasm", not(target_os = "wasi")))]
         #[global_allocator]
         static AIM_MEMORY: $crate::memory::Arena<{ $bytes }> = $crate::memory::Arena::new();
     };
