@@ -97,5 +97,8 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
 }
 
 fn entry_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }

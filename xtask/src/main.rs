@@ -3,10 +3,12 @@
 #![forbid(unsafe_code)]
 
 mod component;
+mod demo;
 mod guests;
 mod process;
 mod project;
 mod say;
+mod test;
 mod toolchain;
 
 use std::process::ExitCode;
@@ -21,12 +23,26 @@ struct Command {
 }
 
 /// All commands, in the order of the help text.
-const COMMANDS: &[Command] = &[Command {
-    name: "guests",
-    help: "build every component under guests/ into target/guests/ with a list of digests\n\
-           --check   rebuild from a copy of the tree elsewhere and compare the digests",
-    run: guests::run,
-}];
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "demo",
+        help: "build everything from source, run the incident triage on real logs, verify the evidence\n\
+               --refused   steps that ask too much or leak, and tampered evidence\n\
+               --what-if   change one line of the input and see which steps change",
+        run: demo::run,
+    },
+    Command {
+        name: "test",
+        help: "format, guests, lint, build and all tests; minutes per phase at the end",
+        run: test::run,
+    },
+    Command {
+        name: "guests",
+        help: "build every component under guests/ into target/guests/ with a list of digests\n\
+               --check   rebuild from a copy of the tree elsewhere and compare the digests",
+        run: guests::run,
+    },
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
