@@ -93,19 +93,33 @@ pub(crate) fn link_fixed(
     fixed: Fixed,
     row: Option<usize>,
 ) -> wasmtime::Result<()> {
-    instance.func_new(function, move |mut cx, ty, _, results| {
-        match row {
-            Some(row) => enter(&mut cx, row, 0)?,
-            None => door::charge(&mut cx, Class::Adapted, 0)?,
-        }
-        for (slot, ty) in results.iter_mut().zip(ty.results()) {
-            *slot = match fixed {
-                Fixed::Error(case) => error_value(&ty, case)?,
-                Fixed::Empty => empty_value(&ty)?,
-            };
-        }
-        Ok(())
+    instance.func_new_async(function, move |mut cx, ty, arguments, results| {
+        Box::new(async move {
+            match row {
+                Some(row) => enter(&mut cx, row, 0)?,
+                None => door::charge(&mut cx, Class::Adapted, 0)?,
+            }
+            for (slot, ty) in results.iter_mut().zip(ty.results()) {
+                *slot = match fixed {
+                    Fixed::Error(case) => error_value(&ty, case)?,
+                    Fixed::Empty => empty_value(&ty)?,
+                };
+            }
+            give_back(&mut cx, arguments).await
+        })
     })
+}
+
+/// Ends the borrows that came as arguments; no function of WASI 0.2 takes one inside a list or record but `poll`.
+async fn give_back(cx: &mut Cx<'_>, arguments: &[Val]) -> wasmtime::Result<()> {
+    for argument in arguments {
+        if let Val::Resource(resource) = argument
+            && !resource.owned()
+        {
+            resource.resource_drop_async(&mut *cx).await?;
+        }
+    }
+    Ok(())
 }
 
 fn error_value(ty: &Type, case: &str) -> wasmtime::Result<Val> {

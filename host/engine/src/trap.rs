@@ -50,7 +50,10 @@ pub(crate) fn classify(error: &wasmtime::Error, guest: &Guest) -> (Outcome, Faul
     if let Some((_, kind)) = untyped {
         return limit(guest.limiter.refused().unwrap_or(*kind));
     }
-    (Outcome::Trapped(Trap::Abi), fault("AIM-R012", shown(error)))
+    (
+        Outcome::Trapped(Trap::Abi),
+        fault("AIM-R012", shown(&error.root_cause())),
+    )
 }
 
 pub(crate) fn fault(code: &str, message: String) -> Fault {
