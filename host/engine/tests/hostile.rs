@@ -27,7 +27,7 @@ fn outcome(report: &StepReport) -> Outcome {
     }
 }
 
-/// G1. Negative control: without `set_fuel` in `store::arm` the guest never gets to run at all (seen: fuel starts at 0).
+/// G1. Negative control: without `set_fuel` in `store::arm` no guest runs at all, and the next test ends on fuel (seen).
 #[tokio::test]
 async fn an_endless_loop_ends_on_fuel_with_the_same_count_every_time() {
     let fuel = |limits: &mut Limits| limits.fuel_max = 5_000_000;
@@ -37,8 +37,7 @@ async fn an_endless_loop_ends_on_fuel_with_the_same_count_every_time() {
     assert_eq!((one.fuel_used, two.fuel_used), (5_000_000, 5_000_000));
 }
 
-/// G1. Negative control: with the deadline check of `store::on_tick` removed the outer clock ends it instead; with both
-/// removed this runs until the fuel is gone (seen).
+/// G1. Two protections stand behind this: the tick's own check and the outer clock.
 #[tokio::test]
 async fn an_endless_loop_ends_on_the_deadline() {
     let report = attack("g1-infinite-loop", |limits| {
@@ -60,7 +59,7 @@ async fn a_loop_in_the_start_function_ends_on_fuel() {
     assert_eq!(outcome(&report), Outcome::Limit(LimitKind::Fuel));
 }
 
-/// G6. Negative control: with `memory_growing` always true the guest gets four gibibytes (seen).
+/// G6. Negative control: with `memory_growing` always true the guest gets all of its slot, one gibibyte (seen).
 #[tokio::test]
 async fn memory_ends_at_the_limit_and_growth_is_refused_not_trapped() {
     for operation in ["g6-memory-grow-once", "g6-memory-grow-pages"] {

@@ -72,7 +72,6 @@ async fn paths_out_of_a_granted_folder_lead_nowhere() {
     }
 }
 
-/// Negative control: with `get-directories` linked from the table's real implementation the folder above shows (seen above).
 #[tokio::test]
 async fn without_a_grant_there_is_no_folder_at_all() {
     for path in ["/", "/data", "."] {
