@@ -7,6 +7,8 @@
 mod args;
 mod commands;
 mod error;
+mod evidence;
+mod files;
 mod paths;
 mod render;
 

@@ -1,0 +1,315 @@
+//! `verify`: whether evidence holds, what that proves and what it does not.
+//!
+//! INVARIANT: the last line is `VERIFIED` only for evidence that keys from outside vouch for; every other end exits with 4.
+
+use std::{io::ErrorKind, path::Path};
+
+use aim_core::{digest::encode_hex, outcome::Exit};
+use aim_ports::log::LogReader as _;
+use aim_trust::{
+    export::{EXPORT_BYTES_MAX, verify_export},
+    key::KeySet,
+    verify::{Anchored, KeySource, Report, VerifyOptions, verify_log},
+};
+use serde::Serialize;
+
+use super::keys::key_error;
+use crate::{
+    args::{Cli, Output, VerifyArgs},
+    error::CliError,
+    evidence, files,
+    render::{lines::Lines, out},
+};
+
+/// What a key text may have.
+const KEYS_BYTES_MAX: usize = 16 * 1024;
+/// What a checkpoint may have.
+const CHECKPOINT_BYTES_MAX: usize = 64 * 1024;
+
+/// What was found, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Finding {
+    Verified,
+    Consistent,
+    Invalid,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    finding: Finding,
+    evidence: String,
+    form: &'static str,
+    origin: Option<&'a str>,
+    witnesses: u64,
+    size: u64,
+    root: String,
+    frames: u64,
+    leaves_covered: u64,
+    checkpoints: u64,
+    anchored: &'static str,
+    isolation: &'a [String],
+    payloads: Payloads,
+    keys: Option<Keys>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unfinished_tail_at: Option<u64>,
+    faults: Vec<Fault>,
+    fault_count: u64,
+    not_proven: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Payloads {
+    present: u64,
+    redacted: u64,
+    missing: u64,
+    is_exact: bool,
+}
+
+#[derive(Serialize)]
+struct Keys {
+    source: &'static str,
+    ids: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Fault {
+    code: &'static str,
+    place: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u64>,
+    message: String,
+}
+
+/// `aimctl verify`.
+pub(crate) fn verify(cli: &Cli, args: &VerifyArgs) -> Result<Exit, CliError> {
+    let keys = args.key.as_deref().map(read_keys).transpose()?;
+    let anchor = args.checkpoint.as_deref();
+    let anchor = anchor
+        .map(|path| files::read_bytes(path, "checkpoint", CHECKPOINT_BYTES_MAX))
+        .transpose()?;
+    let is_folder = is_folder(&args.evidence)?;
+    let report = if is_folder {
+        verify_folder(&args.evidence, keys.as_ref(), anchor.as_deref())?
+    } else {
+        let bytes = files::read_bytes(&args.evidence, "export", EXPORT_BYTES_MAX)?;
+        verify_export(&bytes, keys.as_ref(), anchor.as_deref())
+    };
+    let form = if is_folder {
+        "data directory"
+    } else {
+        "export"
+    };
+    let document = document(&report, &args.evidence, form);
+    match cli.output {
+        Output::Json => out::json_line("aim.verify/v1", &document)?,
+        Output::Text => out::text(&text(&document))?,
+    }
+    Ok(match document.finding {
+        Finding::Verified => Exit::Ok,
+        Finding::Consistent | Finding::Invalid => Exit::Evidence,
+    })
+}
+
+fn read_keys(path: &Path) -> Result<KeySet, CliError> {
+    let text = files::read_text(path, "key file", KEYS_BYTES_MAX)?;
+    KeySet::parse(&text).map_err(|error| key_error(&error))
+}
+
+fn is_folder(path: &Path) -> Result<bool, CliError> {
+    let shown = path.display();
+    std::fs::metadata(path)
+        .map(|metadata| metadata.is_dir())
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => CliError::not_found(
+                "AIM-C041",
+                format!("evidence `{shown}` does not exist"),
+                "name an export or a data directory, such as the `.aim` beside a plan",
+            ),
+            _ => CliError::usage(
+                "AIM-C045",
+                format!("evidence `{shown}` can not be read: {error}"),
+                "check who may read it",
+            ),
+        })
+}
+
+/// The checkpoint is read before the log, so that a run that goes on meanwhile only adds to what it covers.
+fn verify_folder(
+    folder: &Path,
+    keys: Option<&KeySet>,
+    anchor: Option<&[u8]>,
+) -> Result<Report, CliError> {
+    let reader = evidence::open(folder)?;
+    let checkpoint = reader.checkpoint()?;
+    let options = VerifyOptions {
+        keys,
+        checkpoint: checkpoint.as_deref(),
+        anchor,
+        is_live: true,
+    };
+    Ok(verify_log(&reader, &options)?)
+}
+
+fn document<'a>(report: &'a Report, evidence: &Path, form: &'static str) -> Document<'a> {
+    let fault = |fault: &aim_trust::verify::EvidenceFault| Fault {
+        code: fault.code(),
+        place: fault.place.to_string(),
+        index: fault.index(),
+        message: fault.kind.to_string(),
+    };
+    let payloads = &report.payloads;
+    Document {
+        finding: finding(report),
+        evidence: evidence.display().to_string(),
+        form,
+        origin: report.origin.as_deref(),
+        witnesses: report.witnesses,
+        size: report.size,
+        root: encode_hex(&report.root),
+        frames: report.frames,
+        leaves_covered: report.leaves_covered,
+        checkpoints: report.checkpoints,
+        anchored: report.anchored.name(),
+        isolation: &report.isolation,
+        payloads: Payloads {
+            present: payloads.present,
+            redacted: payloads.redacted,
+            missing: payloads.missing,
+            is_exact: payloads.is_exact,
+        },
+        keys: report.keys.as_ref().map(|keys| Keys {
+            source: source(keys.source),
+            ids: keys
+                .ids
+                .iter()
+                .map(|(role, id)| format!("{} {id}", role.name()))
+                .collect(),
+        }),
+        unfinished_tail_at: report.unfinished_tail_at,
+        faults: report.faults.iter().map(fault).collect(),
+        fault_count: report.fault_count,
+        not_proven: not_proven(report),
+    }
+}
+
+const fn finding(report: &Report) -> Finding {
+    match (report.is_consistent(), report.authenticated) {
+        (true, true) => Finding::Verified,
+        (true, false) => Finding::Consistent,
+        (false, _) => Finding::Invalid,
+    }
+}
+
+const fn source(source: KeySource) -> &'static str {
+    match source {
+        KeySource::Given => "given",
+        KeySource::Data => "data",
+    }
+}
+
+/// What stays open although nothing is wrong.
+fn not_proven(report: &Report) -> Vec<String> {
+    let mut open = Vec::new();
+    if !report.authenticated {
+        open.push("who made it: no key from outside vouches for all of it (--key)".to_owned());
+    }
+    match report.anchored {
+        Anchored::External => {}
+        Anchored::Checkpoint | Anchored::None => open.push(
+            "that nothing newer was taken away: no checkpoint kept elsewhere (--checkpoint)"
+                .to_owned(),
+        ),
+    }
+    let uncovered = report.size.saturating_sub(report.leaves_covered);
+    if uncovered > 0 {
+        open.push(format!(
+            "the last {uncovered} leaves: no checkpoint covers them yet"
+        ));
+    }
+    if let Some(offset) = report.unfinished_tail_at {
+        let what = "a writer at work, or one that was killed";
+        open.push(format!(
+            "an unfinished block at byte {offset}: {what}; it counts for nothing"
+        ));
+    }
+    let levels = match report.isolation.as_slice() {
+        [] => "unknown".to_owned(),
+        levels => levels.join(", "),
+    };
+    open.push(format!(
+        "how well the signing keys were kept: `{levels}` is the host's own word"
+    ));
+    let payloads = &report.payloads;
+    if payloads.missing > 0 || payloads.redacted > 0 {
+        open.push(format!(
+            "{} payloads that are kept elsewhere or lost, {} that were erased: only their digests are",
+            payloads.missing, payloads.redacted
+        ));
+    }
+    open.push("times: they are the host's claims".to_owned());
+    open
+}
+
+fn text(document: &Document<'_>) -> String {
+    let mut lines = Lines::new(10);
+    lines.add(
+        "evidence",
+        format!("{} ({})", document.evidence, document.form),
+    );
+    lines.add("log", document.origin.unwrap_or("none that can be read"));
+    let (size, root) = (document.size, document.root.get(..16).unwrap_or_default());
+    lines.add(
+        "witnesses",
+        format!(
+            "{} · tree of {size} leaves, root {root}…",
+            document.witnesses
+        ),
+    );
+    let (covered, logged) = (document.leaves_covered, document.checkpoints);
+    let by = format!(
+        "{logged} checkpoints in the log, held against: {}",
+        document.anchored
+    );
+    lines.add("covered", format!("{covered} leaves · {by}"));
+    if let Some(keys) = &document.keys {
+        let whose = match keys.source {
+            "given" => "given by you",
+            _ => "from the evidence itself: they prove nothing",
+        };
+        lines.add("keys", format!("{} ({whose})", keys.ids.join(", ")));
+    }
+    let payloads = &document.payloads;
+    let about = if payloads.is_exact { "" } else { " (at most)" };
+    lines.add(
+        "payloads",
+        format!(
+            "{} present, {} redacted, {} missing{about}",
+            payloads.present, payloads.redacted, payloads.missing
+        ),
+    );
+    for open in &document.not_proven {
+        lines.add("not proven", open);
+    }
+    for fault in &document.faults {
+        lines.add(
+            "fault",
+            format!("{} {}: {}", fault.code, fault.place, fault.message),
+        );
+    }
+    let listed = u64::try_from(document.faults.len()).unwrap_or(u64::MAX);
+    if document.fault_count > listed {
+        lines.add(
+            "fault",
+            format!("and {} more", document.fault_count - listed),
+        );
+    }
+    lines.title(match document.finding {
+        Finding::Verified => "VERIFIED",
+        Finding::Consistent => "CONSISTENT, NOT AUTHENTICATED",
+        Finding::Invalid => "INVALID",
+    });
+    lines.into_text()
+}

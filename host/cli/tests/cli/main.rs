@@ -1,0 +1,14 @@
+//! `aimctl` from the outside: the real program, its streams, its exit codes and what it leaves behind.
+//!
+//! INVARIANT: a case sees only what a user sees, and works in a folder of its own with keys of its own.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
+mod compiling;
+mod errors;
+mod help;
+mod inspecting;
+mod keys;
+mod support;
+mod verifying;
