@@ -90,20 +90,19 @@ pub(crate) fn compile_source(
 pub(crate) fn problems(path: &Path, source: &str, diagnostics: &[Diagnostic]) -> Vec<Problem> {
     let problem = |diagnostic: &Diagnostic| {
         let labels = diagnostic.labels.iter();
+        let place = Place {
+            file: path.display().to_string(),
+            source: source.into(),
+            offset: diagnostic.span.start,
+            length: diagnostic.span.len(),
+            labels: labels
+                .map(|(span, text)| (span.start, span.len(), text.clone()))
+                .collect(),
+        };
         Problem {
-            code: diagnostic.code.into(),
-            message: diagnostic.message.clone(),
             help: diagnostic.help.clone(),
-            place: Some(Place {
-                file: path.display().to_string(),
-                source: source.into(),
-                offset: diagnostic.span.start,
-                length: diagnostic.span.len(),
-                labels: labels
-                    .map(|(span, text)| (span.start, span.len(), text.clone()))
-                    .collect(),
-            }),
             is_warning: diagnostic.severity == Severity::Warning,
+            ..Problem::new(diagnostic.code, diagnostic.message.as_str()).at(place)
         }
     };
     diagnostics.iter().map(problem).collect()

@@ -116,27 +116,27 @@ fn text(document: &Document<'_>) -> String {
             (_, "adapter") => "answered by an adapter, where the contract wants one".to_owned(),
             _ => "not served by this host".to_owned(),
         };
-        lines.add("imports", &format!("{}  ({how})", shown(import.name)));
+        lines.add("imports", format!("{}  ({how})", shown(import.name)));
         for function in import.functions {
-            lines.add("", &format!("  {}", shown(function)));
+            lines.add("", format!("  {}", shown(function)));
         }
     }
     for name in document.root_imports {
         lines.add(
             "imports",
-            &format!("{}  (no instance; never served)", shown(name)),
+            format!("{}  (no instance; never served)", shown(name)),
         );
     }
     for name in document.exports {
-        lines.add("exports", &shown(name));
+        lines.add("exports", shown(name));
     }
     lines.add("digest", &document.blake3);
     lines.add("", &document.sha256);
-    lines.add("size", &format!("{} bytes", document.size_bytes));
+    lines.add("size", format!("{} bytes", document.size_bytes));
     let (modules, depth) = (document.core_modules, document.nesting_depth);
     lines.add(
         "inside",
-        &format!("{modules} core modules, nested {depth} deep"),
+        format!("{modules} core modules, nested {depth} deep"),
     );
     for producer in document.untrusted_producers {
         let Producer {
@@ -150,7 +150,7 @@ fn text(document: &Document<'_>) -> String {
             shown(name),
             shown(version)
         );
-        lines.add("made by", &line);
+        lines.add("made by", line);
     }
     lines.into_text()
 }
