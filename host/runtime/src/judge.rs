@@ -52,7 +52,10 @@ impl ComponentJudge {
 #[async_trait]
 impl Judge for ComponentJudge {
     async fn judge(&self, request: &GateRequest) -> Result<Decision, String> {
-        let report = self.gate.judge(request, Arc::clone(&self.codex), self.limits).await;
+        let report = self
+            .gate
+            .judge(request, Arc::clone(&self.codex), self.limits)
+            .await;
         report
             .result
             .map_err(|fault| format!("{}: {fault}", fault.code()))
