@@ -58,7 +58,7 @@ impl Limits {
         handles_max: 1_000,
         fuel_max: 20_000_000_000,
         deadline_ms_max: 30_000,
-        host_calls_max: 1_000_000,
+        host_calls_max: 100_000,
         host_call_bytes_max: 1024 * KIB + 64 * KIB,
         log_bytes_max: 64 * KIB,
         payload_bytes_max: 1024 * KIB,

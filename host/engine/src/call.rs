@@ -305,6 +305,29 @@ impl StepReport {
     }
 }
 
+/// The rules that a gate judges by, hashed once.
+#[derive(Debug, Clone)]
+pub struct Codex {
+    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) digest: Digest,
+}
+
+impl Codex {
+    /// Takes the document.
+    #[must_use]
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
+        let bytes = bytes.into();
+        let digest = Digest::of(&bytes);
+        Self { bytes, digest }
+    }
+
+    /// BLAKE3 of the document.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
 /// Why a gate gave no decision. The host's verdict is then `error`, which releases nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GateFault {

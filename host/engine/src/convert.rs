@@ -148,7 +148,15 @@ pub(crate) fn decision_to_guest(decision: Decision) -> Option<wit::Decision> {
     })
 }
 
-pub(crate) fn request_to_guest(request: &GateRequest) -> wit::Request {
+/// The context fact that spares a gate from hashing its codex; its answer is compared with the true digest all the same.
+const CODEX_DIGEST_FACT: &str = "codex-digest";
+
+pub(crate) fn request_to_guest(
+    request: &GateRequest,
+    codex: aim_core::digest::Digest,
+) -> wit::Request {
+    let mut context = request.context.clone();
+    context.push((CODEX_DIGEST_FACT.to_owned(), codex.to_string().into_bytes()));
     wit::Request {
         phase: match request.phase {
             Phase::Ingress => wit::Phase::Ingress,
@@ -165,7 +173,7 @@ pub(crate) fn request_to_guest(request: &GateRequest) -> wit::Request {
         doubt: request.doubt.map(doubt_to_guest),
         quip: request.quip.clone(),
         prior: request.prior.and_then(verdict_to_guest),
-        context: request.context.clone(),
+        context,
     }
 }
 

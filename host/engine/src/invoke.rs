@@ -28,7 +28,7 @@ use wasmtime::{
 
 use crate::{
     call::{
-        Cancel, GateFault, GateReport, PlanBudget, Refusal, StepCall, StepContext, StepEnd,
+        Cancel, Codex, GateFault, GateReport, PlanBudget, Refusal, StepCall, StepContext, StepEnd,
         StepReport,
     },
     convert,
@@ -111,14 +111,8 @@ impl LinkedGate {
     /// Judges one request by `codex` in a fresh instance. Needs a tokio runtime with its timer.
     ///
     /// A fault of any kind is the caller's `error` verdict; it never releases anything.
-    pub async fn judge(
-        &self,
-        request: &GateRequest,
-        codex: Arc<[u8]>,
-        limits: Limits,
-    ) -> GateReport {
+    pub async fn judge(&self, request: &GateRequest, codex: &Codex, limits: Limits) -> GateReport {
         let started = Instant::now();
-        let digest = Digest::of(&codex);
         let setup = Setup {
             limits,
             permits: Permits {
@@ -132,7 +126,7 @@ impl LinkedGate {
             cancel: Cancel::new(),
             deadline: deadline_of(started, &limits),
             inputs: Vec::new(),
-            codex,
+            codex: Arc::clone(&codex.bytes),
         };
         let mut store = match arm(self.shared(), setup) {
             Ok(store) => store,
@@ -144,7 +138,7 @@ impl LinkedGate {
                 };
             }
         };
-        let params = (convert::request_to_guest(request),);
+        let params = (convert::request_to_guest(request, codex.digest),);
         let ran = run::<JudgeParams, JudgeResults>(
             self.shared(),
             self.pre(),
@@ -156,7 +150,7 @@ impl LinkedGate {
         let fuel_used = limits
             .fuel_max
             .saturating_sub(store.get_fuel().unwrap_or(0));
-        let result = judged(ran, digest);
+        let result = judged(ran, codex.digest);
         GateReport { result, fuel_used }
     }
 }

@@ -34,8 +34,8 @@ pub mod profile;
 pub mod text;
 
 pub use call::{
-    Cancel, Denial, GateFault, GateReport, LogLevel, LogLine, PlanBudget, Refusal, StagedArtifact,
-    StepCall, StepContext, StepEnd, StepReport,
+    Cancel, Codex, Denial, GateFault, GateReport, LogLevel, LogLine, PlanBudget, Refusal,
+    StagedArtifact, StepCall, StepContext, StepEnd, StepReport,
 };
 pub use clock::READ_NS;
 pub use compile::compile;

@@ -1,7 +1,5 @@
 //! A gate answers within its caps or not at all.
 
-use std::sync::Arc;
-
 use aim_core::{
     digest::Digest,
     gate::{GateRequest, Phase},
@@ -9,7 +7,7 @@ use aim_core::{
     outcome::{LimitKind, Outcome, Trap},
     verdict::Verdict,
 };
-use aim_engine::{GateFault, GateReport};
+use aim_engine::{Codex, GateFault, GateReport};
 
 use crate::support::gate;
 
@@ -31,8 +29,8 @@ fn request() -> GateRequest {
 
 async fn judged(codex: &str) -> GateReport {
     let gate = gate("gate-hostile");
-    let codex: Arc<[u8]> = codex.as_bytes().into();
-    gate.judge(&request(), codex, Limits::GATE).await
+    gate.judge(&request(), &Codex::new(codex.as_bytes()), Limits::GATE)
+        .await
 }
 
 /// Negative control: with the codex comparison of `convert::decision_from_guest` removed this is a `pass` (seen).
@@ -102,6 +100,6 @@ async fn every_verdict_comes_through_with_the_true_codex_digest() {
 #[tokio::test]
 async fn the_shipped_gate_without_a_codex_gives_no_decision() {
     let gate = gate("gate-mcel");
-    let report = gate.judge(&request(), Arc::default(), Limits::GATE).await;
+    let report = gate.judge(&request(), &Codex::new([]), Limits::GATE).await;
     assert!(report.result.is_err(), "{:?}", report.result);
 }

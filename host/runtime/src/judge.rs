@@ -11,7 +11,7 @@ use aim_core::{
     limits::Limits,
     verdict::{Severity, Verdict},
 };
-use aim_engine::LinkedGate;
+use aim_engine::{Codex, LinkedGate};
 use async_trait::async_trait;
 
 /// Reasons that are kept of one decision.
@@ -33,17 +33,17 @@ pub trait Judge: Debug + Send + Sync {
 #[derive(Debug)]
 pub struct ComponentJudge {
     gate: LinkedGate,
-    codex: Arc<[u8]>,
+    codex: Codex,
     limits: Limits,
 }
 
 impl ComponentJudge {
     /// A gate that judges by `codex` within `limits`.
     #[must_use]
-    pub const fn new(gate: LinkedGate, codex: Arc<[u8]>, limits: Limits) -> Self {
+    pub fn new(gate: LinkedGate, codex: Arc<[u8]>, limits: Limits) -> Self {
         Self {
             gate,
-            codex,
+            codex: Codex::new(codex),
             limits,
         }
     }
@@ -52,10 +52,7 @@ impl ComponentJudge {
 #[async_trait]
 impl Judge for ComponentJudge {
     async fn judge(&self, request: &GateRequest) -> Result<Decision, String> {
-        let report = self
-            .gate
-            .judge(request, Arc::clone(&self.codex), self.limits)
-            .await;
+        let report = self.gate.judge(request, &self.codex, self.limits).await;
         report
             .result
             .map_err(|fault| format!("{}: {fault}", fault.code()))
