@@ -4,7 +4,11 @@
 
 use std::path::Path;
 
-use aim_core::{digest::Digest, outcome::Exit};
+use aim_core::{
+    digest::{Digest, decode_hex},
+    outcome::Exit,
+    witness::Statement,
+};
 use aim_log_file::{FileLogReader, OpenLogError};
 use aim_ports::{PortError, PortFault};
 use aim_runtime::ledger::{Entry, Execution, Ledger, LedgerError};
@@ -65,6 +69,19 @@ pub(crate) fn entry<'a>(ledger: &'a Ledger, id: &str) -> Result<&'a Entry, CliEr
             Err(no_single("witness", id, &ids))
         }
     }
+}
+
+/// Digests of what a statement is about.
+pub(crate) fn subjects(entry: &Entry) -> Vec<Digest> {
+    let statement: Result<Statement<serde::de::IgnoredAny>, _> =
+        serde_json::from_slice(&entry.statement);
+    let subjects = statement
+        .map(|statement| statement.subject)
+        .unwrap_or_default();
+    let digests = subjects
+        .iter()
+        .filter_map(|subject| decode_hex(&subject.digest.blake3));
+    digests.map(Digest::from_bytes).collect()
 }
 
 fn no_single(what: &str, id: &str, matches: &[String]) -> CliError {

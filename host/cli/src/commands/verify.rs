@@ -2,17 +2,23 @@
 //!
 //! INVARIANT: the last line is `VERIFIED` only for evidence that keys from outside vouch for; every other end exits with 4.
 
+mod artifacts;
+
 use std::{io::ErrorKind, path::Path};
 
-use aim_core::{digest::encode_hex, outcome::Exit};
+use aim_core::{
+    digest::{Digest, encode_hex},
+    outcome::Exit,
+};
 use aim_ports::log::LogReader as _;
 use aim_trust::{
     export::{EXPORT_BYTES_MAX, verify_export},
     key::KeySet,
-    verify::{Anchored, KeySource, Report, VerifyOptions, verify_log},
+    verify::{Anchored, EvidenceFault, KeySource, Report, VerifyOptions, verify_log},
 };
 use serde::Serialize;
 
+use self::artifacts::Artifacts;
 use super::keys::key_error;
 use crate::{
     args::{Cli, Output, VerifyArgs},
@@ -40,7 +46,6 @@ enum Finding {
 struct Document<'a> {
     finding: Finding,
     evidence: String,
-    form: &'static str,
     origin: Option<&'a str>,
     witnesses: u64,
     size: u64,
@@ -51,6 +56,9 @@ struct Document<'a> {
     anchored: &'static str,
     isolation: &'a [String],
     payloads: Payloads,
+    /// Payloads beside the log; only for a data directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifacts: Option<Artifacts>,
     keys: Option<Keys>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unfinished_tail_at: Option<u64>,
@@ -91,18 +99,14 @@ pub(crate) fn verify(cli: &Cli, args: &VerifyArgs) -> Result<Exit, CliError> {
         .map(|path| files::read_bytes(path, "checkpoint", CHECKPOINT_BYTES_MAX))
         .transpose()?;
     let is_folder = is_folder(&args.evidence)?;
-    let report = if is_folder {
+    let (report, artifacts) = if is_folder {
         verify_folder(&args.evidence, keys.as_ref(), anchor.as_deref())?
     } else {
         let bytes = files::read_bytes(&args.evidence, "export", EXPORT_BYTES_MAX)?;
-        verify_export(&bytes, keys.as_ref(), anchor.as_deref())
+        let report = verify_export(&bytes, keys.as_ref(), anchor.as_deref());
+        (report, None)
     };
-    let form = if is_folder {
-        "data directory"
-    } else {
-        "export"
-    };
-    let document = document(&report, &args.evidence, form);
+    let document = document(&report, artifacts, &args.evidence);
     match cli.output {
         Output::Json => out::json_line("aim.verify/v1", &document)?,
         Output::Text => out::text(&text(&document))?,
@@ -141,7 +145,7 @@ fn verify_folder(
     folder: &Path,
     keys: Option<&KeySet>,
     anchor: Option<&[u8]>,
-) -> Result<Report, CliError> {
+) -> Result<(Report, Option<Artifacts>), CliError> {
     let reader = evidence::open(folder)?;
     let checkpoint = reader.checkpoint()?;
     let options = VerifyOptions {
@@ -150,21 +154,20 @@ fn verify_folder(
         anchor,
         is_live: true,
     };
-    Ok(verify_log(&reader, &options)?)
+    let report = verify_log(&reader, &options)?;
+    Ok((report, artifacts::check(folder, &reader)))
 }
 
-fn document<'a>(report: &'a Report, evidence: &Path, form: &'static str) -> Document<'a> {
-    let fault = |fault: &aim_trust::verify::EvidenceFault| Fault {
-        code: fault.code(),
-        place: fault.place.to_string(),
-        index: fault.index(),
-        message: fault.kind.to_string(),
-    };
+fn document<'a>(report: &'a Report, artifacts: Option<Artifacts>, evidence: &Path) -> Document<'a> {
+    let damaged = artifacts
+        .as_ref()
+        .map_or(&[][..], |artifacts| artifacts.damaged.as_slice());
+    let faults = faults(report, damaged);
+    let unlisted = report.fault_count - u64::try_from(report.faults.len()).unwrap_or(0);
     let payloads = &report.payloads;
     Document {
-        finding: finding(report),
+        finding: finding(report, damaged),
         evidence: evidence.display().to_string(),
-        form,
         origin: report.origin.as_deref(),
         witnesses: report.witnesses,
         size: report.size,
@@ -189,14 +192,40 @@ fn document<'a>(report: &'a Report, evidence: &Path, form: &'static str) -> Docu
                 .collect(),
         }),
         unfinished_tail_at: report.unfinished_tail_at,
-        faults: report.faults.iter().map(fault).collect(),
-        fault_count: report.fault_count,
-        not_proven: not_proven(report),
+        fault_count: unlisted.saturating_add(u64::try_from(faults.len()).unwrap_or(u64::MAX)),
+        faults,
+        not_proven: not_proven(report, artifacts.as_ref()),
+        artifacts,
     }
 }
 
-const fn finding(report: &Report) -> Finding {
-    match (report.is_consistent(), report.authenticated) {
+/// Faults of the log or export, then payloads beside the log that were changed.
+fn faults(report: &Report, damaged: &[Digest]) -> Vec<Fault> {
+    let fault = |fault: &EvidenceFault| Fault {
+        code: fault.code(),
+        place: fault.place.to_string(),
+        index: fault.index(),
+        message: fault.kind.to_string(),
+    };
+    let changed = |digest: &Digest| Fault {
+        code: "AIM-E011",
+        place: format!("artifact {digest}"),
+        index: None,
+        message: "payload is not what its digest says".to_owned(),
+    };
+    report
+        .faults
+        .iter()
+        .map(fault)
+        .chain(damaged.iter().map(changed))
+        .collect()
+}
+
+const fn finding(report: &Report, damaged: &[Digest]) -> Finding {
+    match (
+        report.is_consistent() && damaged.is_empty(),
+        report.authenticated,
+    ) {
         (true, true) => Finding::Verified,
         (true, false) => Finding::Consistent,
         (false, _) => Finding::Invalid,
@@ -211,7 +240,7 @@ const fn source(source: KeySource) -> &'static str {
 }
 
 /// What stays open although nothing is wrong.
-fn not_proven(report: &Report) -> Vec<String> {
+fn not_proven(report: &Report, artifacts: Option<&Artifacts>) -> Vec<String> {
     let mut open = Vec::new();
     if !report.authenticated {
         open.push("who made it: no key from outside vouches for all of it (--key)".to_owned());
@@ -242,11 +271,11 @@ fn not_proven(report: &Report) -> Vec<String> {
     open.push(format!(
         "how well the signing keys were kept: `{levels}` is the host's own word"
     ));
-    let payloads = &report.payloads;
-    if payloads.missing > 0 || payloads.redacted > 0 {
+    let missing = artifacts.map_or(report.payloads.missing, |artifacts| artifacts.missing);
+    if missing > 0 || report.payloads.redacted > 0 {
+        let redacted = report.payloads.redacted;
         open.push(format!(
-            "{} payloads that are kept elsewhere or lost, {} that were erased: only their digests are",
-            payloads.missing, payloads.redacted
+            "what {missing} payloads said that are not here and {redacted} that were erased: their digests are"
         ));
     }
     open.push("times: they are the host's claims".to_owned());
@@ -255,10 +284,7 @@ fn not_proven(report: &Report) -> Vec<String> {
 
 fn text(document: &Document<'_>) -> String {
     let mut lines = Lines::new(10);
-    lines.add(
-        "evidence",
-        format!("{} ({})", document.evidence, document.form),
-    );
+    lines.add("evidence", document.evidence.as_str());
     lines.add("log", document.origin.unwrap_or("none that can be read"));
     let (size, root) = (document.size, document.root.get(..16).unwrap_or_default());
     lines.add(
@@ -281,15 +307,7 @@ fn text(document: &Document<'_>) -> String {
         };
         lines.add("keys", format!("{} ({whose})", keys.ids.join(", ")));
     }
-    let payloads = &document.payloads;
-    let about = if payloads.is_exact { "" } else { " (at most)" };
-    lines.add(
-        "payloads",
-        format!(
-            "{} present, {} redacted, {} missing{about}",
-            payloads.present, payloads.redacted, payloads.missing
-        ),
-    );
+    lines.add("payloads", payloads_text(document));
     for open in &document.not_proven {
         lines.add("not proven", open);
     }
@@ -312,4 +330,22 @@ fn text(document: &Document<'_>) -> String {
         Finding::Invalid => "INVALID",
     });
     lines.into_text()
+}
+
+fn payloads_text(document: &Document<'_>) -> String {
+    let payloads = &document.payloads;
+    let mut text = format!(
+        "{} with the evidence, {} erased",
+        payloads.present, payloads.redacted
+    );
+    if let Some(artifacts) = &document.artifacts {
+        let (present, missing) = (artifacts.present, artifacts.missing);
+        text.push_str(&format!(
+            "; {present} more in the artifact store, {missing} not here"
+        ));
+    } else {
+        let about = if payloads.is_exact { "" } else { "at most " };
+        text.push_str(&format!(", {about}{} not here", payloads.missing));
+    }
+    text
 }

@@ -145,8 +145,8 @@ fn drawn(problem: &Problem, place: &Place, look: Look) -> String {
     } else {
         Severity::Error
     };
-    let mut diagnostic = MietteDiagnostic::new(safe(&problem.message))
-        .with_code(safe(&problem.code))
+    let headline = format!("{} {}: {}", word(problem), problem.code, problem.message);
+    let mut diagnostic = MietteDiagnostic::new(safe(&headline))
         .with_severity(severity)
         .with_labels(labels);
     diagnostic.help = problem.help.as_deref().map(safe);

@@ -5,6 +5,7 @@
 use std::io::{self, ErrorKind, Write as _};
 
 use aim_core::outcome::Exit;
+use aim_engine::text::neutralise;
 use serde::Serialize;
 
 use crate::error::{CliError, Problem};
@@ -76,7 +77,45 @@ pub(crate) fn json<T: Serialize>(document_type: &str, body: &T) -> String {
         body,
     };
     // Plain data with string keys only: serialisation has no failure to report.
-    let mut line = serde_json::to_string(&document).unwrap_or_default();
+    let mut line = escaped(&serde_json::to_string(&document).unwrap_or_default());
     line.push('\n');
     line
+}
+
+/// JSON escapes only the oldest control characters; a terminal acts on more than these. Outside of strings there is none.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        let is_shown =
+            matches!(c, ' '..='~') || neutralise(c.encode_utf8(&mut [0; 4]), 16).starts_with(c);
+        if is_shown {
+            text.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_escaped_for_terminals_and_reads_as_it_was() {
+        let said = "\u{1b}[2J \u{9b}2J \u{7f} \u{202e} \u{e0041} ž🦀 \"\\";
+        let line = json(
+            "aim.test/v1",
+            &std::collections::BTreeMap::from([("said", said)]),
+        );
+        let body = line.strip_suffix('\n').unwrap();
+        assert_eq!(neutralise(body, 1000), body);
+        let read: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(
+            (&read["$type"], &read["said"]),
+            (&"aim.test/v1".into(), &said.into())
+        );
+    }
 }

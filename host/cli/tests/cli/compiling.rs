@@ -38,7 +38,7 @@ fn lint_says_everything_at_once_and_exits_as_usage() {
     let came = place.run(&["lint", &path]);
     assert_eq!(came.code, 2);
     assert_eq!(
-        came.text().matches("ACL-E010").count(),
+        came.text().matches("error ACL-E010: ").count(),
         2,
         "{}",
         came.text()
@@ -82,11 +82,7 @@ fn hidden_characters_of_a_plan_reach_neither_terminal_nor_log() {
         let came = place.run(&arguments);
         assert_eq!(came.code, 2);
         let all = came.text() + &came.stderr;
-        assert!(!all.contains(['\u{1b}', '\u{7}']), "{all:?}");
-        assert!(
-            arguments[2] == "-ojson" || !all.contains('\u{202e}'),
-            "{all:?}"
-        );
+        assert!(!all.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{all:?}");
     }
 }
 

@@ -8,10 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aim_core::{
-    digest::{Digest, decode_hex},
+    digest::Digest,
     frame::{BLOCK_HEADER_BYTES, Block, ChainPosition, FrameBody},
     outcome::Exit,
-    witness::Statement,
 };
 use aim_log_file::FileLogReader;
 use aim_ports::log::LogReader as _;
@@ -159,7 +158,10 @@ impl Found {
 
 fn find(payloads: Payloads<'_>, entries: &[&Entry]) -> Found {
     let mut found = Found::default();
-    let wanted: BTreeSet<Digest> = entries.iter().flat_map(|entry| subjects(entry)).collect();
+    let wanted: BTreeSet<Digest> = entries
+        .iter()
+        .flat_map(|entry| evidence::subjects(entry))
+        .collect();
     for digest in wanted {
         match payloads.find(digest) {
             Ok(bytes) => drop(found.payloads.insert(digest, bytes)),
@@ -167,19 +169,6 @@ fn find(payloads: Payloads<'_>, entries: &[&Entry]) -> Found {
         }
     }
     found
-}
-
-/// Digests of what a statement is about.
-fn subjects(entry: &Entry) -> Vec<Digest> {
-    let statement: Result<Statement<serde::de::IgnoredAny>, _> =
-        serde_json::from_slice(&entry.statement);
-    let subjects = statement
-        .map(|statement| statement.subject)
-        .unwrap_or_default();
-    let digests = subjects
-        .iter()
-        .filter_map(|subject| decode_hex(&subject.digest.blake3));
-    digests.map(Digest::from_bytes).collect()
 }
 
 fn no_checkpoint() -> CliError {
