@@ -2,6 +2,7 @@
 //! INVARIANT: a command says what it does before it does it, and a failed one exits with a code other than zero.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod component;
 mod demo;
 mod guests;
@@ -35,6 +36,13 @@ const COMMANDS: &[Command] = &[
         name: "test",
         help: "format, guests, lint, build and all tests; minutes per phase at the end",
         run: test::run,
+    },
+    Command {
+        name: "bench",
+        help: "measure a governed step beside the parts it is made of, optimised; prints tables, asserts nothing\n\
+               --rounds N    how often everything is measured (7)\n\
+               --only TEXT   only cases with this in their name, such as `durable | batch`",
+        run: bench::run,
     },
     Command {
         name: "guests",

@@ -1,0 +1,118 @@
+//! `aim-bench`: a governed step beside the parts that it is made of, in one run, on one component and one payload.
+//!
+//! ```text
+//! each round: floor parts, one by one -> every case of the governed step -> next round
+//! afterwards: cold start of `aimctl run`, memory of an idle host
+//! ```
+//! It asserts nothing about time and is no test: it prints what was measured, and a person judges.
+//!
+//! INVARIANT: floor and governed step are measured in the same rounds, so that a slow minute of the machine hits both.
+
+#![forbid(unsafe_code)]
+
+mod bare;
+mod case;
+mod cold;
+mod fixture;
+mod floor;
+mod governed;
+mod memory;
+mod places;
+mod process;
+mod report;
+mod say;
+mod stats;
+
+use std::process::ExitCode;
+
+use crate::{case::Case, fixture::Fixture, places::Places, report::Results};
+
+/// Whatever went wrong, for whoever reads the terminal.
+type Error = Box<dyn std::error::Error + Send + Sync>;
+/// What it comes to.
+type Result<T> = std::result::Result<T, Error>;
+
+fn main() -> ExitCode {
+    match Options::read(std::env::args().skip(1)).and_then(|options| run(&options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::error(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What was asked for.
+#[derive(Debug)]
+struct Options {
+    places: Places,
+    rounds: usize,
+    /// Only cases whose name contains this.
+    only: String,
+    /// Be the idle host that another `aim-bench` looks at.
+    is_idle: bool,
+}
+
+impl Options {
+    fn read(arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let mut options = Self {
+            places: Places::beside_this_program()?,
+            rounds: 7,
+            only: String::new(),
+            is_idle: false,
+        };
+        let mut arguments = arguments;
+        while let Some(name) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("`{name}` needs a value"));
+            match name.as_str() {
+                "--rounds" => options.rounds = value()?.parse()?,
+                "--only" => options.only = value()?,
+                "--guests" => options.places.guests = value()?.into(),
+                "--aimctl" => options.places.aimctl = value()?.into(),
+                "--idle" => options.is_idle = true,
+                _ => {
+                    return Err("usage: aim-bench [--rounds N] [--only TEXT] \
+                                [--guests FOLDER] [--aimctl FILE]"
+                        .into());
+                }
+            }
+        }
+        if options.rounds == 0 {
+            return Err("`--rounds` must be at least 1".into());
+        }
+        Ok(options)
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    let fixture = Fixture::load(&options.places)?;
+    if options.is_idle {
+        return cold::be_idle(&fixture);
+    }
+    say::progress(&format!(
+        "allocator {}, {} rounds",
+        fixture.engine.allocator().word(),
+        options.rounds
+    ));
+    let cases: Vec<Case> = Case::all()
+        .into_iter()
+        .filter(|case| case.to_string().contains(&options.only))
+        .collect();
+    let floor = floor::Floor::new(&fixture)?;
+    let mut results = Results::new(&fixture, cases.clone());
+    for number in 1..=options.rounds {
+        say::progress(&format!("round {number} of {}", options.rounds));
+        let parts = floor.measure(&fixture)?;
+        let mut rounds = Vec::with_capacity(cases.len());
+        for case in &cases {
+            rounds.push(governed::measure(&fixture, *case)?);
+        }
+        results.add(parts, rounds);
+    }
+    if options.only.is_empty() {
+        say::progress("cold start and idle memory");
+        results.cold = Some(cold::measure(&fixture)?);
+    }
+    say::line(&results.text());
+    Ok(())
+}
