@@ -275,7 +275,7 @@ fn not_proven(report: &Report, artifacts: Option<&Artifacts>) -> Vec<String> {
     if missing > 0 || report.payloads.redacted > 0 {
         let redacted = report.payloads.redacted;
         open.push(format!(
-            "what {missing} payloads said that are not here and {redacted} that were erased: their digests are"
+"what {missing} payloads said that are not here (rebuilt from others, kept elsewhere or lost) and {redacted} that were erased: only their digests are"
         ));
     }
     open.push("times: they are the host's claims".to_owned());
@@ -294,12 +294,16 @@ fn text(document: &Document<'_>) -> String {
             document.witnesses
         ),
     );
-    let (covered, logged) = (document.leaves_covered, document.checkpoints);
-    let by = format!(
-        "{logged} checkpoints in the log, held against: {}",
-        document.anchored
+    let covered = document.leaves_covered;
+    let against = match document.anchored {
+        "external" => "the checkpoint that you brought",
+        "checkpoint" => "the checkpoint beside the log",
+        _ => "no checkpoint from elsewhere",
+    };
+    lines.add(
+        "covered",
+        format!("{covered} leaves by signed checkpoints · held against {against}"),
     );
-    lines.add("covered", format!("{covered} leaves · {by}"));
     if let Some(keys) = &document.keys {
         let whose = match keys.source {
             "given" => "given by you",

@@ -68,6 +68,7 @@ fn warnings_alone_are_no_failure_unless_budgets_are_demanded() {
     assert_eq!(place.run(&["lint", &path, "--strict"]).code, 2);
 }
 
+// Without the replacement in drawn sources, this printed the escape sequence.
 #[test]
 fn hidden_characters_of_a_plan_reach_neither_terminal_nor_log() {
     let place = Place::new();

@@ -7,6 +7,7 @@
 
 mod compiling;
 mod errors;
+mod evidence;
 mod help;
 mod inspecting;
 mod keys;
