@@ -181,7 +181,7 @@ impl Demo {
         let (evidence, key) = (evidence.to_string_lossy(), key.to_string_lossy());
         let ended = self.aimctl(keys, &["verify", &evidence, "--key", &key])?;
         for line in ended.stdout.lines() {
-            say::line(&format!("evidence    {line}"));
+            say::line(&format!("    {line}"));
         }
         Ok(ended)
     }

@@ -71,7 +71,10 @@ impl Problem {
 impl CliError {
     /// One problem.
     pub(crate) fn new(exit: Exit, problem: Problem) -> Self {
-        Self { exit, problems: vec![problem] }
+        Self {
+            exit,
+            problems: vec![problem],
+        }
     }
 
     /// A mistake in usage or configuration.
@@ -80,7 +83,11 @@ impl CliError {
     }
 
     /// Something named that is not there.
-    pub(crate) fn not_found(code: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn not_found(
+        code: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
         Self::new(Exit::NotFound, Problem::new(code, message).with_help(help))
     }
 }

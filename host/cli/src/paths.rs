@@ -9,13 +9,19 @@ pub(crate) const DATA_DIR: &str = ".aim";
 
 /// The key folder: the flag, else `$XDG_CONFIG_HOME/aim/keys`, else `~/.config/aim/keys`.
 pub(crate) fn keys_dir(cli: &Cli) -> Result<PathBuf, CliError> {
-    let chosen = cli.keys_dir.clone().or_else(|| user_dir("XDG_CONFIG_HOME", ".config", "aim/keys"));
+    let chosen = cli
+        .keys_dir
+        .clone()
+        .or_else(|| user_dir("XDG_CONFIG_HOME", ".config", "aim/keys"));
     absolute(chosen, "AIM-C040", "the key folder", "--keys-dir")
 }
 
 /// The cache folder: the flag, else `$XDG_CACHE_HOME/aim`, else `~/.cache/aim`.
 pub(crate) fn cache_dir(cli: &Cli) -> Result<PathBuf, CliError> {
-    let chosen = cli.cache_dir.clone().or_else(|| user_dir("XDG_CACHE_HOME", ".cache", "aim"));
+    let chosen = cli
+        .cache_dir
+        .clone()
+        .or_else(|| user_dir("XDG_CACHE_HOME", ".cache", "aim"));
     absolute(chosen, "AIM-C040", "the cache folder", "--cache-dir")
 }
 
@@ -43,9 +49,17 @@ fn absolute(
 ) -> Result<PathBuf, CliError> {
     let help = format!("name it with `{flag} DIR`");
     let chosen = chosen.ok_or_else(|| {
-        CliError::usage(code, format!("{what} has no default here: HOME is not set"), help.clone())
+        CliError::usage(
+            code,
+            format!("{what} has no default here: HOME is not set"),
+            help.clone(),
+        )
     })?;
     std::path::absolute(&chosen).map_err(|error| {
-        CliError::usage(code, format!("{what} `{}`: {error}", chosen.display()), help)
+        CliError::usage(
+            code,
+            format!("{what} `{}`: {error}", chosen.display()),
+            help,
+        )
     })
 }

@@ -180,6 +180,13 @@ pub fn of_attempt(
         .collect();
     if let (Some(event), Some(output)) = (events.last_mut(), attempt.outputs.first()) {
         event.artifact_id = Some(output.body.to_string());
+        let artifacts = attempt.outputs.iter().flat_map(|output| &output.artifacts);
+        let artifacts: Vec<String> = artifacts.map(|one| one.digest.to_string()).collect();
+        if !artifacts.is_empty() {
+            event
+                .attributes
+                .insert("artifacts".to_string(), artifacts.join(" "));
+        }
     }
     events
 }

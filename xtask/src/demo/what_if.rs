@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::{Demo, Place, refused::copy_folder};
 use crate::say;
 
-/// Digest of each step's output.
+/// Digests of what each step released: its output and the artifacts beside it.
 type Outputs = BTreeMap<String, String>;
 
 /// Runs the plan as it is and with two changes.
@@ -17,7 +17,7 @@ pub(super) fn run(demo: &Demo) -> Result<()> {
     say::line("1. the logs as they are");
     let before = outputs(demo, "before", &logs)?;
     say::line("\n2. one word changed in a line that nobody cites (client.log, line 3)");
-    let beside = changed(demo, "beside", &logs, "client.log", 2, "GET", "HEAD")?;
+    let beside = changed(demo, "beside", &logs, "client.log", 2, "POST", "PUT")?;
     compare(&before, &outputs(demo, "beside-run", &beside)?)?;
     say::line("\n3. one word changed in a line that the report cites (nginx-error.log, line 36)");
     let cited = changed(
@@ -79,7 +79,8 @@ fn outputs(demo: &Demo, data: &str, logs: &Path) -> Result<Outputs> {
         if text("/event_type") == Some("artifact.delivered")
             && let (Some(step), Some(digest)) = (text("/attributes/step"), text("/artifact_id"))
         {
-            outputs.insert(step.to_owned(), digest.to_owned());
+            let artifacts = text("/attributes/artifacts").unwrap_or_default();
+            outputs.insert(step.to_owned(), format!("{digest} {artifacts}"));
         }
     }
     ensure!(!outputs.is_empty(), "the log names no delivered output");

@@ -40,7 +40,7 @@ use crate::{
     render::progress,
 };
 
-use self::{prepare::Prepared, start::Started};
+use self::prepare::Prepared;
 
 /// What virtual wall clocks show in every run: part of no question, so it must be the same for all.
 const PINNED_TIME: Timestamp = Timestamp::from_millis(946_684_800_000);
@@ -65,8 +65,14 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, CliError> {
     let engine = started.engine.clone();
     let reader = started.reader()?;
     let (host, ledger) = started.open(args, &prepared)?;
-    let session =
-        Session { args, prepared: &prepared, engine, admitted, inputs, reader: Arc::new(reader) };
+    let session = Session {
+        args,
+        prepared: &prepared,
+        engine,
+        admitted,
+        inputs,
+        reader: Arc::new(reader),
+    };
     session.carry_out(cli, host, ledger)
 }
 
@@ -97,23 +103,41 @@ impl Session<'_> {
         if let Standing::Finished(execution) = standing {
             close(host)?;
             let store = start::store(&self.prepared.data_dir);
-            let payloads = Payloads { ledger: &ledger, reader: &*self.reader, store: &store };
+            let payloads = Payloads {
+                ledger: &ledger,
+                reader: &*self.reader,
+                store: &store,
+            };
             return result::print(cli, payloads, &execution, &self.prepared.data_dir, true);
         }
         let contents = Arc::new(Contents::default());
         let (number, resumed) = self.resumed(&standing, &ledger, &contents)?;
         let reader = Arc::clone(&self.reader);
         let data_dir = self.prepared.data_dir.clone();
-        let outcome = self.execute(cli, &host.facts.origin.clone(), host, run, number, resumed, contents);
+        let outcome = self.execute(
+            cli,
+            &host.facts.origin.clone(),
+            host,
+            run,
+            number,
+            resumed,
+            contents,
+        );
         let execution = outcome?;
-        ledger.refresh(&*reader).map_err(|error| ledger_error(&error))?;
+        ledger
+            .refresh(&*reader)
+            .map_err(|error| ledger_error(&error))?;
         let execution = ledger
             .executions()
             .iter()
             .find(|one| one.start.execution == execution)
             .ok_or_else(|| bug("the execution is not in the log it was written to"))?;
         let store = start::store(&data_dir);
-        let payloads = Payloads { ledger: &ledger, reader: &*reader, store: &store };
+        let payloads = Payloads {
+            ledger: &ledger,
+            reader: &*reader,
+            store: &store,
+        };
         result::print(cli, payloads, execution, &data_dir, false)
     }
 
@@ -136,7 +160,11 @@ impl Session<'_> {
         match standing {
             Standing::Interrupted(execution) => {
                 let store = start::store(&self.prepared.data_dir);
-                let payloads = Payloads { ledger, reader: &*self.reader, store: &store };
+                let payloads = Payloads {
+                    ledger,
+                    reader: &*self.reader,
+                    store: &store,
+                };
                 let retries = self.prepared.attempts_max();
                 let resumed = resume(payloads, execution, &retries, contents).map_err(|error| {
                     CliError::new(Exit::Evidence, Problem::new("AIM-R050", error.to_string()))
@@ -148,7 +176,10 @@ impl Session<'_> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the last step takes everything that was made before it")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the last step takes everything that was made before it"
+    )]
     fn execute(
         self,
         cli: &Cli,
@@ -159,10 +190,13 @@ impl Session<'_> {
         resumed: Option<Resumed>,
         contents: Arc<Contents>,
     ) -> Result<ExecutionId, CliError> {
-        let units = self.admitted.ready(&self.engine, &self.inputs).map_err(|error| {
-            let problem = Problem::new(error.code(), error.to_string()).with_help(error.help());
-            CliError::new(Exit::Usage, problem)
-        })?;
+        let units = self
+            .admitted
+            .ready(&self.engine, &self.inputs)
+            .map_err(|error| {
+                let problem = Problem::new(error.code(), error.to_string()).with_help(error.help());
+                CliError::new(Exit::Usage, problem)
+            })?;
         let plan = &self.prepared.plan;
         let execution = ExecutionId::of(origin, run, number);
         let actor = start::actor();
@@ -220,7 +254,10 @@ fn drive(cli: &Cli, host: Host, job: Job) -> Result<(), CliError> {
     watcher.finish();
     executed.map_err(|error| {
         let help = "nothing was released without its witness; run the same command again to resume";
-        CliError::new(Exit::Bug, Problem::new(execute_code(&error), error.to_string()).with_help(help))
+        CliError::new(
+            Exit::Bug,
+            Problem::new(execute_code(&error), error.to_string()).with_help(help),
+        )
     })?;
     let host = Arc::into_inner(host).ok_or_else(|| bug("a task outlived the run"))?;
     close(host)
@@ -244,7 +281,10 @@ fn close(host: Host) -> Result<(), CliError> {
     host.committer.close().map_err(|error| {
         let help = "the log is durable; the next run publishes the checkpoint";
         let code = error.code.unwrap_or("AIM-W005");
-        CliError::new(Exit::Bug, Problem::new(code, error.to_string()).with_help(help))
+        CliError::new(
+            Exit::Bug,
+            Problem::new(code, error.to_string()).with_help(help),
+        )
     })
 }
 
@@ -260,7 +300,10 @@ fn standing(ledger: &Ledger, run: RunId, again: bool) -> Standing {
 }
 
 fn ledger_error(error: &aim_runtime::ledger::LedgerError) -> CliError {
-    CliError::new(Exit::Evidence, Problem::new(error.code(), error.to_string()))
+    CliError::new(
+        Exit::Evidence,
+        Problem::new(error.code(), error.to_string()),
+    )
 }
 
 fn bug(message: &str) -> CliError {

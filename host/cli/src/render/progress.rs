@@ -36,16 +36,25 @@ enum View {
     /// One line for each thing that happens.
     Plain,
     /// A spinner for each running step.
-    Live { all: MultiProgress, running: Mutex<BTreeMap<StepName, ProgressBar>> },
+    Live {
+        all: MultiProgress,
+        running: Mutex<BTreeMap<StepName, ProgressBar>>,
+    },
 }
 
 /// A watcher that fits where the talk goes.
-pub(crate) fn watcher(output: Output, plan: &Plan, run: RunId, is_resumed: bool) -> Arc<RunWatcher> {
+pub(crate) fn watcher(
+    output: Output,
+    plan: &Plan,
+    run: RunId,
+    is_resumed: bool,
+) -> Arc<RunWatcher> {
     let view = match output {
         Output::Json => View::Quiet,
-        Output::Text if std::io::stderr().is_terminal() => {
-            View::Live { all: MultiProgress::new(), running: Mutex::default() }
-        }
+        Output::Text if std::io::stderr().is_terminal() => View::Live {
+            all: MultiProgress::new(),
+            running: Mutex::default(),
+        },
         Output::Text => View::Plain,
     };
     let steps = plan.steps();
@@ -53,12 +62,25 @@ pub(crate) fn watcher(output: Output, plan: &Plan, run: RunId, is_resumed: bool)
         view,
         budgets: steps
             .iter()
-            .map(|step| (step.name.clone(), Duration::from_millis(step.budget.time_ms)))
+            .map(|step| {
+                (
+                    step.name.clone(),
+                    Duration::from_millis(step.budget.time_ms),
+                )
+            })
             .collect(),
-        width: steps.iter().map(|step| step.name.as_str().len()).max().unwrap_or(0),
+        width: steps
+            .iter()
+            .map(|step| step.name.as_str().len())
+            .max()
+            .unwrap_or(0),
     };
     let what = if is_resumed { "resuming" } else { "running" };
-    watcher.say(&format!("{what} {} · {} steps · {run}", plan.name(), steps.len()));
+    watcher.say(&format!(
+        "{what} {} · {} steps · {run}",
+        plan.name(),
+        steps.len()
+    ));
     Arc::new(watcher)
 }
 
@@ -72,7 +94,8 @@ impl RunWatcher {
     /// Takes every spinner away.
     pub(crate) fn finish(&self) {
         if let View::Live { running, .. } = &self.view {
-            let running = std::mem::take(&mut *running.lock().unwrap_or_else(PoisonError::into_inner));
+            let running =
+                std::mem::take(&mut *running.lock().unwrap_or_else(PoisonError::into_inner));
             running.into_values().for_each(|bar| bar.finish_and_clear());
         }
     }
@@ -86,7 +109,11 @@ impl RunWatcher {
     }
 
     fn started(&self, step: &StepName, attempt_no: u32) {
-        let try_of = if attempt_no > 1 { format!(", attempt {attempt_no}") } else { String::new() };
+        let try_of = if attempt_no > 1 {
+            format!(", attempt {attempt_no}")
+        } else {
+            String::new()
+        };
         match &self.view {
             View::Quiet | View::Plain => {}
             View::Live { all, running } => {
@@ -108,7 +135,10 @@ impl RunWatcher {
 
     fn clear(&self, step: &StepName) {
         if let View::Live { running, .. } = &self.view {
-            let bar = running.lock().unwrap_or_else(PoisonError::into_inner).remove(step);
+            let bar = running
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(step);
             if let Some(bar) = bar {
                 bar.finish_and_clear();
             }
@@ -116,7 +146,11 @@ impl RunWatcher {
     }
 
     fn line(&self, mark: &str, step: &StepName, rest: &str) {
-        self.say(&format!("  {mark} {:width$}  {rest}", step.as_str(), width = self.width));
+        self.say(&format!(
+            "  {mark} {:width$}  {rest}",
+            step.as_str(),
+            width = self.width
+        ));
     }
 }
 
@@ -124,7 +158,16 @@ impl Watcher for RunWatcher {
     fn notice(&self, progress: Progress) {
         match progress {
             Progress::Started { step, attempt_no } => self.started(&step, attempt_no),
-            Progress::Ended { step, outcome, fault, verdict, remarks, output, took, .. } => {
+            Progress::Ended {
+                step,
+                outcome,
+                fault,
+                verdict,
+                remarks,
+                output,
+                took,
+                ..
+            } => {
                 self.clear(&step);
                 let mut rest = format!("{:>8}  {}", show(took), end_word(&outcome, verdict));
                 if let Some(digest) = output.filter(|_| outcome == Outcome::Completed) {
@@ -137,11 +180,27 @@ impl Watcher for RunWatcher {
                     self.say(&format!("      {}", neutralise(&remark, REMARK_BYTES_MAX)));
                 }
             }
-            Progress::Settled { step, state: StepState::Skipped, .. } => {
-                self.line("-", &step, "skipped: something it requires did not complete");
+            Progress::Settled {
+                step,
+                state: StepState::Skipped,
+                ..
+            } => {
+                self.line(
+                    "-",
+                    &step,
+                    "skipped: something it requires did not complete",
+                );
             }
-            Progress::Settled { step, state, is_resumed: true } => {
-                self.line("·", &step, &format!("{} before the interruption", state_word(state)));
+            Progress::Settled {
+                step,
+                state,
+                is_resumed: true,
+            } => {
+                self.line(
+                    "·",
+                    &step,
+                    &format!("{} before the interruption", state_word(state)),
+                );
             }
             Progress::Settled { .. } => {}
         }

@@ -1,3 +1,5 @@
+//! The block codec against arbitrary bytes, every flip, every cut.
+
 use alloc::{vec, vec::Vec};
 
 use proptest::prelude::*;

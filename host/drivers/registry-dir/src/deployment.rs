@@ -209,8 +209,11 @@ fn check(authored: AuthoredDeployment) -> Result<Checked, Vec<ContractFault>> {
     }
 }
 
-fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<LoadFault>> {
-    let authored = &checked.authored;
+/// The deployment file's own folder, and the folder that everything must lie in.
+fn find_root(
+    located: &Located<'_>,
+    authored: &AuthoredDeployment,
+) -> Result<(PathBuf, PathBuf), Vec<LoadFault>> {
     let folder = match located.file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -222,17 +225,18 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
     let root = wanted_root
         .canonicalize()
         .map_err(|e| unreadable(&wanted_root, e))?;
-    let mut faults = Vec::new();
     if !base.starts_with(&root) {
         let message = "`root` must be this file's folder or one above it";
-        faults.push(located.fault(
-            "AIM-C016",
-            "/root",
-            message,
-            "lead upwards only, as in `../..`",
-        ));
-        return Err(faults);
+        let help = "lead upwards only, as in `../..`";
+        return Err(vec![located.fault("AIM-C016", "/root", message, help)]);
     }
+    Ok((base, root))
+}
+
+fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<LoadFault>> {
+    let authored = &checked.authored;
+    let (base, root) = find_root(located, authored)?;
+    let mut faults = Vec::new();
     let mut find = |at: String, written: &str| match source::resolve(&root, &base, written) {
         Ok(path) => Some(path),
         Err(mut fault) => {

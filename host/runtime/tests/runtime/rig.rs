@@ -262,13 +262,7 @@ impl Rig {
         ledger: &Ledger,
         inputs: &[(&str, &str)],
     ) -> (Arc<Host>, Result<RunReport, ExecuteError>) {
-        let given = inputs.iter().map(|(name, value)| {
-            (
-                StepName::parse(name).unwrap(),
-                Given::Value(value.as_bytes().to_vec()),
-            )
-        });
-        let inputs = Inputs::new(given.collect());
+        let inputs = given(inputs);
         let admitted = self.admit().unwrap();
         let contents = Arc::new(Contents::default());
         let run = RunId::of(&RunPins {
@@ -365,4 +359,14 @@ impl Rig {
         };
         verify_log(&self.log.reader(), &options).unwrap()
     }
+}
+
+fn given(inputs: &[(&str, &str)]) -> Inputs {
+    let given = inputs.iter().map(|(name, value)| {
+        (
+            StepName::parse(name).unwrap(),
+            Given::Value(value.as_bytes().to_vec()),
+        )
+    });
+    Inputs::new(given.collect())
 }

@@ -1,3 +1,5 @@
+//! What the signer signs, and what it refuses to sign twice.
+
 use super::*;
 use crate::{
     key::{KeySet, PublicKey},

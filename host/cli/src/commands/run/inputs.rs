@@ -5,7 +5,10 @@
 use std::{collections::BTreeMap, path::Path};
 
 use aim_core::{name::StepName, outcome::Exit};
-use aim_ports::{PortFault, folder::{Folders as _, SnapshotLimits}};
+use aim_ports::{
+    PortFault,
+    folder::{Folders as _, SnapshotLimits},
+};
 use aim_runtime::inputs::{Given, Inputs};
 use aim_store_dir::DirFolders;
 
@@ -14,8 +17,10 @@ use crate::error::{CliError, Problem};
 /// Bytes of one file that is given as an input.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// What a folder may hold.
-const FOLDER_LIMITS: SnapshotLimits =
-    SnapshotLimits { bytes_max: 256 * 1024 * 1024, files_max: 10_000 };
+const FOLDER_LIMITS: SnapshotLimits = SnapshotLimits {
+    bytes_max: 256 * 1024 * 1024,
+    files_max: 10_000,
+};
 
 /// Reads all inputs.
 pub(crate) fn read(arguments: &[String]) -> Result<Inputs, CliError> {
@@ -23,7 +28,11 @@ pub(crate) fn read(arguments: &[String]) -> Result<Inputs, CliError> {
     for argument in arguments {
         let (name, value) = argument.split_once('=').ok_or_else(|| {
             let message = format!("input `{argument}` is not of the form name=value");
-            CliError::usage("AIM-C043", message, "write `-i name=value`, or `-i name=@path`")
+            CliError::usage(
+                "AIM-C043",
+                message,
+                "write `-i name=value`, or `-i name=@path`",
+            )
         })?;
         let name = StepName::parse(name).map_err(|error| {
             CliError::usage("AIM-C043", error.to_string(), "choose another input name")
@@ -46,25 +55,51 @@ fn read_path(path: &Path) -> Result<Given, CliError> {
         let problem = Problem::new("AIM-C044", format!("input file `{shown}`: {error}"))
             .with_help("check the path behind `@`");
         let is_missing = error.kind() == std::io::ErrorKind::NotFound;
-        CliError::new(if is_missing { Exit::NotFound } else { Exit::Usage }, problem)
+        CliError::new(
+            if is_missing {
+                Exit::NotFound
+            } else {
+                Exit::Usage
+            },
+            problem,
+        )
     })?;
     if metadata.is_dir() {
         return read_folder(path);
     }
     if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
-        let message = format!("input `{shown}` is no regular file of at most {FILE_BYTES_MAX} bytes");
-        return Err(CliError::usage("AIM-C044", message, "give a folder of smaller files"));
+        let message =
+            format!("input `{shown}` is no regular file of at most {FILE_BYTES_MAX} bytes");
+        return Err(CliError::usage(
+            "AIM-C044",
+            message,
+            "give a folder of smaller files",
+        ));
     }
     std::fs::read(path).map(Given::Value).map_err(|error| {
-        CliError::usage("AIM-C044", format!("input file `{shown}`: {error}"), "check its permissions")
+        CliError::usage(
+            "AIM-C044",
+            format!("input file `{shown}`: {error}"),
+            "check its permissions",
+        )
     })
 }
 
 fn read_folder(path: &Path) -> Result<Given, CliError> {
     let shown = path.display().to_string();
-    DirFolders.snapshot(&shown, FOLDER_LIMITS).map(Given::Folder).map_err(|error| {
-        let exit = if error.fault == PortFault::NotFound { Exit::NotFound } else { Exit::Usage };
-        let problem = Problem::new(error.code.unwrap_or("AIM-C044"), error.to_string());
-        CliError::new(exit, problem.with_help("give a folder of plain files within the limits"))
-    })
+    DirFolders
+        .snapshot(&shown, FOLDER_LIMITS)
+        .map(Given::Folder)
+        .map_err(|error| {
+            let exit = if error.fault == PortFault::NotFound {
+                Exit::NotFound
+            } else {
+                Exit::Usage
+            };
+            let problem = Problem::new(error.code.unwrap_or("AIM-C044"), error.to_string());
+            CliError::new(
+                exit,
+                problem.with_help("give a folder of plain files within the limits"),
+            )
+        })
 }

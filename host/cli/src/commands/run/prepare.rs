@@ -49,18 +49,28 @@ impl Prepared {
 pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
     let plan = compile_plan(&args.plan, args.strict)?.plan;
     let folder = paths::beside(&args.plan);
-    let config = args.config.clone().unwrap_or_else(|| folder.join("aim.toml"));
+    let config = args
+        .config
+        .clone()
+        .unwrap_or_else(|| folder.join("aim.toml"));
     let registry = Registry::load(&config, &JsonSchemas).map_err(|error| load_error(&error))?;
     let deployment = registry.deployment();
     let bindings = bindings(&plan, &deployment.roles).map_err(|unbound| {
         let problem = |one: &aim_core::plan::Unbound| {
             Problem::new(one.code(), one.to_string()).with_help(one.help())
         };
-        CliError { exit: Exit::Usage, problems: unbound.iter().map(problem).collect() }
+        CliError {
+            exit: Exit::Usage,
+            problems: unbound.iter().map(problem).collect(),
+        }
     })?;
     let ethical = deployment.ethical_gate.clone().ok_or_else(|| {
         let message = "the deployment names no ethical gate, and no step runs without one";
-        CliError::usage("AIM-C042", message, "add `[gates] ethical = \"<node id>\"` to aim.toml")
+        CliError::usage(
+            "AIM-C042",
+            message,
+            "add `[gates] ethical = \"<node id>\"` to aim.toml",
+        )
     })?;
     let nodes = read_nodes(&registry, &bindings, &ethical)?;
     let retries = bindings
@@ -68,7 +78,10 @@ pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
         .filter_map(|(step, id)| Some((step.clone(), nodes.get(id)?.contract.retry.attempts_max)))
         .collect();
     Ok(Prepared {
-        data_dir: args.data_dir.clone().unwrap_or_else(|| folder.join(paths::DATA_DIR)),
+        data_dir: args
+            .data_dir
+            .clone()
+            .unwrap_or_else(|| folder.join(paths::DATA_DIR)),
         tenant: deployment.tenant.clone(),
         policy: read_policy(args, &registry)?,
         signing: deployment.signing,
@@ -89,19 +102,34 @@ fn read_nodes(
 ) -> Result<BTreeMap<NodeId, Node>, CliError> {
     let mut wanted: BTreeSet<NodeId> = bindings.values().cloned().collect();
     let gates = wanted.iter().filter_map(|id| registry.node(id));
-    let gates: Vec<NodeId> = gates.flat_map(|node| node.contract.gates.iter().cloned()).collect();
+    let gates: Vec<NodeId> = gates
+        .flat_map(|node| node.contract.gates.iter().cloned())
+        .collect();
     wanted.extend(gates);
     wanted.insert(ethical.clone());
     let mut nodes = BTreeMap::new();
     for id in wanted {
-        let component = registry.read_component(&id).map_err(|error| load_error(&error))?;
-        let Some(loaded) = registry.node(&id) else { continue };
+        let component = registry
+            .read_component(&id)
+            .map_err(|error| load_error(&error))?;
+        let Some(loaded) = registry.node(&id) else {
+            continue;
+        };
         let codex = if loaded.contract.is_gate() {
-            registry.read_codex(&id).map_err(|error| load_error(&error))?
+            registry
+                .read_codex(&id)
+                .map_err(|error| load_error(&error))?
         } else {
             None
         };
-        nodes.insert(id, Node { contract: loaded.contract.clone(), component, codex });
+        nodes.insert(
+            id,
+            Node {
+                contract: loaded.contract.clone(),
+                component,
+                codex,
+            },
+        );
     }
     Ok(nodes)
 }
@@ -118,21 +146,29 @@ fn read_policy(args: &RunArgs, registry: &Registry) -> Result<Option<CedarPolicy
         .into_iter()
         .map(|SourceFile { name, text, .. }| PolicySource { name, text })
         .collect();
-    CedarPolicy::compile(&sources).map(Some).map_err(|error| CliError {
-        exit: Exit::Usage,
-        problems: error
-            .faults
-            .iter()
-            .map(|fault| Problem::new(fault.code, fault.to_string()).with_help(fault.help.clone()))
-            .collect(),
-    })
+    CedarPolicy::compile(&sources)
+        .map(Some)
+        .map_err(|error| CliError {
+            exit: Exit::Usage,
+            problems: error
+                .faults
+                .iter()
+                .map(|fault| {
+                    Problem::new(fault.code, fault.to_string()).with_help(fault.help.clone())
+                })
+                .collect(),
+        })
 }
 
 /// A registry's faults, all of them. What is not there exits as not found, when nothing else is wrong.
 pub(crate) fn load_error(error: &LoadError) -> CliError {
     let is_missing = error.faults.iter().all(|fault| fault.code == "AIM-C001");
     CliError {
-        exit: if is_missing { Exit::NotFound } else { Exit::Usage },
+        exit: if is_missing {
+            Exit::NotFound
+        } else {
+            Exit::Usage
+        },
         problems: error
             .faults
             .iter()

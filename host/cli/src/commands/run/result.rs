@@ -8,7 +8,10 @@ use aim_core::{
     outcome::Exit,
     witness::{AttemptPredicate, PlanPredicate, StepState, StepSummary},
 };
-use aim_runtime::{ledger::{Entry, Execution}, resume::Payloads};
+use aim_runtime::{
+    ledger::{Entry, Execution},
+    resume::Payloads,
+};
 use serde::Serialize;
 
 use super::bug;
@@ -40,16 +43,25 @@ pub(crate) fn print(
     data_dir: &Path,
     is_stored: bool,
 ) -> Result<Exit, CliError> {
-    let (entry, plan) =
-        payloads.ledger.plan_of(execution).ok_or_else(|| bug("the run has no witness of its end"))?;
-    let folder = data_dir.join("runs").join(execution.start.execution.to_string());
+    let (entry, plan) = payloads
+        .ledger
+        .plan_of(execution)
+        .ok_or_else(|| bug("the run has no witness of its end"))?;
+    let folder = data_dir
+        .join("runs")
+        .join(execution.start.execution.to_string());
     let mut outputs = Vec::new();
-    for summary in plan.steps.iter().filter(|step| step.state == StepState::Completed) {
+    for summary in plan
+        .steps
+        .iter()
+        .filter(|step| step.state == StepState::Completed)
+    {
         if !is_result(execution, summary) {
             continue;
         }
         let attempts = payloads.ledger.attempts_of(execution);
-        let released = attempts.filter(|(_, attempt)| attempt.step == summary.step && attempt.released);
+        let released =
+            attempts.filter(|(_, attempt)| attempt.step == summary.step && attempt.released);
         if let Some((_, attempt)) = released.last() {
             outputs.extend(write_outputs(payloads, attempt, &folder)?);
         }
@@ -58,7 +70,10 @@ pub(crate) fn print(
         execution: plan.execution.to_string(),
         exit_code: plan.exit_code,
         is_stored,
-        outputs: outputs.iter().map(|path| path.display().to_string()).collect(),
+        outputs: outputs
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect(),
         plan: plan.plan_name.as_str(),
         run: plan.run.to_string(),
         steps: &plan.steps,
@@ -89,19 +104,35 @@ fn write_outputs(
     folder: &Path,
 ) -> Result<Vec<PathBuf>, CliError> {
     let failed = |what: &dyn std::fmt::Display| {
-        let problem = Problem::new("AIM-D022", format!("writing outputs to `{}`: {what}", folder.display()))
-            .with_help("the evidence is durable; make room or permissions and run the same command again");
+        let problem = Problem::new(
+            "AIM-D022",
+            format!("writing outputs to `{}`: {what}", folder.display()),
+        )
+        .with_help(
+            "the evidence is durable; make room or permissions and run the same command again",
+        );
         CliError::new(Exit::Usage, problem)
     };
     std::fs::create_dir_all(folder).map_err(|error| failed(&error))?;
-    let bodies = attempt.outputs.iter().map(|output| (output.body, output.media_type.as_str()));
+    let bodies = attempt
+        .outputs
+        .iter()
+        .map(|output| (output.body, output.media_type.as_str()));
     let artifacts = attempt.outputs.iter().flat_map(|output| &output.artifacts);
     let artifacts = artifacts.map(|artifact| (artifact.digest, artifact.media_type.as_str()));
     let mut written = Vec::new();
     for (index, (digest, media_type)) in bodies.chain(artifacts).enumerate() {
         let bytes = payloads.find(digest).map_err(|error| failed(&error))?;
-        let number = if index == 0 { String::new() } else { format!("-{index}") };
-        let path = folder.join(format!("{}{number}.{}", attempt.step, extension(media_type)));
+        let number = if index == 0 {
+            String::new()
+        } else {
+            format!("-{index}")
+        };
+        let path = folder.join(format!(
+            "{}{number}.{}",
+            attempt.step,
+            extension(media_type)
+        ));
         let temporary = folder.join(format!(".{}{number}.new", attempt.step));
         std::fs::write(&temporary, bytes)
             .and_then(|()| std::fs::rename(&temporary, &path))
@@ -124,7 +155,11 @@ fn extension(media_type: &str) -> &'static str {
 }
 
 fn talk(plan: &PlanPredicate, entry: &Entry, result: &RunResult<'_>) -> String {
-    let stored = if result.is_stored { " (stored result; --again executes anew)" } else { "" };
+    let stored = if result.is_stored {
+        " (stored result; --again executes anew)"
+    } else {
+        ""
+    };
     format!(
         "{} · {} · {} witnesses, the last at leaf {} · exit {}{stored}",
         result.run,
@@ -150,5 +185,7 @@ fn exit_of(plan: &PlanPredicate) -> Exit {
         Exit::Bug,
         Exit::Interrupted,
     ];
-    ALL.into_iter().find(|exit| exit.code() == plan.exit_code).unwrap_or(Exit::Bug)
+    ALL.into_iter()
+        .find(|exit| exit.code() == plan.exit_code)
+        .unwrap_or(Exit::Bug)
 }

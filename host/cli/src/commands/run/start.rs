@@ -24,7 +24,7 @@ use aim_log_file::{FileLogReader, FileLogWriter, OpenLogError};
 use aim_ports::{PortError, PortFault, clock::Clock as _, signer::Signer as _};
 use aim_registry_dir::Signing as DeploymentSigning;
 use aim_runtime::{
-    admission::{Admitted, AdmissionError, RefusedLoad, Request, admit},
+    admission::{AdmissionError, Admitted, RefusedLoad, Request, admit},
     commit::Submission,
     host::{Host, HostParts},
     ledger::Ledger,
@@ -64,7 +64,11 @@ pub(crate) fn start(cli: &Cli, args: &RunArgs, prepared: &Prepared) -> Result<St
     let keys_dir = paths::keys_dir(cli)?;
     let cache_dir = paths::cache_dir(cli)?;
     let data_dir = std::path::absolute(&prepared.data_dir).map_err(|error| {
-        CliError::usage("AIM-D001", error.to_string(), "name another with --data-dir")
+        CliError::usage(
+            "AIM-D001",
+            error.to_string(),
+            "name another with --data-dir",
+        )
     })?;
     let command = format!("aimctl run {}", args.plan.display());
     let writer = FileLogWriter::open(&data_dir, &command).map_err(|error| log_error(&error))?;
@@ -97,7 +101,11 @@ fn side(command: &str, keys_dir: &Path) -> Result<SideCommand, CliError> {
         let message = format!("this program's own file can not be found: {error}");
         CliError::new(Exit::Bug, Problem::new("AIM-R099", message))
     })?;
-    let arguments = [command.into(), "--keys".into(), keys_dir.as_os_str().to_owned()];
+    let arguments = [
+        command.into(),
+        "--keys".into(),
+        keys_dir.as_os_str().to_owned(),
+    ];
     Ok(SideCommand::new(program, arguments))
 }
 
@@ -136,7 +144,12 @@ impl Started {
         args: &RunArgs,
         prepared: &Prepared,
     ) -> Result<(Host, Ledger), CliError> {
-        let gone = || CliError::new(Exit::Bug, Problem::new("AIM-R099", "the host was opened twice"));
+        let gone = || {
+            CliError::new(
+                Exit::Bug,
+                Problem::new("AIM-R099", "the host was opened twice"),
+            )
+        };
         let writer = self.writer.take().ok_or_else(gone)?;
         let signer = self.signer.take().ok_or_else(gone)?;
         let reader = self.reader()?;
@@ -205,9 +218,15 @@ pub(crate) fn record_refusals(
     prepared: &Prepared,
     refused: &[RefusedLoad],
 ) -> CliError {
-    let is_denial = refused.iter().flat_map(|load| &load.reasons).all(|reason| reason.is_denial);
+    let is_denial = refused
+        .iter()
+        .flat_map(|load| &load.reasons)
+        .all(|reason| reason.is_denial);
     let problems = refused.iter().flat_map(|load| {
-        let step = load.step.as_ref().map_or("a gate".to_owned(), |step| format!("step `{step}`"));
+        let step = load
+            .step
+            .as_ref()
+            .map_or("a gate".to_owned(), |step| format!("step `{step}`"));
         load.reasons.iter().map(move |reason| {
             let message = format!("{step}, node `{}`: {}", load.node, reason.message);
             Problem::new(reason.code, message).with_help(reason.help.clone())
@@ -229,21 +248,26 @@ fn commit_refusals(
     prepared: &Prepared,
     refused: &[RefusedLoad],
 ) -> Result<(), CliError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| {
-        CliError::new(Exit::Bug, Problem::new("AIM-R099", error.to_string()))
-    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|error| CliError::new(Exit::Bug, Problem::new("AIM-R099", error.to_string())))?;
     for load in refused {
         let statement = denied_load(&host, prepared, load);
         let submission = Submission::witness(LeafKind::DeniedLoad, statement, Vec::new());
-        runtime.block_on(host.committer.commit_witness(submission)).map_err(|error| {
-            CliError::new(Exit::Bug, Problem::new(error.code(), error.to_string()))
-        })?;
+        runtime
+            .block_on(host.committer.commit_witness(submission))
+            .map_err(|error| {
+                CliError::new(Exit::Bug, Problem::new(error.code(), error.to_string()))
+            })?;
     }
     super::close(host)
 }
 
 fn denied_load(host: &Host, prepared: &Prepared, load: &RefusedLoad) -> Vec<u8> {
-    let bytes = prepared.nodes.get(&load.node).map(|node| node.component.as_slice());
+    let bytes = prepared
+        .nodes
+        .get(&load.node)
+        .map(|node| node.component.as_slice());
     let sha256 = Sha256::of(bytes.unwrap_or_default());
     let subject = Subject::new("component", load.component, sha256);
     let predicate = DeniedLoadPredicate {
@@ -254,7 +278,11 @@ fn denied_load(host: &Host, prepared: &Prepared, load: &RefusedLoad) -> Vec<u8> 
         origin: host.facts.origin.clone(),
         refused_at: host.clock.now(),
         refused_asks: load.refused_asks.clone(),
-        reasons: load.reasons.iter().map(aim_runtime::admission::RefusedReason::fault).collect(),
+        reasons: load
+            .reasons
+            .iter()
+            .map(aim_runtime::admission::RefusedReason::fault)
+            .collect(),
         step: load.step.clone(),
         tenant: prepared.tenant.clone(),
     };
@@ -276,5 +304,8 @@ fn port_error(error: &PortError) -> CliError {
         PortFault::Forbidden | PortFault::Busy | PortFault::Corrupt => Exit::Usage,
         PortFault::Exhausted | PortFault::Unavailable | PortFault::FailStop => Exit::Bug,
     };
-    CliError::new(exit, Problem::new(error.code.unwrap_or("AIM-R051"), error.to_string()))
+    CliError::new(
+        exit,
+        Problem::new(error.code.unwrap_or("AIM-R051"), error.to_string()),
+    )
 }
