@@ -17,7 +17,7 @@ use crate::{
     name::{StepName, TenantId},
     time::Timestamp,
     verdict::Verdict,
-    witness::{AttemptPredicate, PlanPredicate},
+    witness::{AttemptPredicate, DeniedLoadPredicate, PlanPredicate},
 };
 
 /// Version of the event schema.
@@ -206,6 +206,32 @@ pub fn of_plan(frame: FrameOrigin<'_>, plan: &PlanPredicate) -> Vec<RuntimeEvent
     attributes.insert("exit_code".to_string(), plan.exit_code.to_string());
     let kind = ("run.completed".to_string(), EventPhase::ControlPlane);
     alloc::vec![thread.event(0, kind, plan.ended_at, attributes)]
+}
+
+/// The event of a component that was not admitted. It belongs to no execution, so its thread is its own.
+#[must_use]
+pub fn of_denied_load(frame: FrameOrigin<'_>, denied: &DeniedLoadPredicate) -> Vec<RuntimeEvent> {
+    let own = EventId::of(frame.origin, frame.sequence, 0);
+    let thread = Thread {
+        frame,
+        trace: TraceId::from_bytes(*own.as_bytes()),
+        span: SpanId::from_bytes(*own.as_bytes()),
+        parent: None,
+        actor: &denied.actor,
+        intent: denied.node.as_str(),
+    };
+    let mut attributes = BTreeMap::new();
+    if let Some(step) = &denied.step {
+        attributes.insert("step".to_string(), step.to_string());
+    }
+    let reasons: Vec<&str> = denied
+        .reasons
+        .iter()
+        .map(|reason| reason.code.as_str())
+        .collect();
+    attributes.insert("violations".to_string(), reasons.join(" "));
+    let kind = ("load.denied".to_string(), EventPhase::Gate);
+    alloc::vec![thread.event(0, kind, denied.refused_at, attributes)]
 }
 
 /// The span that stands for an execution as a whole.

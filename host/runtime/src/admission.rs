@@ -4,6 +4,9 @@
 //!
 //! INVARIANT: nothing is loaded unless everything is admitted; a refusal names every mismatch of every component at once.
 
+mod error;
+mod ready;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -17,22 +20,16 @@ use aim_core::{
     digest::Digest,
     limits::Limits,
     name::{NodeId, StepName, TenantId},
-    outcome::Fault,
     plan::{GatePin, LOCK_VERSION, Lock, Plan, Step, StepPin},
 };
-use aim_engine::{Engine, EngineProfile, LoadError, VerifiedNativeCode, inspect};
+use aim_engine::{EngineProfile, inspect};
 use aim_ports::{
-    PortError,
     compiler::{CompileRequest, Compiler},
     policy::Policy,
-    schema::{Schema, SchemaCompiler, SchemaError},
+    schema::{Schema, SchemaCompiler},
 };
 
-use crate::{
-    inputs::Inputs,
-    judge::{ComponentJudge, Gate},
-    unit::{Unit, UnitParts},
-};
+pub use error::{AdmissionError, ReadyError, RefusedLoad, RefusedReason};
 
 /// One node as the registry gave it.
 #[derive(Debug)]
@@ -68,126 +65,6 @@ pub struct Request<'a> {
     pub schemas: &'a dyn SchemaCompiler,
 }
 
-/// A component that was not admitted.
-#[derive(Debug, Clone)]
-pub struct RefusedLoad {
-    /// The step that wanted it; absent for a gate.
-    pub step: Option<StepName>,
-    /// Its node.
-    pub node: NodeId,
-    /// Digest of its bytes.
-    pub component: Digest,
-    /// Every reason: code, subject, what and remedy.
-    pub reasons: Vec<RefusedReason>,
-    /// Asks that policy refused.
-    pub refused_asks: Vec<RefusedAsk>,
-}
-
-/// One reason for a refusal.
-#[derive(Debug, Clone)]
-pub struct RefusedReason {
-    /// The stable code.
-    pub code: &'static str,
-    /// What does not fit.
-    pub message: String,
-    /// What to do about it.
-    pub help: String,
-    /// True when the operator refused it; all others are faults of component, contract or configuration.
-    pub is_denial: bool,
-}
-
-impl RefusedReason {
-    /// The reason as evidence keeps it.
-    #[must_use]
-    pub fn fault(&self) -> Fault {
-        Fault {
-            code: self.code.to_owned(),
-            message: self.message.clone(),
-        }
-    }
-}
-
-/// Why a plan was not admitted.
-#[derive(Debug, thiserror::Error)]
-pub enum AdmissionError {
-    /// Components were refused.
-    #[error("{} component(s) were not admitted", .0.len())]
-    Refused(Vec<RefusedLoad>),
-    /// A node that the plan or the deployment names is not there.
-    #[error("node `{0}` is not in the registry")]
-    NoNode(NodeId),
-    /// A node without a component can not do a step.
-    #[error("node `{0}` has no component, and this host has no handler for it")]
-    NoComponent(NodeId),
-    /// A step's node is a gate, or a gate's node is none.
-    #[error("node `{node}` is {is}, where {wanted} is needed")]
-    WrongKind {
-        /// The node.
-        node: NodeId,
-        /// What it is.
-        is: &'static str,
-        /// What is needed.
-        wanted: &'static str,
-    },
-    /// A gate without a codex is never run.
-    #[error("gate `{0}` has no codex, and a gate without one is a denial")]
-    NoCodex(NodeId),
-    /// A contract's schema can not be used.
-    #[error("contract of `{node}`: {error}")]
-    Schema {
-        /// The node.
-        node: NodeId,
-        /// What is wrong.
-        error: SchemaError,
-    },
-    /// Native code can not be had.
-    #[error("compiling `{node}`: {error}")]
-    Compile {
-        /// The node.
-        node: NodeId,
-        /// What is wrong.
-        error: PortError,
-    },
-}
-
-impl AdmissionError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Refused(_) => "AIM-A040",
-            Self::NoNode(_) => "AIM-A041",
-            Self::NoComponent(_) => "AIM-A042",
-            Self::WrongKind { .. } => "AIM-A043",
-            Self::NoCodex(_) => "AIM-A044",
-            Self::Schema { .. } => "AIM-A045",
-            Self::Compile { .. } => "AIM-A046",
-        }
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn help(&self) -> String {
-        match self {
-            Self::Refused(_) => "every reason is listed with its own remedy".to_owned(),
-            Self::NoNode(node) => {
-                format!("add a contract with `node_id: {node}` to the contracts folder")
-            }
-            Self::NoComponent(_) => "give the contract a `component`".to_owned(),
-            Self::WrongKind { .. } => {
-                "check `world` in the contract and the plan's roles".to_owned()
-            }
-            Self::NoCodex(_) => {
-                "name one in the gate's contract or in aim.toml: `codex = \"…\"`".to_owned()
-            }
-            Self::Schema { .. } => "correct the schema in the contract".to_owned(),
-            Self::Compile { .. } => {
-                "rebuild the component, or raise the worker's limits by a smaller one".to_owned()
-            }
-        }
-    }
-}
-
 /// Native code and what it may be linked to.
 #[derive(Debug)]
 struct AdmittedComponent {
@@ -221,47 +98,6 @@ pub struct Admitted {
     ethical: NodeId,
     plan: Plan,
     lock: Lock,
-}
-
-/// Why an admitted plan could not be made ready to run.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadyError {
-    /// The engine did not take a component.
-    #[error("loading `{node}`: {error}")]
-    Load {
-        /// The node.
-        node: NodeId,
-        /// What is wrong.
-        error: LoadError,
-    },
-    /// A granted folder was not given to the run.
-    #[error("step `{step}` is granted the folder `{folder}`, and the run has no such input")]
-    NoFolder {
-        /// The step.
-        step: StepName,
-        /// The folder.
-        folder: String,
-    },
-}
-
-impl ReadyError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Load { error, .. } => error.code(),
-            Self::NoFolder { .. } => "AIM-A047",
-        }
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn help(&self) -> String {
-        match self {
-            Self::Load { .. } => "clear the compile cache and run again".to_owned(),
-            Self::NoFolder { folder, .. } => format!("run with `-i {folder}=@<folder>`"),
-        }
-    }
 }
 
 /// Admits a plan.
@@ -362,12 +198,8 @@ fn gate_nodes(request: &Request<'_>) -> Result<BTreeSet<NodeId>, AdmissionError>
 }
 
 fn bound<'a>(request: &Request<'a>, step: &Step) -> Result<(NodeId, &'a Node), AdmissionError> {
-    let Some(id) = request.bindings.get(&step.name) else {
-        // Bindings are computed over the whole plan, so this is a plan that changed in between.
-        let unknown = NodeId::parse("unbound")
-            .map_err(|_| AdmissionError::NoNode(request.ethical.clone()))?;
-        return Err(AdmissionError::NoNode(unknown));
-    };
+    let unbound = || AdmissionError::Unbound(step.name.clone());
+    let id = request.bindings.get(&step.name).ok_or_else(unbound)?;
     let node = request
         .nodes
         .get(id)
@@ -606,101 +438,4 @@ fn lock(
             })
             .collect(),
     }
-}
-
-impl Admitted {
-    /// Every digest that the run's result depends on besides its inputs.
-    #[must_use]
-    pub const fn lock(&self) -> &Lock {
-        &self.lock
-    }
-
-    /// Loads everything into the engine and gives the steps their folders.
-    ///
-    /// # Errors
-    /// [`ReadyError`]; no guest instruction has run.
-    pub fn ready(&self, engine: &Engine, inputs: &Inputs) -> Result<Vec<Unit>, ReadyError> {
-        let mut gates = BTreeMap::new();
-        for (id, gate) in &self.gates {
-            gates.insert(id, load_gate(engine, id, gate)?);
-        }
-        let terminals: BTreeSet<&StepName> = self.plan.terminals().map(|step| &step.name).collect();
-        let mut units = Vec::with_capacity(self.steps.len());
-        for step in &self.steps {
-            let is_terminal = terminals.contains(&step.step.name);
-            units.push(self.unit(engine, step, &gates, inputs, is_terminal)?);
-        }
-        Ok(units)
-    }
-
-    fn unit(
-        &self,
-        engine: &Engine,
-        step: &AdmittedStep,
-        gates: &BTreeMap<&NodeId, Gate>,
-        inputs: &Inputs,
-        is_terminal: bool,
-    ) -> Result<Unit, ReadyError> {
-        let load = |error| ReadyError::Load {
-            node: step.node.clone(),
-            error,
-        };
-        let native = VerifiedNativeCode::assume_verified(step.component.native.to_vec());
-        let linked = engine
-            .load_step(native, &step.component.linkage)
-            .map_err(load)?;
-        let mut folders = BTreeMap::new();
-        for folder in step.grant.folders() {
-            let snapshot = inputs
-                .folders()
-                .get(folder)
-                .ok_or_else(|| ReadyError::NoFolder {
-                    step: step.step.name.clone(),
-                    folder: folder.to_owned(),
-                })?;
-            folders.insert(folder.to_owned(), snapshot.clone());
-        }
-        let of = |id: &NodeId| gates.get(id).cloned();
-        let ethical = of(&self.ethical).ok_or_else(|| ReadyError::Load {
-            node: self.ethical.clone(),
-            error: LoadError::NativeCode("the ethical gate was not admitted".to_owned()),
-        })?;
-        Ok(Unit::new(UnitParts {
-            step: step.step.clone(),
-            contract: step.contract.clone(),
-            component: step.component.linkage.component(),
-            grant: step.grant.clone(),
-            linked,
-            input: step.input.clone(),
-            output: step.output.clone(),
-            ethical,
-            gates: step.contract.gates.iter().filter_map(of).collect(),
-            plan_gates: if is_terminal {
-                self.plan.gates().to_vec()
-            } else {
-                Vec::new()
-            },
-            folders,
-        }))
-    }
-}
-
-fn load_gate(engine: &Engine, id: &NodeId, gate: &AdmittedGate) -> Result<Gate, ReadyError> {
-    let native = VerifiedNativeCode::assume_verified(gate.component.native.to_vec());
-    let linked = engine
-        .load_gate(native, &gate.component.linkage)
-        .map_err(|error| ReadyError::Load {
-            node: id.clone(),
-            error,
-        })?;
-    Ok(Gate {
-        id: id.to_string(),
-        component: Some(gate.component.linkage.component()),
-        codex: Some(Digest::of(&gate.codex)),
-        judge: Arc::new(ComponentJudge::new(
-            linked,
-            Arc::clone(&gate.codex),
-            gate.limits,
-        )),
-    })
 }

@@ -179,7 +179,13 @@ pub struct Committed {
 #[derive(Debug)]
 pub struct Committer {
     queue: mpsc::Sender<Request>,
-    threads: Option<(JoinHandle<()>, JoinHandle<Result<(), PortError>>)>,
+    threads: Option<Threads>,
+}
+
+#[derive(Debug)]
+struct Threads {
+    committing: JoinHandle<()>,
+    publishing: JoinHandle<Result<(), PortError>>,
 }
 
 impl std::fmt::Debug for Request {
@@ -218,7 +224,10 @@ impl Committer {
             .spawn(move || group.run(requests))?;
         Ok(Self {
             queue,
-            threads: Some((committing, publishing)),
+            threads: Some(Threads {
+                committing,
+                publishing,
+            }),
         })
     }
 
@@ -252,7 +261,11 @@ impl Committer {
     /// # Errors
     /// [`PortError`] when the last checkpoint could not be signed or published; the log itself is durable.
     pub fn close(mut self) -> Result<(), PortError> {
-        let Some((committing, publishing)) = self.threads.take() else {
+        let Some(Threads {
+            committing,
+            publishing,
+        }) = self.threads.take()
+        else {
             return Ok(());
         };
         drop(self);

@@ -323,6 +323,16 @@ impl Ledger {
                 events.extend(of_entry.into_iter().map(|event| (entry.sequence, event)));
             }
         }
+        for entry in &self.entries {
+            if let EntryBody::DeniedLoad(denied) = &entry.body {
+                let frame = FrameOrigin {
+                    origin: &self.origin,
+                    sequence: entry.sequence,
+                };
+                let of_entry = event::of_denied_load(frame, denied);
+                events.extend(of_entry.into_iter().map(|event| (entry.sequence, event)));
+            }
+        }
         // Stable: events of one frame keep their order.
         events.sort_by_key(|(sequence, _)| *sequence);
         events.into_iter().map(|(_, event)| event).collect()

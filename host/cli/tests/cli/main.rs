@@ -3,7 +3,11 @@
 //! INVARIANT: a case sees only what a user sees, and works in a folder of its own with keys of its own.
 
 #![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper of a test fails the test"
+)]
 
 mod compiling;
 mod errors;
@@ -11,5 +15,6 @@ mod evidence;
 mod help;
 mod inspecting;
 mod keys;
+mod runs;
 mod support;
 mod verifying;

@@ -2,6 +2,15 @@
 //!
 //! INVARIANT: every run here goes through the same admission, gates and commit thread as a run from the command line.
 
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper of a test fails the test"
+)]
+
 mod crash;
 mod gates;
 mod rig;

@@ -1,0 +1,306 @@
+//! `aimctl run` from the outside: results, refusals, full disks, and a host that is killed at work.
+//!
+//! INVARIANT: whatever a case does to a run, what is left verifies, and running again finishes it.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::support::{Came, Place, guest};
+
+const PLAN: &str = r#"
+PLAN chain v1.0:
+  QUIP "An echo never had an idea of its own."
+  ROLE a: custom(node="echo")
+  STEP one:
+    ASSIGN a: "say it"
+    BUDGET tokens=1, time=30s, tools=1
+  STEP two:
+    ASSIGN a: "say it again"
+    REQUIRES one
+    BUDGET tokens=1, time=30s, tools=1
+"#;
+
+const DEPLOYMENT: &str =
+    "contracts = [\"contracts\"]\ncomponents = [\"components\"]\n[gates]\nethical = \"ethical\"\n";
+
+const ECHO: &str =
+    "kind: compute\nnode_id: echo\nversion: \"0.1.0\"\ncomponent: { path: echo.wasm }\n";
+
+const GATE: &str = "kind: compute\nnode_id: ethical\nversion: \"0.1.0\"\nworld: aim:step/gate@0.1.0\n\
+                    component: { path: gate.wasm }\nasks: [{ capability: codex }]\ncodex: ../codex.json\n";
+
+/// A deployment of two echoes and the shipped gate.
+fn deployment() -> Place {
+    let place = Place::new();
+    place.write("plan.acl", PLAN);
+    place.write("aim.toml", DEPLOYMENT);
+    place.write("contracts/echo.yaml", ECHO);
+    place.write("contracts/ethical.yaml", GATE);
+    place.write(
+        "components/echo.wasm",
+        fs::read(guest("conformance-echo.wasm")).unwrap(),
+    );
+    place.write(
+        "components/gate.wasm",
+        fs::read(guest("gate-mcel.wasm")).unwrap(),
+    );
+    let codex = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/codex/default.json");
+    place.write("codex.json", fs::read(codex).unwrap());
+    place
+}
+
+fn run(place: &Place, more: &[&str]) -> Came {
+    let mut arguments = vec!["run", "plan.acl", "-i", "word=hello"];
+    arguments.extend(more);
+    place.run(&arguments)
+}
+
+fn assert_verified(place: &Place) {
+    place.write("aim.pub", place.run(&["keys", "show"]).stdout);
+    let came = place.run(&["verify", ".aim", "--key=aim.pub"]);
+    assert_eq!(came.code, 0, "{}{}", came.text(), came.stderr);
+}
+
+#[test]
+fn a_run_prints_its_outputs_and_leaves_evidence_beside_the_plan() {
+    let place = deployment();
+    let came = run(&place, &[]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    let output = came.text();
+    let body = fs::read_to_string(place.path(output.trim())).unwrap();
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["word"]["value"], "hello");
+    assert!(
+        came.stderr.contains("one") && came.stderr.contains("pass"),
+        "{}",
+        came.stderr
+    );
+    assert!(place.path(".aim/log/evidence.log").is_file());
+    assert_verified(&place);
+}
+
+#[test]
+fn a_finished_run_asked_again_gives_its_stored_result_and_again_executes_anew() {
+    let place = deployment();
+    let asked = |more: &[&str]| {
+        let came = run(&place, &[&["-o", "json"], more].concat());
+        assert_eq!(came.code, 0, "{}", came.stderr);
+        came.documents().remove(0)
+    };
+    let (first, second, anew) = (asked(&[]), asked(&[]), asked(&["--again"]));
+    assert_eq!(first["$type"], "aim.run/v1");
+    assert_eq!(
+        (&first["is_stored"], &second["is_stored"]),
+        (&Value::Bool(false), &Value::Bool(true))
+    );
+    assert_eq!(first["execution"], second["execution"]);
+    assert_eq!(first["run"], anew["run"], "the same question");
+    assert_ne!(first["execution"], anew["execution"], "another try");
+    assert_eq!(
+        asked(&["--seed", "7"])["is_stored"],
+        Value::Bool(false),
+        "another question"
+    );
+    assert_verified(&place);
+}
+
+/// Kills the run, and with it nothing but the host, once it has said `word`; answers whether it was still at work.
+fn killed_after(place: &Place, arguments: &[&str], word: &str) -> bool {
+    let mut child = place
+        .command(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let talk = BufReader::new(child.stderr.take().unwrap());
+    let said = talk
+        .lines()
+        .map_while(Result::ok)
+        .any(|line| line.contains(word));
+    assert!(said, "the run never said `{word}`");
+    child.kill().unwrap();
+    !child.wait().unwrap().success()
+}
+
+/// Released attempts by step, from the evidence.
+fn released(place: &Place) -> Vec<String> {
+    let events = place.run(&["logs", "-o", "json"]);
+    assert_eq!(events.code, 0, "{}", events.stderr);
+    let delivered = events.documents().into_iter();
+    let mut steps: Vec<String> = delivered
+        .filter(|event| event["event_type"] == "artifact.delivered")
+        .map(|event| event["attributes"]["step"].as_str().unwrap().to_owned())
+        .collect();
+    steps.sort();
+    steps
+}
+
+// Negative control: with `resume` answering that nothing was done, steps are released twice and this fails.
+#[test]
+fn d2_a_host_killed_at_work_resumes_without_repeating_a_step_and_the_evidence_verifies() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/incident-triage");
+    let _is_built = guest("triage-ingest.wasm");
+    let plan = example.join("plan.acl").display().to_string();
+    let logs = format!("logs=@{}", example.join("logs/upstream-down").display());
+    let arguments = ["run", &plan, "--data-dir=.aim", "-i", &logs];
+    let place = Place::new();
+    let mut was_interrupted = false;
+    for word in ["running", "ingest", "retrieve", "verify"] {
+        was_interrupted |= killed_after(&place, &arguments, word);
+    }
+    assert!(was_interrupted);
+    let came = place.run(&arguments);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    let steps = [
+        "ingest", "order", "rare", "rate", "redact", "report", "retrieve", "verify",
+    ];
+    assert_eq!(released(&place), steps, "each step was released once");
+    assert_verified(&place);
+}
+
+#[test]
+fn w10_a_second_process_on_the_same_data_directory_is_refused_with_the_holder() {
+    let place = deployment();
+    assert_eq!(run(&place, &[]).code, 0);
+    let lock = fs::File::options()
+        .write(true)
+        .open(place.path(".aim/lock"))
+        .unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    run(&place, &["--again"]).assert_refused(2, "AIM-D003");
+    let reading = place.run(&["logs"]);
+    assert_eq!(reading.code, 0, "readers never lock: {}", reading.stderr);
+    drop(lock);
+    assert_eq!(run(&place, &["--again"]).code, 0);
+}
+
+#[test]
+fn d7_a_full_disk_is_said_with_its_code_and_the_run_goes_on_when_there_is_room() {
+    let place = deployment();
+    assert_eq!(run(&place, &[]).code, 0);
+    let blocks = fs::metadata(place.path(".aim/log/evidence.log"))
+        .unwrap()
+        .len()
+        / 512;
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+    let aimctl = env!("CARGO_BIN_EXE_aimctl");
+    let full = Command::new("sh")
+        .args([
+            "-c",
+            &script,
+            "sh",
+            aimctl,
+            "run",
+            "plan.acl",
+            "-i",
+            "word=other",
+        ])
+        .current_dir(place.path("."))
+        .env_clear()
+        .env("AIM_KEYS_DIR", place.path("keys"))
+        .env("AIM_CACHE_DIR", place.path("cache"))
+        .output()
+        .unwrap();
+    let full = Came::from(full);
+    full.assert_refused(70, "AIM-W001");
+    assert_verified(&place);
+    let came = place.run(&["run", "plan.acl", "-i", "word=other"]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    assert_verified(&place);
+}
+
+#[test]
+fn s6_keys_that_others_can_read_are_refused_and_nothing_is_run() {
+    let place = deployment();
+    assert_eq!(run(&place, &[]).code, 0);
+    let key = place.path("keys/step.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    run(&place, &["--again"]).assert_refused(2, "AIM-K");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(run(&place, &["--again"]).code, 0);
+}
+
+#[test]
+fn what_is_missing_or_broken_is_named_with_its_code_and_place() {
+    let place = deployment();
+    place
+        .run(&["run", "absent.acl"])
+        .assert_refused(6, "AIM-C041");
+    place.write("bad.acl", "PLAN p:\n  STEP s:\n    ASSIGN nobody: \"x\"\n");
+    let came = place.run(&["run", "bad.acl"]);
+    came.assert_refused(2, "ACL-E");
+    assert!(came.stderr.contains("nobody"), "{}", came.stderr);
+    place
+        .run(&["run", "plan.acl", "-i", "word=@absent"])
+        .assert_refused(6, "AIM-C044");
+    place
+        .run(&["run", "plan.acl", "-i", "word"])
+        .assert_refused(2, "AIM-C043");
+    place
+        .run(&["run", "plan.acl", "--policy", "absent.cedar"])
+        .assert_refused(6, "AIM-C001");
+
+    place.write("contracts/echo.yaml", ECHO.replace("version", "verzion"));
+    let came = run(&place, &[]);
+    came.assert_refused(2, "AIM-C");
+    assert!(came.stderr.contains("echo.yaml:3"), "{}", came.stderr);
+    fs::remove_file(place.path("aim.toml")).unwrap();
+    run(&place, &[]).assert_refused(6, "AIM-C001");
+    assert!(!place.path(".aim/runs").exists(), "nothing was run");
+}
+
+#[test]
+fn a_component_that_does_not_fit_is_refused_and_leaves_a_leaf() {
+    let place = deployment();
+    let whole = fs::read(place.path("components/echo.wasm")).unwrap();
+    place.write("components/echo.wasm", &whole[..whole.len() / 2]);
+    run(&place, &[]).assert_refused(2, "AIM-A0");
+    place.write(
+        "components/echo.wasm",
+        fs::read(place.path("components/gate.wasm")).unwrap(),
+    );
+    run(&place, &[]).assert_refused(2, "AIM-A010");
+    place.write(
+        "components/echo.wasm",
+        fs::read(guest("hostile-l1-undeclared.wasm")).unwrap(),
+    );
+    run(&place, &[]).assert_refused(2, "AIM-A001");
+    let leaves = place.run(&["witness", "show", "last"]);
+    assert!(leaves.text().contains("denied-load"), "{}", leaves.text());
+    let events = place.run(&["logs"]);
+    assert_eq!(
+        events.text().matches("load.denied").count(),
+        3,
+        "{}",
+        events.text()
+    );
+    place.write("components/echo.wasm", whole);
+    assert_eq!(run(&place, &[]).code, 0);
+    assert_verified(&place);
+}
+
+#[test]
+fn s1_text_of_guests_never_reaches_the_terminal_raw() {
+    let place = deployment();
+    place.write(
+        "components/echo.wasm",
+        fs::read(guest("hostile.wasm")).unwrap(),
+    );
+    let asks = "asks: [{ capability: context }, { capability: budget }, { capability: attest }, { capability: consult }, { capability: log }]\n";
+    place.write("contracts/echo.yaml", format!("{ECHO}{asks}"));
+    let came = run(&place, &[]);
+    let shown = [
+        came.stderr.as_str(),
+        &came.text(),
+        &place.run(&["logs"]).text(),
+    ]
+    .concat();
+    assert!(!shown.contains('\u{1b}'), "{shown:?}");
+}
