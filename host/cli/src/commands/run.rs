@@ -289,13 +289,16 @@ fn close(host: Host) -> Result<(), CliError> {
 }
 
 fn standing(ledger: &Ledger, run: RunId, again: bool) -> Standing {
-    match ledger.executions_of(run).next_back() {
-        None => Standing::New(1),
-        Some(execution) if execution.end.is_none() => {
-            Standing::Interrupted(Box::new(execution.clone()))
+    let Some(execution) = ledger.executions_of(run).next_back() else {
+        return Standing::New(1);
+    };
+    match ledger.plan_of(execution) {
+        None => Standing::Interrupted(Box::new(execution.clone())),
+        // Somebody stopped it: what was cut off is no answer.
+        Some((_, plan)) if again || plan.exit_code == Exit::Interrupted.code() => {
+            Standing::New(execution.start.number.saturating_add(1))
         }
-        Some(execution) if again => Standing::New(execution.start.number.saturating_add(1)),
-        Some(execution) => Standing::Finished(Box::new(execution.clone())),
+        Some(_) => Standing::Finished(Box::new(execution.clone())),
     }
 }
 

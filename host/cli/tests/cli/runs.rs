@@ -304,3 +304,41 @@ fn s1_text_of_guests_never_reaches_the_terminal_raw() {
     .concat();
     assert!(!shown.contains('\u{1b}'), "{shown:?}");
 }
+
+#[test]
+fn a_run_that_is_interrupted_says_so_with_witnesses_and_is_no_answer() {
+    let place = deployment();
+    place.write(
+        "components/spin.wasm",
+        fs::read(guest("hostile-g2-start-loop.wasm")).unwrap(),
+    );
+    let spin = ECHO
+        .replace("node_id: echo", "node_id: spin")
+        .replace("echo.wasm", "spin.wasm");
+    let unlimited = "limits: { fuel_max: 1000000000000, deadline_ms_max: 600000 }\n";
+    place.write("contracts/spin.yaml", format!("{spin}{unlimited}"));
+    let step = "  STEP spin:\n    ASSIGN b: \"x\"\n    BUDGET tokens=1, time=10m, tools=1\n";
+    let role = "  ROLE b: custom(node=\"spin\")\n  STEP one:";
+    place.write(
+        "plan.acl",
+        format!("{}{step}", PLAN.replace("  STEP one:", role)),
+    );
+    for tries in 1..=2 {
+        let mut command = place.command(&["run", "plan.acl", "-i", "word=hello"]);
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut talk = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(talk.any(|line| line.unwrap().contains("✓ two")));
+        let id = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+        drop(talk.map_while(Result::ok).last());
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        let events = place.run(&["logs"]).text();
+        assert_eq!(events.matches("intent.received").count(), tries, "{events}");
+        assert_eq!(events.matches("cancelled").count(), tries, "{events}");
+    }
+    assert_verified(&place);
+}
