@@ -88,14 +88,12 @@ fn start(fixture: &Fixture, folder: &Path, data: &str) -> Result<()> {
     let output = Command::new(&fixture.places.aimctl)
         .current_dir(folder)
         .args(["run", "plan.acl", "-i", "message=hello"])
-        .args([
-            "--keys-dir",
-            "keys",
-            "--cache-dir",
-            "cache",
-            "--data-dir",
-            data,
-        ])
+        .arg("--keys-dir")
+        .arg(folder.join("keys"))
+        .arg("--cache-dir")
+        .arg(folder.join("cache"))
+        .arg("--data-dir")
+        .arg(folder.join(data))
         .stdin(Stdio::null())
         .output()?;
     if output.status.success() {

@@ -165,6 +165,11 @@ impl Floor {
             runtime: tokio::runtime::Builder::new_current_thread().build()?,
         })
     }
+
+    /// Bytes of the statement: with the judge that is built in, and with the ethical gate.
+    pub(crate) const fn statement_bytes(&self) -> (usize, usize) {
+        (self.built_in.bytes.len(), self.ethical.bytes.len())
+    }
 }
 
 /// Does something for a while, in as many turns as it takes, and returns the cost of one turn.

@@ -3,6 +3,7 @@
 //! INVARIANT: an attempt counts only when its witness is durable and its output was released.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -23,7 +24,7 @@ use crate::{
     Result,
     case::Case,
     fixture::{Fixture, Opened},
-    process::process_cpu,
+    process::{process_cpu, threads_cpu},
     stats::{Values, number},
 };
 
@@ -33,10 +34,12 @@ const WARM_UP: Duration = Duration::from_millis(100);
 const ROUND: Duration = Duration::from_millis(400);
 
 /// One round of one case.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Round {
     /// CPU time over all processes, in microseconds per envelope.
     pub(crate) cpu_us: f64,
+    /// The same by thread; the signer counts as one.
+    pub(crate) threads_us: BTreeMap<String, f64>,
     /// Envelopes per second.
     pub(crate) per_second: f64,
     /// Median time of one envelope, in microseconds.
@@ -73,24 +76,33 @@ pub(crate) fn measure(fixture: &Fixture, case: Case) -> Result<Round> {
 }
 
 async fn timed(fixture: &Fixture, opened: &Opened, case: Case) -> Result<Round> {
-    let cpu = || -> Result<Duration> {
-        let signer = match opened.signer {
-            Some(signer) => process_cpu(Some(signer))?,
-            None => Duration::ZERO,
-        };
-        Ok(process_cpu(None)? + signer)
-    };
-    let (before, began) = (cpu()?, Instant::now());
+    let (before, began) = (cpu(opened)?, Instant::now());
     let latencies = lap(fixture, opened, case, ROUND).await?;
-    let (took, spent) = (began.elapsed(), cpu()?.saturating_sub(before));
+    let (took, after) = (began.elapsed(), cpu(opened)?);
     let count = number(latencies.len());
+    let spent = after.into_iter().map(|(name, after)| {
+        let before = before.get(&name).copied().unwrap_or_default();
+        let spent = after.saturating_sub(before).as_secs_f64() * 1e6;
+        (name, spent / count)
+    });
+    let threads_us: BTreeMap<String, f64> = spent.collect();
     let latencies = Values::new(latencies.iter().map(|one| one.as_secs_f64() * 1e6));
     Ok(Round {
-        cpu_us: spent.as_secs_f64() * 1e6 / count,
+        cpu_us: threads_us.values().sum(),
+        threads_us,
         per_second: count / took.as_secs_f64(),
         p50_us: latencies.percentile(500),
         p99_us: latencies.percentile(990),
     })
+}
+
+/// CPU time so far by thread, and of the signer.
+fn cpu(opened: &Opened) -> Result<BTreeMap<String, Duration>> {
+    let mut cpu = threads_cpu(None)?;
+    if opened.signer.is_some() {
+        cpu.insert("signer".to_owned(), process_cpu(opened.signer)?);
+    }
+    Ok(cpu)
 }
 
 /// Keeps as many envelopes under way as the case says, and returns how long each took.

@@ -99,7 +99,7 @@ fn run(options: &Options) -> Result<()> {
         .filter(|case| case.to_string().contains(&options.only))
         .collect();
     let floor = floor::Floor::new(&fixture)?;
-    let mut results = Results::new(&fixture, cases.clone());
+    let mut results = Results::new(&fixture, &floor, cases.clone());
     for number in 1..=options.rounds {
         say::progress(&format!("round {number} of {}", options.rounds));
         let parts = floor.measure(&fixture)?;

@@ -4,7 +4,7 @@
 //!
 //! INVARIANT: reading asks the kernel's own accounts and never a clock.
 
-use std::{fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use crate::Result;
 
@@ -17,12 +17,24 @@ pub(crate) fn thread_cpu() -> Result<Duration> {
 
 /// CPU time over the threads of a process; `None` is this one.
 pub(crate) fn process_cpu(process: Option<u32>) -> Result<Duration> {
+    Ok(threads_cpu(process)?.values().sum())
+}
+
+/// CPU time of a process by the names of its threads; `None` is this process.
+pub(crate) fn threads_cpu(process: Option<u32>) -> Result<BTreeMap<String, Duration>> {
     std::thread::yield_now();
     let name = process.map_or("self".to_owned(), |id| id.to_string());
-    let mut total = Duration::ZERO;
+    let mut total = BTreeMap::new();
     for thread in fs::read_dir(Path::new("/proc").join(name).join("task"))? {
+        let folder = thread?.path();
         // A thread may end between listing and reading.
-        total += on_cpu(&thread?.path().join("schedstat")).unwrap_or_default();
+        let (Ok(name), Ok(spent)) = (
+            fs::read_to_string(folder.join("comm")),
+            on_cpu(&folder.join("schedstat")),
+        ) else {
+            continue;
+        };
+        *total.entry(name.trim_end().to_owned()).or_default() += spent;
     }
     Ok(total)
 }

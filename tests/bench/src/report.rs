@@ -6,7 +6,7 @@ use crate::{
     case::Case,
     cold::Cold,
     fixture::Fixture,
-    floor::{Cost, Parts},
+    floor::{Cost, Floor, Parts},
     governed::Round,
     stats::{Values, digits},
 };
@@ -18,18 +18,21 @@ pub(crate) struct Results {
     parts: Vec<Parts>,
     /// For each round, the cases in their order.
     rounds: Vec<Vec<Round>>,
+    /// Bytes of the statement, with the judge that is built in and with the ethical gate.
+    statement_bytes: (usize, usize),
     /// What was measured once.
     pub(crate) cold: Option<Cold>,
 }
 
 impl Results {
     /// Nothing yet.
-    pub(crate) fn new(fixture: &Fixture, cases: Vec<Case>) -> Self {
+    pub(crate) fn new(fixture: &Fixture, floor: &Floor, cases: Vec<Case>) -> Self {
         Self {
             allocator: fixture.engine.allocator().word(),
             cases,
             parts: Vec::new(),
             rounds: Vec::new(),
+            statement_bytes: floor.statement_bytes(),
             cold: None,
         }
     }
@@ -42,8 +45,10 @@ impl Results {
 
     /// All tables.
     pub(crate) fn text(&self) -> String {
+        let (built_in, ethical) = self.statement_bytes;
         let head = format!(
-            "{} rounds, allocator {}; numbers are the median of the rounds with (smallest..largest)\n",
+            "{} rounds, allocator {}, statement of {built_in} bytes ({ethical} with the ethical gate);\n\
+             numbers are the median of the rounds with (smallest..largest)\n",
             self.parts.len(),
             self.allocator
         );
@@ -52,8 +57,9 @@ impl Results {
             self.part_table(),
             self.floor_table(),
             self.case_table(),
+            self.thread_table(),
+            self.scaling(),
         ];
-        sections.push(self.scaling());
         sections.extend(self.cold.as_ref().map(cold_text));
         sections.join("\n")
     }
@@ -138,6 +144,36 @@ impl Results {
                 digits(of(|round| round.p50_us).median()),
                 digits(of(|round| round.p99_us).median()),
             ));
+        }
+        text
+    }
+
+    /// Which thread the time was spent in, where many envelopes are under way.
+    fn thread_table(&self) -> String {
+        let names = [
+            "tokio-rt-worker",
+            "aim-commit",
+            "aim-checkpoint",
+            "aim-tick",
+            "signer",
+        ];
+        let mut text = format!(
+            "| CPU us by thread | signing | gates | in flight | workers | {} |\n\
+             | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+            names.join(" | ")
+        );
+        for (place, case) in self.cases.iter().enumerate() {
+            if case.in_flight == 1 {
+                continue;
+            }
+            text.push_str(&format!("| {case} |"));
+            for name in names {
+                let spent = self
+                    .column(place)
+                    .map(|(_, round)| round.threads_us.get(name).copied().unwrap_or_default());
+                text.push_str(&format!(" {} |", digits(Values::new(spent).median())));
+            }
+            text.push('\n');
         }
         text
     }
