@@ -17,4 +17,5 @@ mod inspecting;
 mod keys;
 mod runs;
 mod support;
+mod triage;
 mod verifying;

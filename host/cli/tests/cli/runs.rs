@@ -142,7 +142,7 @@ fn released(place: &Place) -> Vec<String> {
     steps
 }
 
-// Negative control: with `resume` answering that nothing was done, steps are released twice and this fails.
+// Negative control: with `resume` answering that nothing was done, steps are released twice and this fails (seen).
 #[test]
 fn d2_a_host_killed_at_work_resumes_without_repeating_a_step_and_the_evidence_verifies() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/incident-triage");

@@ -29,8 +29,8 @@ fn appends() -> u64 {
     rig.log.appends()
 }
 
-// Negative control: with the answer sent before the append in `Group::run`, steps are released that the log does not hold,
-// and the resumed run has other witnesses than outputs.
+// Negative control: with the result of the append ignored in `Pen::write`, steps are released that the log does not hold
+// and this fails, as does d7; with `resume` answering that nothing was done, steps are released twice (both seen).
 #[test]
 fn d6_a_failed_sync_at_any_append_stops_the_host_and_the_run_resumes_to_the_same_outputs() {
     let expected = {
@@ -119,7 +119,7 @@ fn d5_a_flipped_bit_in_the_middle_stops_the_host_with_its_place() {
     assert_eq!(error.code(), "AIM-E022", "{error}");
 }
 
-// Negative control: with `leaves_known` answering 0, the host opens the cut log as if nothing had been in it.
+// Negative control: with `leaves_known` answering 0, the host opens the cut log as if nothing had been in it (seen).
 #[test]
 fn w3_a_log_that_was_cut_behind_its_checkpoint_is_not_continued() {
     let rig = chain();

@@ -41,7 +41,7 @@ fn denied(codex: &str) {
     assert!(rig.verify().authenticated);
 }
 
-// Negative control for all three: with `Verdict::Error` answered as `pass` in `Gate::ask`, each of them completes.
+// Negative control for all four: with a gate that gives no answer taken for `pass` in `Gate::ask`, each of them completes (seen).
 #[test]
 fn p1_a_gate_that_traps_denies() {
     denied("trap");
@@ -71,7 +71,7 @@ fn a_gate_that_passes_everything_lets_it_through() {
     assert_eq!(rig.run(&[("word", "hello")]).unwrap().exit, Exit::Ok);
 }
 
-// Negative control: with the egress gates not asked, the step completes and the credential lies in the log.
+// Negative control: with a pass put in place of the egress gates' answers, the step completes and the credential lies in the log (seen).
 #[test]
 fn a_credential_is_stopped_at_the_door_and_never_stored() {
     let plan = "PLAN p:\n  QUIP \"Loose lips.\"\n  ROLE a: custom(node=\"echo\")\n  STEP s:\n    ASSIGN a: \"x\"\n";

@@ -197,7 +197,7 @@ fn l1_what_the_contract_does_not_ask_for_is_refused_with_every_reason() {
     );
 }
 
-// Negative control: with the refused asks not added to the reasons, the component is admitted with less than it asks for.
+// Negative control: with the refused asks not added to the reasons, the component is admitted with less than it asks for (seen).
 #[test]
 fn without_a_policy_nothing_with_an_effect_is_granted() {
     let asks = json!({ "asks": [{ "capability": "artifact", "modes": ["put"] }] });
