@@ -11,6 +11,9 @@ use crate::{
     stats::{Values, digits},
 };
 
+/// A row's name, and which part it shows.
+type Row = (&'static str, fn(&Parts) -> Cost);
+
 /// Everything, round by round.
 pub(crate) struct Results {
     allocator: &'static str,
@@ -65,7 +68,7 @@ impl Results {
     }
 
     fn part_table(&self) -> String {
-        let rows: [(&str, fn(&Parts) -> Cost); 16] = [
+        let rows: [Row; 16] = [
             ("fresh instance, call, drop", |parts| parts.call),
             ("  the same, asynchronous (not in the floor)", |parts| {
                 parts.call_async

@@ -160,7 +160,8 @@ fn hop(
     let mut turns = 0_usize;
     let ours = timed(LONG, || {
         turns += 1;
-        Ok(drop(signer.sign_statements(black_box(&statements))?))
+        black_box(signer.sign_statements(black_box(&statements))?);
+        Ok(())
     })?;
     let theirs = process_cpu(process)?.saturating_sub(before);
     let theirs = Cost {
@@ -169,7 +170,8 @@ fn hop(
     };
     let core = signing_core()?;
     let signatures = timed(SHORT, || {
-        Ok(drop(core.sign_statements(black_box(&statements))?))
+        black_box(core.sign_statements(black_box(&statements))?);
+        Ok(())
     })?;
     Ok((ours + theirs.each(turns)).without(signatures).each(count))
 }
