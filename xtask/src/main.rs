@@ -9,6 +9,7 @@ mod guests;
 mod process;
 mod project;
 mod say;
+mod soak;
 mod test;
 mod toolchain;
 
@@ -43,6 +44,11 @@ const COMMANDS: &[Command] = &[
                --rounds N    how often everything is measured (7)\n\
                --only TEXT   only cases with this in their name, such as `durable | batch`",
         run: bench::run,
+    },
+    Command {
+        name: "soak",
+        help: "the long forms of the tests: every bit of a log flipped, many cases, guests rebuilt elsewhere",
+        run: soak::run,
     },
     Command {
         name: "guests",
