@@ -44,21 +44,30 @@ const CHECKPOINT_PAUSE: Duration = Duration::from_millis(50);
 /// Frames that become durable together.
 #[derive(Debug)]
 pub struct Submission {
-    witness: Option<(LeafKind, Vec<u8>)>,
+    witness: Option<Statement>,
     note: Option<(FrameKind, Vec<u8>)>,
     blobs: Vec<(Digest, Arc<[u8]>)>,
+}
+
+/// A statement on its way to its leaf.
+#[derive(Debug)]
+struct Statement {
+    kind: LeafKind,
+    bytes: Vec<u8>,
+    /// BLAKE3 of the bytes, computed by the submitter: the commit thread is the one that everybody waits for.
+    digest: Digest,
 }
 
 impl Submission {
     /// A statement that gets a leaf, and payloads beside it.
     #[must_use]
-    pub const fn witness(
-        kind: LeafKind,
-        statement: Vec<u8>,
-        blobs: Vec<(Digest, Arc<[u8]>)>,
-    ) -> Self {
+    pub fn witness(kind: LeafKind, statement: Vec<u8>, blobs: Vec<(Digest, Arc<[u8]>)>) -> Self {
         Self {
-            witness: Some((kind, statement)),
+            witness: Some(Statement {
+                kind,
+                digest: Digest::of(&statement),
+                bytes: statement,
+            }),
             note: None,
             blobs,
         }
@@ -78,7 +87,7 @@ impl Submission {
         let witness = self
             .witness
             .as_ref()
-            .map_or(0, |(_, statement)| statement.len());
+            .map_or(0, |statement| statement.bytes.len());
         let note = self.note.as_ref().map_or(0, |(_, body)| body.len());
         self.blobs
             .iter()
@@ -96,13 +105,10 @@ impl Submission {
             digest: *digest,
             bytes,
         });
-        let witness = self
-            .witness
-            .iter()
-            .map(|(kind, statement)| NewFrame::Witness {
-                kind: *kind,
-                statement,
-            });
+        let witness = self.witness.iter().map(|statement| NewFrame::Witness {
+            kind: statement.kind,
+            statement: &statement.bytes,
+        });
         note.chain(blobs).chain(witness)
     }
 }
@@ -399,18 +405,14 @@ fn answer(group: &mut Vec<Request>, result: Result<Finished, CommitError>) {
         let frames = request.submission.frames().count();
         let places: Vec<_> = positions.by_ref().take(frames).collect();
         let sequence = places.first().map_or(0, |place| place.sequence);
-        let position = request
-            .submission
-            .witness
-            .as_ref()
-            .and_then(|(_, statement)| {
-                let place = places.last()?;
-                Some(Position {
-                    index: place.leaf_index?,
-                    sequence: place.sequence,
-                    witness: Digest::of(statement),
-                })
-            });
+        let position = request.submission.witness.as_ref().and_then(|statement| {
+            let place = places.last()?;
+            Some(Position {
+                index: place.leaf_index?,
+                sequence: place.sequence,
+                witness: statement.digest,
+            })
+        });
         drop(request.answer.send(Ok(Committed { sequence, position })));
     }
 }

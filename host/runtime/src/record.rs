@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use aim_core::transcript::CallVerdict;
 use aim_core::{
     attempt::Ended,
     claims::GuestClaims,
@@ -13,6 +12,7 @@ use aim_core::{
     id::{AttemptId, EnvelopeId, SpanId},
     leaf::LeafKind,
     time::Timestamp,
+    transcript::CallVerdict,
     witness::{
         ATTEMPT_PREDICATE, AttemptPredicate, BudgetUse, DeniedCall, EnvelopeRecord, HostCallRecord,
         KappaRecord, OutputRecord, Statement, Subject,
@@ -54,16 +54,18 @@ pub(crate) fn submission(facts: &Facts<'_>) -> Submission {
         .report
         .map(|report| log_bytes(&report.logs))
         .unwrap_or_default();
-    let transcript = facts.report.map(|report| report.transcript.encode());
-    let statement = statement(facts, &logs, transcript.as_deref());
+    let transcript = facts
+        .report
+        .map_or_else(Vec::new, |report| report.transcript.encode());
+    let transcript_digest = Digest::of(&transcript);
+    let statement = statement(facts, &logs, transcript_digest);
     let mut blobs: Vec<(Digest, Arc<[u8]>)> = Vec::new();
     if !logs.is_empty() {
         blobs.push((Digest::of(&logs), logs.into()));
     }
-    if let (Some(report), Some(bytes)) = (facts.report, transcript)
-        && !report.transcript.records().is_empty()
-    {
-        blobs.push((Digest::of(&bytes), bytes.into()));
+    let has_calls = |report: &StepReport| !report.transcript.records().is_empty();
+    if facts.report.is_some_and(has_calls) {
+        blobs.push((transcript_digest, transcript.into()));
     }
     if facts.ended.is_releasable() {
         blobs.extend(small_outputs(facts));
@@ -105,11 +107,7 @@ pub(crate) fn large_outputs<'a>(
         .collect()
 }
 
-fn statement(
-    facts: &Facts<'_>,
-    logs: &[u8],
-    transcript: Option<&[u8]>,
-) -> Statement<AttemptPredicate> {
+fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<AttemptPredicate> {
     let Facts {
         host,
         unit,
@@ -247,11 +245,7 @@ fn budgets(facts: &Facts<'_>) -> Vec<BudgetUse> {
     ]
 }
 
-fn host_calls(
-    report: Option<&StepReport>,
-    logs: &[u8],
-    transcript: Option<&[u8]>,
-) -> HostCallRecord {
+fn host_calls(report: Option<&StepReport>, logs: &[u8], transcript: Digest) -> HostCallRecord {
     let Some(report) = report else {
         return HostCallRecord {
             adapters: std::collections::BTreeMap::new(),
@@ -259,7 +253,7 @@ fn host_calls(
             denials: Vec::new(),
             log_bytes_dropped: 0,
             logs: None,
-            transcript: Digest::of(&[]),
+            transcript,
         };
     };
     let denied = report.transcript.records().iter();
@@ -279,7 +273,7 @@ fn host_calls(
             .collect(),
         log_bytes_dropped: report.log_dropped_bytes,
         logs: (!logs.is_empty()).then(|| Digest::of(logs)),
-        transcript: Digest::of(transcript.unwrap_or_default()),
+        transcript,
     }
 }
 

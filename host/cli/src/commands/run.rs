@@ -86,6 +86,14 @@ struct Session<'a> {
     reader: Arc<dyn LogReader>,
 }
 
+/// One try of a question.
+struct Try {
+    run: RunId,
+    number: u32,
+    resumed: Option<Resumed>,
+    contents: Arc<Contents>,
+}
+
 /// How a question stands in the log.
 enum Standing {
     /// Never asked, or asked again on purpose.
@@ -110,20 +118,10 @@ impl Session<'_> {
             };
             return result::print(cli, payloads, &execution, &self.prepared.data_dir, true);
         }
-        let contents = Arc::new(Contents::default());
-        let (number, resumed) = self.resumed(&standing, &ledger, &contents)?;
+        let next = self.next_try(run, &standing, &ledger)?;
         let reader = Arc::clone(&self.reader);
         let data_dir = self.prepared.data_dir.clone();
-        let outcome = self.execute(
-            cli,
-            &host.facts.origin.clone(),
-            host,
-            run,
-            number,
-            resumed,
-            contents,
-        );
-        let execution = outcome?;
+        let execution = self.execute(cli, host, next)?;
         ledger
             .refresh(&*reader)
             .map_err(|error| ledger_error(&error))?;
@@ -151,13 +149,12 @@ impl Session<'_> {
         })
     }
 
-    fn resumed(
-        &self,
-        standing: &Standing,
-        ledger: &Ledger,
-        contents: &Contents,
-    ) -> Result<(u32, Option<Resumed>), CliError> {
-        match standing {
+    /// What is to be executed: anew, or what an interrupted try has left.
+    fn next_try(&self, run: RunId, standing: &Standing, ledger: &Ledger) -> Result<Try, CliError> {
+        let contents = Arc::new(Contents::default());
+        let (number, resumed) = match standing {
+            Standing::New(number) => (*number, None),
+            Standing::Finished(execution) => (execution.start.number, None),
             Standing::Interrupted(execution) => {
                 let store = start::store(&self.prepared.data_dir);
                 let payloads = Payloads {
@@ -166,30 +163,28 @@ impl Session<'_> {
                     store: &store,
                 };
                 let retries = self.prepared.attempts_max();
-                let resumed = resume(payloads, execution, &retries, contents).map_err(|error| {
-                    CliError::new(Exit::Evidence, Problem::new("AIM-R050", error.to_string()))
-                })?;
-                Ok((execution.start.number, Some(resumed)))
+                let resumed =
+                    resume(payloads, execution, &retries, &contents).map_err(|error| {
+                        CliError::new(Exit::Evidence, Problem::new("AIM-R050", error.to_string()))
+                    })?;
+                (execution.start.number, Some(resumed))
             }
-            Standing::New(number) => Ok((*number, None)),
-            Standing::Finished(execution) => Ok((execution.start.number, None)),
-        }
+        };
+        Ok(Try {
+            run,
+            number,
+            resumed,
+            contents,
+        })
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the last step takes everything that was made before it"
-    )]
-    fn execute(
-        self,
-        cli: &Cli,
-        origin: &str,
-        host: Host,
-        run: RunId,
-        number: u32,
-        resumed: Option<Resumed>,
-        contents: Arc<Contents>,
-    ) -> Result<ExecutionId, CliError> {
+    fn execute(self, cli: &Cli, host: Host, next: Try) -> Result<ExecutionId, CliError> {
+        let Try {
+            run,
+            number,
+            resumed,
+            contents,
+        } = next;
         let units = self
             .admitted
             .ready(&self.engine, &self.inputs)
@@ -198,7 +193,7 @@ impl Session<'_> {
                 CliError::new(Exit::Usage, problem)
             })?;
         let plan = &self.prepared.plan;
-        let execution = ExecutionId::of(origin, run, number);
+        let execution = ExecutionId::of(&host.facts.origin, run, number);
         let actor = start::actor();
         let tenant = self.prepared.tenant.clone();
         let facts = RunFacts {
