@@ -25,7 +25,8 @@ pub const CLAIM_TEXT_BYTES_MAX: usize = 512;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
-    /// The JSON document; integers only.
+    /// The JSON document; integers only. Written with sorted keys.
+    #[serde(serialize_with = "crate::canonical::serialize")]
     pub body: Value,
     /// What kind of fact it is, such as `https://example.org/kinds/row-count`.
     pub kind: String,

@@ -41,7 +41,7 @@ pub struct Envelope {
 
 /// Where an emission goes. The host resolves it against the plan; an unknown target is a denial.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "to", content = "name", rename_all = "kebab-case")]
+#[serde(tag = "kind", content = "name", rename_all = "kebab-case")]
 pub enum Target {
     /// Every step that requires this one.
     Next,

@@ -29,12 +29,12 @@ pub enum Phase {
 /// How much a step doubts, by kind, in parts per million; higher is worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Doubt {
+    /// It may fall on the wrong people.
+    pub distributional: u32,
     /// It may not know.
     pub epistemic: u32,
     /// It may not be right to do.
     pub moral: u32,
-    /// It may fall on the wrong people.
-    pub distributional: u32,
     /// What nobody thought of.
     pub unknown_unknown: u32,
 }
@@ -191,26 +191,31 @@ pub struct Consequence {
 /// The answer of an ethical gate: verdict, score, doubt, futures, quip, and the rules it judged by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// Parts per million; higher is better.
-    pub ethical_score: u32,
-    /// What the gate doubts.
-    pub doubt: Doubt,
-    /// What it expects.
-    pub futures: Vec<Consequence>,
-    /// The quip it judged, if any.
-    pub quip: Option<String>,
     /// Axioms that were hit.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub axioms_hit: Vec<String>,
-    /// Why, for people.
-    pub reasons: Vec<String>,
-    /// Version of the codex.
-    pub codex_version: String,
     /// Digest of the codex, as the gate saw it.
     pub codex_digest: String,
+    /// Version of the codex.
+    pub codex_version: String,
+    /// What the gate doubts.
+    pub doubt: Doubt,
+    /// Parts per million; higher is better.
+    pub ethical_score: u32,
     /// Anything else the gate wants on record.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub facts: Vec<(String, String)>,
+    /// What it expects.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub futures: Vec<Consequence>,
+    /// The quip it judged, if any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub quip: Option<String>,
+    /// Why, for people.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub reasons: Vec<String>,
+    /// The verdict.
+    pub verdict: Verdict,
 }
 
 /// What kind of gate judged.
@@ -248,6 +253,7 @@ pub struct GateRecord {
     /// When it was asked.
     pub phase: Phase,
     /// Why, for people; at most 16 of at most 512 bytes.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub reasons: Vec<String>,
     /// Digest of what was judged.
     pub request: Digest,

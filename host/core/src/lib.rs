@@ -10,6 +10,8 @@
 
 extern crate alloc;
 
+mod canonical;
+
 pub mod digest;
 pub mod id;
 pub mod name;

@@ -262,39 +262,6 @@ fn fingerprint(version: &str, digest: Digest) -> String {
 fn digest_of(kind: &str, facts: &impl Serialize) -> Digest {
     // Plain data with string keys only: serialisation has no failure to report.
     let value = serde_json::to_value(facts).unwrap_or_default();
-    let mut bytes = Vec::new();
-    write_canonical(&value, &mut bytes);
+    let bytes = crate::canonical::bytes(&value);
     Digest::derive(kind, &[&bytes])
-}
-
-/// Compact JSON with sorted keys. Sorting is done here, because whether a map of `serde_json` keeps keys sorted depends on
-/// a feature that any crate of a build can switch on.
-fn write_canonical(value: &Value, out: &mut Vec<u8>) {
-    // BOUND: values come from documents whose depth the reader limits.
-    match value {
-        Value::Array(items) => {
-            out.push(b'[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                write_canonical(item, out);
-            }
-            out.push(b']');
-        }
-        Value::Object(map) => {
-            let sorted: BTreeMap<&String, &Value> = map.iter().collect();
-            out.push(b'{');
-            for (index, (key, item)) in sorted.into_iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                out.extend(serde_json::to_vec(key).unwrap_or_default());
-                out.push(b':');
-                write_canonical(item, out);
-            }
-            out.push(b'}');
-        }
-        scalar => out.extend(serde_json::to_vec(scalar).unwrap_or_default()),
-    }
 }

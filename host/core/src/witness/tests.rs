@@ -1,0 +1,221 @@
+//! Statements are canonical as they are written, and read back as they were.
+
+use alloc::{string::ToString, vec};
+
+use serde_json::json;
+
+use super::*;
+use crate::{
+    access::{Ask, Capability},
+    claims::{Citation, Claim, Confidence, Relation},
+    gate::{Consequence, Decision, Doubt, GateKind, Phase},
+    id::RunPins,
+    outcome::LimitKind,
+    verdict::Severity,
+};
+
+fn artifact() -> ArtifactRef {
+    ArtifactRef {
+        digest: Digest::of(b"a"),
+        media_type: "text/plain".to_string(),
+        size_bytes: 1,
+    }
+}
+
+fn decision() -> Decision {
+    Decision {
+        axioms_hit: vec!["axiom".to_string()],
+        codex_digest: Digest::of(b"codex").to_string(),
+        codex_version: "1".to_string(),
+        doubt: Doubt::default(),
+        ethical_score: 1,
+        facts: vec![("name".to_string(), "value".to_string())],
+        futures: vec![Consequence {
+            horizon: "run".to_string(),
+            metric: "m".to_string(),
+            value: -1,
+        }],
+        quip: Some("quip".to_string()),
+        reasons: vec!["reason".to_string()],
+        verdict: Verdict::Warn,
+    }
+}
+
+fn gate() -> GateRecord {
+    GateRecord {
+        codex: Some(Digest::of(b"codex")),
+        component: Some(Digest::of(b"gate")),
+        decision: Some(decision()),
+        gate: "ethical".to_string(),
+        kind: GateKind::Component,
+        phase: Phase::Egress,
+        reasons: vec!["reason".to_string()],
+        request: Digest::of(b"request"),
+        severity: Severity::Block,
+        verdict: Verdict::Warn,
+    }
+}
+
+fn claims() -> GuestClaims {
+    let citation = Citation {
+        relation: Relation::Cites,
+        source: artifact(),
+    };
+    GuestClaims {
+        citations: vec![citation],
+        claims: vec![Claim {
+            body: json!({ "z": 1, "a": { "y": 2, "b": 3 } }),
+            kind: "kind".to_string(),
+        }],
+        confidence: Some(Confidence {
+            method: "method".to_string(),
+            score: 1,
+        }),
+        doubt: Some(Doubt::default()),
+        impact: Some("impact".to_string()),
+        quip: Some("quip".to_string()),
+    }
+}
+
+fn envelope(id: EnvelopeId) -> EnvelopeRecord {
+    EnvelopeRecord {
+        artifacts: vec![artifact()],
+        body: Digest::of(b"in"),
+        body_bytes: 2,
+        causation: Some(id),
+        id,
+        media_type: "text/plain".to_string(),
+        operation: "do".to_string(),
+    }
+}
+
+fn output(id: EnvelopeId) -> OutputRecord {
+    OutputRecord {
+        artifacts: vec![artifact()],
+        body: Digest::of(b"out"),
+        body_bytes: 3,
+        envelope: id,
+        media_type: "text/plain".to_string(),
+        operation: "done".to_string(),
+        target: Target::Port("port".to_string()),
+    }
+}
+
+fn host_calls() -> HostCallRecord {
+    HostCallRecord {
+        adapters: BTreeMap::from([("wasi:cli/exit.exit".to_string(), 1)]),
+        calls: 1,
+        denials: vec![DeniedCall {
+            action: "action".to_string(),
+            call: 0,
+            rule: "rule".to_string(),
+            target: "target".to_string(),
+        }],
+        log_bytes_dropped: 0,
+        logs: Some(Digest::of(b"logs")),
+        transcript: Digest::of(b"transcript"),
+    }
+}
+
+/// An attempt with every optional field there.
+fn attempt() -> AttemptPredicate {
+    let digest = Digest::of(b"x");
+    let run = RunId::of(&RunPins {
+        plan: digest,
+        lock: digest,
+        inputs: digest,
+        tenant: "t",
+        seed: 0,
+    });
+    let execution = ExecutionId::of("origin", run, 1);
+    let attempt = AttemptId::of(execution, "step", 1);
+    let id = EnvelopeId::emitted(run, "step", 0);
+    AttemptPredicate {
+        actor: "actor".to_string(),
+        attempt,
+        attempt_no: 1,
+        budgets: vec![BudgetUse {
+            cap: 2,
+            name: "fuel".to_string(),
+            used: 1,
+        }],
+        component: digest,
+        config: digest,
+        contract: digest,
+        correlation: id,
+        ended_at: Timestamp::from_millis(1),
+        engine: EngineRecord {
+            allocator: "pooled".to_string(),
+            profile: digest,
+        },
+        envelope: envelope(id),
+        execution,
+        fault: Some(Fault {
+            code: "C-1".to_string(),
+            message: "why".to_string(),
+        }),
+        folders: BTreeMap::from([("logs".to_string(), digest)]),
+        gates: vec![gate()],
+        grant: Grant {
+            asks: vec![Ask::plain(Capability::Log)],
+            policy: Some(digest),
+        },
+        guest_claims: Some(claims()),
+        host: HostRecord {
+            isolation: "landlock".to_string(),
+            version: "1".to_string(),
+        },
+        host_calls: host_calls(),
+        kappa: Some(KappaRecord {
+            band: Band::A,
+            confidence_ppm: Some(1),
+            threshold_ppm: 2,
+        }),
+        node: NodeId::parse("node").unwrap(),
+        origin: "origin".to_string(),
+        outcome: Outcome::Limit(LimitKind::Fuel),
+        outputs: vec![output(id)],
+        parent_span: Some(SpanId::of(attempt)),
+        plan: digest,
+        released: false,
+        role: "role".to_string(),
+        run,
+        span: SpanId::of(attempt),
+        started_at: Timestamp::from_millis(0),
+        step: StepName::parse("step").unwrap(),
+        tenant: TenantId::parse("tenant").unwrap(),
+        trace: TraceId::of(execution),
+        verdict: Verdict::Warn,
+    }
+}
+
+#[test]
+fn bands_change_exactly_at_their_borders() {
+    let bands = [699_999, 700_000, 899_999, 900_000].map(Band::of);
+    assert_eq!(bands, [Band::C, Band::B, Band::B, Band::A]);
+}
+
+// Negative control: with the tag of `Target` called `to`, it is written before `name`, the bytes differ and this fails (seen).
+#[test]
+fn a_statement_is_written_in_canonical_form_and_reads_back_as_it_was() {
+    let subject = Subject::new("input", Digest::of(b"in"), Sha256::of(b"in"));
+    let statement = Statement::new(ATTEMPT_PREDICATE, vec![subject], attempt());
+    let written = statement.payload();
+    let value: serde_json::Value = serde_json::from_slice(&written).unwrap();
+    let canonical = crate::canonical::bytes(&value);
+    assert_eq!(
+        core::str::from_utf8(&written).unwrap(),
+        core::str::from_utf8(&canonical).unwrap()
+    );
+    let read: Statement<AttemptPredicate> = serde_json::from_slice(&written).unwrap();
+    assert_eq!(read, statement);
+}
+
+#[test]
+fn an_unknown_field_in_a_statement_is_refused() {
+    let subject = Subject::new("input", Digest::of(b"in"), Sha256::of(b"in"));
+    let written = Statement::new(ATTEMPT_PREDICATE, vec![subject], attempt()).payload();
+    let text = core::str::from_utf8(&written).unwrap();
+    let more = text.replacen("\"actor\":", "\"acter\":1,\"actor\":", 1);
+    assert!(serde_json::from_str::<Statement<AttemptPredicate>>(&more).is_err());
+}
