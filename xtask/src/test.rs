@@ -159,7 +159,8 @@ impl Count {
     fn of_line(line: &str) -> Self {
         let plain = without_colours(line);
         let text = plain.trim();
-        let is_summary = text.starts_with("Summary [") || text.starts_with("test result:");
+        // Indented, a result is the output of a failed test that nextest repeats.
+        let is_summary = text.starts_with("Summary [") || plain.starts_with("test result:");
         if !is_summary {
             return Self::default();
         }
@@ -223,6 +224,12 @@ mod tests {
             Count::of_line("test a_test ... ok").line(),
             "tests: 0 passed, 0 failed, 0 skipped"
         );
+    }
+
+    #[test]
+    fn a_result_that_is_repeated_inside_of_a_report_counts_once() {
+        let repeated = "    test result: FAILED. 0 passed; 1 failed; 0 ignored";
+        assert_eq!(Count::of_line(repeated).failed, 0);
     }
 
     #[test]
