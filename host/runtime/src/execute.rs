@@ -9,7 +9,7 @@ use aim_core::{
     digest::{Digest, Sha256},
     event::ExecutionStart,
     frame::FrameKind,
-    id::{AttemptId, SpanId},
+    id::SpanId,
     join::{Consumer, Delivery, join, root},
     leaf::LeafKind,
     name::StepName,
@@ -593,10 +593,4 @@ const fn state_of(outcome: &Outcome, disposition: Disposition, is_released: bool
         (Outcome::Indeterminate(_), _) => StepState::Waiting,
         _ => StepState::Failed,
     }
-}
-
-/// The attempt of a step by number, for people who look one up.
-#[must_use]
-pub fn attempt_id(facts: &RunFacts, step: &StepName, number: u32) -> AttemptId {
-    AttemptId::of(facts.execution, step.as_str(), number)
 }
