@@ -8,9 +8,16 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    contract::Autonomy,
     digest::Digest,
     name::{NodeId, StepName, TenantId},
 };
+
+mod matcher;
+mod resource;
+
+pub use matcher::GrantMatcher;
+pub use resource::{Fact, Resource, ResourceKind};
 
 /// A named set of interfaces that is asked for and granted together; `crate::capability` holds the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -72,6 +79,29 @@ impl Capability {
         }
     }
 
+    /// What kind of thing an ask for it names.
+    #[must_use]
+    pub const fn resource_kind(self) -> ResourceKind {
+        match self {
+            Self::Filesystem => ResourceKind::Folder,
+            Self::Context
+            | Self::Budget
+            | Self::Attest
+            | Self::Consult
+            | Self::Log
+            | Self::Artifact
+            | Self::Codex => ResourceKind::Host,
+        }
+    }
+
+    /// The capability of that name; `None` for any other text.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|capability| capability.name() == name)
+    }
+
     /// The modes that an ask may name; empty where there is only one way to use it.
     #[must_use]
     pub const fn modes(self) -> &'static [Mode] {
@@ -117,12 +147,12 @@ impl Mode {
 pub struct Ask {
     /// What is asked for.
     pub capability: Capability,
-    /// The run input that is mounted; for `filesystem` only, and required there.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub folder: Option<String>,
     /// The ways it is used; empty for capabilities without modes.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub modes: BTreeSet<Mode>,
+    /// The names of what it is used on, of the capability's resource kind; empty where there is only the host.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub scope: BTreeSet<String>,
 }
 
 impl Ask {
@@ -131,9 +161,48 @@ impl Ask {
     pub const fn plain(capability: Capability) -> Self {
         Self {
             capability,
-            folder: None,
             modes: BTreeSet::new(),
+            scope: BTreeSet::new(),
         }
+    }
+
+    /// Every use that the ask stands for: each mode on each name. Never empty.
+    #[must_use]
+    pub fn uses(&self) -> Vec<(Option<Mode>, Resource)> {
+        let kind = self.capability.resource_kind();
+        let resources: Vec<Resource> = if self.scope.is_empty() {
+            alloc::vec![Resource::host()]
+        } else {
+            let named = self.scope.iter();
+            named
+                .map(|name| Resource::new(kind, name.clone()))
+                .collect()
+        };
+        let modes: Vec<Option<Mode>> = if self.modes.is_empty() {
+            alloc::vec![None]
+        } else {
+            self.modes.iter().copied().map(Some).collect()
+        };
+        let of_mode = |mode: Option<Mode>| {
+            let resources = resources.clone();
+            resources.into_iter().map(move |resource| (mode, resource))
+        };
+        modes.into_iter().flat_map(of_mode).collect()
+    }
+}
+
+impl fmt::Display for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.capability.name())?;
+        for (index, name) in self.scope.iter().enumerate() {
+            let before = if index == 0 { " of " } else { ", " };
+            write!(f, "{before}`{}`", name.escape_debug())?;
+        }
+        for (index, mode) in self.modes.iter().enumerate() {
+            let before = if index == 0 { " (" } else { ", " };
+            write!(f, "{before}{}", mode.word())?;
+        }
+        f.write_str(if self.modes.is_empty() { "" } else { ")" })
     }
 }
 
@@ -154,8 +223,30 @@ pub struct AccessRequest {
     pub capability: Capability,
     /// One way of using it; `None` for capabilities without modes.
     pub mode: Option<Mode>,
-    /// The folder, for `filesystem`.
-    pub folder: Option<String>,
+    /// What it is used on.
+    pub resource: Resource,
+    /// How far the contract lets the step go by itself.
+    pub autonomy: Autonomy,
+    /// Facts that are known at this moment only, by name: empty at admission.
+    pub facts: Vec<(&'static str, Fact)>,
+}
+
+impl AccessRequest {
+    /// The action's name in policy: `artifact.put`, `log`.
+    #[must_use]
+    pub fn action(&self) -> String {
+        action_name(self.capability, self.mode)
+    }
+}
+
+/// The action's name in policy: `artifact.put`, `log`.
+#[must_use]
+pub fn action_name(capability: Capability, mode: Option<Mode>) -> String {
+    let name = capability.name();
+    match mode {
+        None => String::from(name),
+        Some(mode) => alloc::format!("{name}.{}", mode.word()),
+    }
 }
 
 /// The policy's answer.
@@ -197,7 +288,14 @@ impl Grant {
 
     /// The granted folders, in order.
     pub fn folders(&self) -> impl Iterator<Item = &str> {
-        self.asks.iter().filter_map(|ask| ask.folder.as_deref())
+        self.scope_of(Capability::Filesystem)
+    }
+
+    /// The granted names of one capability, in order.
+    pub fn scope_of(&self, capability: Capability) -> impl Iterator<Item = &str> {
+        let asks = self.asks.iter();
+        asks.filter(move |ask| ask.capability == capability)
+            .flat_map(|ask| ask.scope.iter().map(String::as_str))
     }
 
     /// Digest of the grant's canonical form.
@@ -211,11 +309,11 @@ impl Grant {
 
 /// Decides which asks are granted. Without a policy (`decide` is `None`) only effect-free capabilities are.
 ///
-/// An ask with several modes is granted when each is permitted, else refused whole.
+/// An ask with several modes or names is granted when each mode is permitted on each name, else refused whole.
 pub fn grant(
     asks: &[Ask],
     policy: Option<Digest>,
-    mut decide: impl FnMut(&Ask, Option<Mode>) -> AccessDecision,
+    mut decide: impl FnMut(&Ask, Option<Mode>, &Resource) -> AccessDecision,
 ) -> (Grant, Vec<RefusedAsk>) {
     let mut granted = BTreeSet::new();
     let mut refused = Vec::new();
@@ -231,15 +329,9 @@ pub fn grant(
             }
             continue;
         }
-        let modes: Vec<Option<Mode>> = if ask.modes.is_empty() {
-            alloc::vec![None]
-        } else {
-            ask.modes.iter().copied().map(Some).collect()
-        };
-        let denial = modes
-            .into_iter()
-            .map(|mode| decide(ask, mode))
-            .find(|d| !d.is_permitted);
+        let denial = (ask.uses().iter())
+            .map(|(mode, resource)| decide(ask, *mode, resource))
+            .find(|decision| !decision.is_permitted);
         match denial {
             None => {
                 granted.insert(ask.clone());
@@ -269,15 +361,15 @@ mod tests {
     fn artifact(modes: &[Mode]) -> Ask {
         Ask {
             capability: Capability::Artifact,
-            folder: None,
             modes: modes.iter().copied().collect(),
+            scope: BTreeSet::new(),
         }
     }
 
     #[test]
     fn without_a_policy_only_effect_free_capabilities_are_granted() {
         let asks: Vec<Ask> = Capability::ALL.into_iter().map(Ask::plain).collect();
-        let (grant, refused) = grant(&asks, None, |_, _| AccessDecision {
+        let (grant, refused) = grant(&asks, None, |_, _, _| AccessDecision {
             is_permitted: true,
             rules: vec![],
         });
@@ -289,7 +381,7 @@ mod tests {
     #[test]
     fn an_ask_is_granted_whole_or_not_at_all() {
         let policy = Some(Digest::of(b"policy"));
-        let only_read = |_: &Ask, mode: Option<Mode>| AccessDecision {
+        let only_read = |_: &Ask, mode: Option<Mode>, _: &Resource| AccessDecision {
             is_permitted: mode == Some(Mode::Read),
             rules: vec!["no-put".to_string()],
         };
@@ -300,5 +392,21 @@ mod tests {
         assert!(refused.is_empty());
         assert!(granted.permits(Capability::Artifact, Some(Mode::Read)));
         assert!(!granted.permits(Capability::Artifact, Some(Mode::Put)));
+    }
+
+    #[test]
+    fn an_ask_of_two_names_is_refused_whole_when_one_is() {
+        let two = Ask {
+            capability: Capability::Filesystem,
+            modes: [Mode::Read].into(),
+            scope: ["logs".to_string(), "secrets".to_string()].into(),
+        };
+        let policy = Some(Digest::of(b"policy"));
+        let (granted, refused) = grant(&[two], policy, |_, _, resource| AccessDecision {
+            is_permitted: resource.name == "logs",
+            rules: vec![],
+        });
+        assert!(granted.asks.is_empty());
+        assert_eq!(refused.len(), 1);
     }
 }

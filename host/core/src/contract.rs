@@ -91,6 +91,18 @@ pub enum Autonomy {
     Propose,
 }
 
+impl Autonomy {
+    /// The word used in contracts and policy.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "RO",
+            Self::Recommend => "REC",
+            Self::Propose => "PROP",
+        }
+    }
+}
+
 /// Which part of the host carries out an effect node that has no component of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -47,8 +47,11 @@ pub(crate) fn all_asks() -> Vec<Ask> {
         .filter(|capability| *capability != Capability::Codex)
         .map(|capability| Ask {
             capability,
-            folder: (capability == Capability::Filesystem).then(|| "data".to_owned()),
             modes: capability.modes().iter().copied().collect(),
+            scope: (capability.resource_kind().is_scoped())
+                .then(|| "data".to_owned())
+                .into_iter()
+                .collect(),
         })
         .collect()
 }

@@ -227,7 +227,7 @@ fn clear_step(
     let (granted, refused_asks) = grant(
         &node.contract.asks,
         request.policy.map(Policy::digest),
-        |ask, mode| {
+        |ask, mode, resource| {
             let access = AccessRequest {
                 component,
                 node: node.contract.node_id.clone(),
@@ -236,7 +236,9 @@ fn clear_step(
                 tenant: request.tenant.clone(),
                 capability: ask.capability,
                 mode,
-                folder: ask.folder.clone(),
+                resource: resource.clone(),
+                autonomy: node.contract.autonomy,
+                facts: Vec::new(),
             };
             request.policy.map_or(
                 aim_core::access::AccessDecision {

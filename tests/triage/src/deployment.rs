@@ -57,18 +57,24 @@ fn grants(file: &str, deployment: &str) -> BTreeMap<String, (Grant, Vec<RefusedA
             .node(node)
             .unwrap_or_else(|| panic!("{file}: `{node}` has no contract"))
             .contract;
-        grant(&contract.asks, Some(policy.digest()), |ask, mode| {
-            policy.decide(&AccessRequest {
-                component: Digest::of(b"any"),
-                node: node.clone(),
-                plan: plan.name().clone(),
-                step: step.clone(),
-                tenant: TenantId::parse("global").unwrap(),
-                capability: ask.capability,
-                mode,
-                folder: ask.folder.clone(),
-            })
-        })
+        grant(
+            &contract.asks,
+            Some(policy.digest()),
+            |ask, mode, resource| {
+                policy.decide(&AccessRequest {
+                    component: Digest::of(b"any"),
+                    node: node.clone(),
+                    plan: plan.name().clone(),
+                    step: step.clone(),
+                    tenant: TenantId::parse("global").unwrap(),
+                    capability: ask.capability,
+                    mode,
+                    resource: resource.clone(),
+                    autonomy: contract.autonomy,
+                    facts: Vec::new(),
+                })
+            },
+        )
     };
     nodes
         .iter()

@@ -163,10 +163,17 @@ pub struct AuthoredAsk {
     /// The ways it is used: `artifact` has `read` and `put`, `filesystem` has `read`, the others have none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub modes: Vec<Mode>,
-    /// The run input to mount; for `filesystem`, and required there.
+    /// The run input to mount, for `filesystem`: a shorter way to write a `scope` of one name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[A-Za-z0-9_]{1,64}$")))]
     pub folder: Option<String>,
+    /// The names of what it is used on, for capabilities that have more than the host as a whole. Finite, granted whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(length(max = 64), inner(length(min = 1, max = 1024)))
+    )]
+    pub scope: Vec<String>,
 }
 
 /// How often a transient failure is tried again.

@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aim_core::{
-    access::{AccessDecision, AccessRequest, Capability, Mode},
+    access::{AccessDecision, AccessRequest, Fact, ResourceKind},
     digest::Digest,
 };
 use aim_ports::policy::Policy;
@@ -44,9 +44,8 @@ pub struct CedarPolicy {
 #[derive(Debug)]
 struct Names {
     step: EntityTypeName,
-    folder: EntityTypeName,
-    host: EntityTypeName,
     action: EntityTypeName,
+    resources: Vec<(ResourceKind, EntityTypeName)>,
 }
 
 impl CedarPolicy {
@@ -71,25 +70,34 @@ impl CedarPolicy {
             EntityUid::from_type_name_and_id(name.clone(), EntityId::new(id))
         };
         let step = uid(&self.names.step, &format!("{}.{}", asked.plan, asked.step));
-        let action = uid(
-            &self.names.action,
-            &action_name(asked.capability, asked.mode),
-        );
-        let resource = match &asked.folder {
-            Some(folder) => uid(&self.names.folder, folder),
-            None => uid(&self.names.host, "any"),
-        };
+        let action = uid(&self.names.action, &asked.action());
+        let kind = asked.resource.kind;
+        let mut known = self.names.resources.iter();
+        let (_, entity_type) = known.find(|(known, _)| *known == kind)?;
+        let resource = uid(entity_type, &asked.resource.name);
         let facts = HashMap::from([
             ("plan".to_owned(), text(asked.plan.as_str())),
             ("step".to_owned(), text(asked.step.as_str())),
             ("node".to_owned(), text(asked.node.as_str())),
             ("component".to_owned(), text(&asked.component.to_string())),
         ]);
-        let context = Context::from_pairs([("tenant".to_owned(), text(asked.tenant.as_str()))]);
-        let entity = Entity::new(step.clone(), facts, HashSet::new()).ok()?;
-        let entities = Entities::from_entities([entity], Some(&self.schema)).ok()?;
-        let request =
-            Request::new(step, action, resource, context.ok()?, Some(&self.schema)).ok()?;
+        let of_resource = kind.attributes(&asked.resource.name);
+        let of_resource = of_resource
+            .iter()
+            .map(|(name, fact)| pair(name, fact))
+            .collect();
+        let run = [
+            ("autonomy".to_owned(), text(asked.autonomy.word())),
+            ("tenant".to_owned(), text(asked.tenant.as_str())),
+        ];
+        let now = asked.facts.iter().map(|(name, fact)| pair(name, fact));
+        let context = Context::from_pairs(run.into_iter().chain(now)).ok()?;
+        let entities = [
+            Entity::new(step.clone(), facts, HashSet::new()).ok()?,
+            Entity::new(resource.clone(), of_resource, HashSet::new()).ok()?,
+        ];
+        let entities = Entities::from_entities(entities, Some(&self.schema)).ok()?;
+        let request = Request::new(step, action, resource, context, Some(&self.schema)).ok()?;
         Some((request, entities))
     }
 
@@ -140,22 +148,30 @@ impl Policy for CedarPolicy {
 
 impl Names {
     fn parse() -> Option<Self> {
+        let resource = |kind: ResourceKind| {
+            let name = format!("Aim::{}", kind.entity()).parse().ok()?;
+            Some((kind, name))
+        };
         Some(Self {
             step: "Aim::Step".parse().ok()?,
-            folder: "Aim::Folder".parse().ok()?,
-            host: "Aim::Host".parse().ok()?,
             action: "Aim::Action".parse().ok()?,
+            resources: ResourceKind::ALL
+                .into_iter()
+                .map(resource)
+                .collect::<Option<_>>()?,
         })
     }
 }
 
-/// The action's id in the schema: `artifact.put`, `log`.
-#[must_use]
-pub fn action_name(capability: Capability, mode: Option<Mode>) -> String {
-    match mode {
-        None => capability.name().to_owned(),
-        Some(mode) => format!("{capability}.{}", mode.word()),
-    }
+/// A fact as Cedar takes it.
+fn pair(name: &str, fact: &Fact) -> (String, RestrictedExpression) {
+    let value = match fact {
+        Fact::Text(text) => RestrictedExpression::new_string(text.clone()),
+        Fact::Number(number) => RestrictedExpression::new_long(*number),
+        Fact::Flag(flag) => RestrictedExpression::new_bool(*flag),
+        Fact::Address(address) => RestrictedExpression::new_ip(address.to_string()),
+    };
+    (name.to_owned(), value)
 }
 
 /// Over names and texts in the order of names, and the schema that gives them their meaning.

@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 
 use aim_core::{
-    access::{AccessDecision, AccessRequest, Capability, Mode},
+    access::{
+        AccessDecision, AccessRequest, Capability, Mode, Resource, ResourceKind, action_name,
+    },
+    contract::Autonomy,
     digest::Digest,
     name::{NodeId, StepName, TenantId},
 };
 use aim_ports::policy::Policy as _;
 use proptest::prelude::*;
 
-use super::{CedarPolicy, PolicyLoadError, PolicySource, SCHEMA, Schema, action_name};
+use super::{CedarPolicy, PolicyLoadError, PolicySource, SCHEMA, Schema};
 
 fn source(name: &str, text: &str) -> PolicySource {
     PolicySource {
@@ -38,13 +41,15 @@ fn asks(capability: Capability, mode: Option<Mode>) -> AccessRequest {
         tenant: TenantId::parse("global").unwrap(),
         capability,
         mode,
-        folder: None,
+        resource: Resource::host(),
+        autonomy: Autonomy::ReadOnly,
+        facts: vec![],
     }
 }
 
 fn folder(name: &str) -> AccessRequest {
     AccessRequest {
-        folder: Some(name.to_owned()),
+        resource: Resource::new(ResourceKind::Folder, name),
         ..asks(Capability::Filesystem, Some(Mode::Read))
     }
 }

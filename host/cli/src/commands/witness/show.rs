@@ -3,7 +3,6 @@
 //! INVARIANT: nothing is shown that is not in the statement or its leaf.
 
 use aim_core::{
-    access::{Ask, Mode},
     claims::GuestClaims,
     gate::GateRecord,
     leaf::SigningMode,
@@ -164,7 +163,7 @@ fn input_and_gates(lines: &mut Lines, attempt: &AttemptPredicate) {
     }
     attempt.gates.iter().for_each(|record| gate(lines, record));
     let none = attempt.grant.asks.is_empty().then(|| "nothing".to_owned());
-    let asks = attempt.grant.asks.iter().map(ask_text);
+    let asks = attempt.grant.asks.iter().map(ToString::to_string);
     none.into_iter()
         .chain(asks)
         .for_each(|ask| lines.add("grant", ask));
@@ -325,7 +324,7 @@ fn denied_load(lines: &mut Lines, denied: &DeniedLoadPredicate) {
         } else {
             refused.rules.join(", ")
         };
-        lines.add("refused", format!("{} · {rules}", ask_text(&refused.ask)));
+        lines.add("refused", format!("{} · {rules}", refused.ask));
     }
     denied
         .reasons
@@ -340,18 +339,6 @@ fn epoch(lines: &mut Lines, epoch: &EpochPredicate) {
     for (role, key) in &epoch.keys {
         lines.add("keys", format!("{role} {key}"));
     }
-}
-
-fn ask_text(ask: &Ask) -> String {
-    let mut text = ask.capability.name().to_owned();
-    if let Some(folder) = &ask.folder {
-        text.push_str(&format!(" of `{folder}`"));
-    }
-    let modes: Vec<&str> = ask.modes.iter().copied().map(Mode::word).collect();
-    if !modes.is_empty() {
-        text.push_str(&format!(" ({})", modes.join(", ")));
-    }
-    text
 }
 
 fn fault_text(fault: &Fault) -> String {

@@ -7,7 +7,6 @@ use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 use crate::{
     access::{Ask, Capability, Mode},
     contract::{ContractRule, NodeDocument, World, authored::AuthoredAsk, error::Faults},
-    name::StepName,
 };
 
 impl NodeDocument {
@@ -16,7 +15,8 @@ impl NodeDocument {
         let mut asks = Vec::new();
         for (index, written) in self.asks.iter().enumerate() {
             let field = format!("/asks/{index}");
-            if !seen.insert((written.capability, written.folder.as_deref())) {
+            let name = (written.folder.as_deref(), &written.scope);
+            if !seen.insert((written.capability, name)) {
                 faults.add(
                     ContractRule::Ask,
                     &*field,
@@ -66,31 +66,51 @@ fn checked_ask(field: &str, written: &AuthoredAsk, faults: &mut Faults) -> Ask {
             "a mode is named twice",
         );
     }
-    match (&written.folder, capability == Capability::Filesystem) {
-        (None, true) => faults.add(
-            ContractRule::Ask,
-            format!("{field}/folder"),
-            "`filesystem` needs `folder`: the run input to mount",
-        ),
-        (Some(_), false) => faults.add(
-            ContractRule::Ask,
-            format!("{field}/folder"),
-            format!("`{capability}` has no folder"),
-        ),
-        (Some(folder), true) => {
-            faults.take(
-                ContractRule::Name,
-                format!("{field}/folder"),
-                StepName::parse(folder),
-            );
-        }
-        (None, false) => {}
-    }
     Ask {
         capability,
-        folder: written.folder.clone(),
         modes,
+        scope: checked_scope(field, written, faults),
     }
+}
+
+/// The names of an ask: `scope`, or `folder` as the shorter way to write one name for `filesystem`.
+fn checked_scope(field: &str, written: &AuthoredAsk, faults: &mut Faults) -> BTreeSet<String> {
+    let capability = written.capability;
+    let kind = capability.resource_kind();
+    if capability != Capability::Filesystem && written.folder.is_some() {
+        let message = format!("`{capability}` has no folder");
+        faults.add(ContractRule::Ask, format!("{field}/folder"), message);
+    }
+    if !kind.is_scoped() {
+        if !written.scope.is_empty() {
+            let message = format!("`{capability}` is of the host as a whole and takes no `scope`");
+            faults.add(ContractRule::Ask, format!("{field}/scope"), message);
+        }
+        return BTreeSet::new();
+    }
+    let mut scope = BTreeSet::new();
+    let listed = written.scope.iter().enumerate();
+    let listed = listed.map(|(index, name)| (format!("{field}/scope/{index}"), name));
+    let folder = written.folder.iter();
+    let folder = folder.map(|name| (format!("{field}/folder"), name));
+    for (at, name) in listed.chain(folder) {
+        if let Err(what) = kind.check(name) {
+            let message = format!("`{}` {what}", name.escape_debug());
+            faults.add(ContractRule::Name, at, message);
+        } else if !scope.insert(name.clone()) {
+            faults.add(ContractRule::Ask, at, "a name is listed twice");
+        }
+    }
+    if scope.is_empty() && written.scope.is_empty() && written.folder.is_none() {
+        let key = if capability == Capability::Filesystem {
+            "folder"
+        } else {
+            "scope"
+        };
+        let message = format!("`{capability}` needs `{key}`: what it is used on");
+        faults.add(ContractRule::Ask, format!("{field}/{key}"), message);
+    }
+    scope
 }
 
 fn words(modes: &[Mode]) -> String {

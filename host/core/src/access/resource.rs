@@ -1,0 +1,109 @@
+//! What an ask is about: a kind of thing and the name of one, as contracts, policy and evidence write it.
+//!
+//! A new capability with a resource of its own adds a variant here, says how a name of it is written and what of a granted
+//! name covers a wanted one, and declares the entity in `contracts/policy/aim.cedarschema`. Nothing else changes.
+//!
+//! INVARIANT: names are compared byte for byte; no case, no Unicode form and no path is ever folded.
+
+use alloc::{string::String, vec::Vec};
+use core::net::IpAddr;
+
+use crate::name::StepName;
+
+/// What kind of thing an ask is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ResourceKind {
+    /// The host itself, for what has no finer resource. There is one, named `any`.
+    Host,
+    /// A run input that is mounted as a folder.
+    Folder,
+}
+
+impl ResourceKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Host, Self::Folder];
+
+    /// The name of its entity type in the policy's schema, without the namespace.
+    #[must_use]
+    pub const fn entity(self) -> &'static str {
+        match self {
+            Self::Host => "Host",
+            Self::Folder => "Folder",
+        }
+    }
+
+    /// True when an ask must name what it is about.
+    #[must_use]
+    pub const fn is_scoped(self) -> bool {
+        !matches!(self, Self::Host)
+    }
+
+    /// Checks how a name of this kind is written in a contract.
+    ///
+    /// # Errors
+    /// What such a name must look like.
+    pub fn check(self, name: &str) -> Result<(), &'static str> {
+        match self {
+            Self::Host if name == "any" => Ok(()),
+            Self::Host => Err("must be `any`"),
+            Self::Folder => StepName::parse(name)
+                .map(|_| ())
+                .map_err(|_| "must be 1 to 64 letters, digits or `_`: the run input to mount"),
+        }
+    }
+
+    /// True when a granted name covers a wanted one. Bytes are compared, never meanings.
+    #[must_use]
+    pub fn covers(self, granted: &str, wanted: &str) -> bool {
+        match self {
+            Self::Host | Self::Folder => granted == wanted,
+        }
+    }
+
+    /// Facts that follow from a name, as attributes of its entity in policy: `resource.<attribute>`.
+    #[must_use]
+    pub fn attributes(self, _name: &str) -> Vec<(&'static str, Fact)> {
+        match self {
+            Self::Host | Self::Folder => Vec::new(),
+        }
+    }
+}
+
+/// One thing that an ask or a call is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Resource {
+    /// Its kind.
+    pub kind: ResourceKind,
+    /// Its name, unique in its kind.
+    pub name: String,
+}
+
+impl Resource {
+    /// The host itself.
+    #[must_use]
+    pub fn host() -> Self {
+        Self::new(ResourceKind::Host, "any")
+    }
+
+    /// A thing of `kind`.
+    #[must_use]
+    pub fn new(kind: ResourceKind, name: impl Into<String>) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+        }
+    }
+}
+
+/// A value that policy can compare.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fact {
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Number(i64),
+    /// Yes or no.
+    Flag(bool),
+    /// An internet address, as it was resolved.
+    Address(IpAddr),
+}
