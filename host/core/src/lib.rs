@@ -40,6 +40,7 @@ pub mod adapter;
 pub mod admission;
 pub mod capability;
 pub mod inspection;
+pub mod traffic;
 pub mod transcript;
 
 pub mod frame;

@@ -124,6 +124,8 @@ pub enum LimitKind {
     Tokens,
     /// A plan's tool-call budget.
     Tools,
+    /// Attempts that run and wait at the host.
+    Concurrency,
 }
 
 impl Outcome {

@@ -57,7 +57,7 @@ impl Cancel {
     }
 
     /// Returns once cancelled.
-    pub(crate) async fn wait(&self) {
+    pub async fn wait(&self) {
         let notified = self.0.notify.notified();
         tokio::pin!(notified);
         // Registered before the flag is read, so that no call in between is missed.

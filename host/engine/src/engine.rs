@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::{
     deadline::Ticker,
     error::{EngineError, shown},
+    lane::SlowLane,
     profile::{Allocator, EngineProfile, PoolSize},
 };
 
@@ -29,6 +30,7 @@ impl Default for AllocatorPreference {
 pub(crate) struct Shared {
     pub(crate) engine: wasmtime::Engine,
     pub(crate) ticker: Ticker,
+    pub(crate) slow_lane: SlowLane,
     profile: EngineProfile,
     allocator: Allocator,
 }
@@ -79,6 +81,7 @@ impl Engine {
                     return Ok(Self(Arc::new(Shared {
                         engine,
                         ticker: Ticker::new(),
+                        slow_lane: SlowLane::default(),
                         profile,
                         allocator: *allocator,
                     })));

@@ -23,7 +23,7 @@ use aim_core::{
 };
 use wasmtime::{
     Store,
-    component::{ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower},
+    component::{ComponentNamedList, Lift, Lower},
 };
 
 use crate::{
@@ -33,9 +33,8 @@ use crate::{
     },
     convert,
     deadline::Ticker,
-    engine::Shared,
     guest::{Guest, Permits, Setup},
-    load::{LinkedGate, LinkedStep},
+    load::{LinkedGate, LinkedStep, Loaded},
     store::{CANCEL_GRACE, arm},
     trap::{cancelled, classify, fault, limit},
     wit,
@@ -78,20 +77,18 @@ impl LinkedStep {
         };
         let mut store = match arm(self.shared(), setup) {
             Ok(store) => store,
-            Err(error) => return unarmed(&error, started),
+            Err(error) => return unarmed(crate::error::shown(&error), started),
         };
         let ran = if too_long {
             Err(limit(LimitKind::Payload))
         } else {
             let params = (convert::envelope_to_guest(envelope),);
-            run::<HandleParams, HandleResults>(
-                self.shared(),
-                self.pre(),
-                self.function(),
-                &mut store,
-                params,
-            )
-            .await
+            let handled = run::<HandleParams, HandleResults>(&self.0, store, params).await;
+            let Some((kept, ran)) = handled else {
+                return unarmed(BROKEN.to_owned(), started);
+            };
+            store = kept;
+            ran
         };
         let fuel_used = limits
             .fuel_max
@@ -128,30 +125,28 @@ impl LinkedGate {
             inputs: Vec::new(),
             codex: Arc::clone(&codex.bytes),
         };
-        let mut store = match arm(self.shared(), setup) {
+        let store = match arm(self.shared(), setup) {
             Ok(store) => store,
-            Err(error) => {
-                let fault = fault("AIM-R001", crate::error::shown(&error));
-                return GateReport {
-                    result: Err(GateFault::Ended(Outcome::Bug, fault)),
-                    fuel_used: 0,
-                };
-            }
+            Err(error) => return unjudged(crate::error::shown(&error)),
         };
         let params = (convert::request_to_guest(request, codex.digest),);
-        let ran = run::<JudgeParams, JudgeResults>(
-            self.shared(),
-            self.pre(),
-            self.function(),
-            &mut store,
-            params,
-        )
-        .await;
+        let Some((store, ran)) = run::<JudgeParams, JudgeResults>(&self.0, store, params).await
+        else {
+            return unjudged(BROKEN.to_owned());
+        };
         let fuel_used = limits
             .fuel_max
             .saturating_sub(store.get_fuel().unwrap_or(0));
         let result = judged(ran, codex.digest);
         GateReport { result, fuel_used }
+    }
+}
+
+/// The report of a gate that our own fault kept from answering.
+fn unjudged(why: String) -> GateReport {
+    GateReport {
+        result: Err(GateFault::Ended(Outcome::Bug, fault("AIM-R001", why))),
+        fuel_used: 0,
     }
 }
 
@@ -192,19 +187,32 @@ fn deadline_of(started: Instant, limits: &Limits) -> Instant {
     started.checked_add(deadline).unwrap_or(started)
 }
 
-/// Instantiates and calls, under everything that can stop it.
+/// Instantiates and calls, under everything that can stop it. `None` when the host itself broke.
 async fn run<P, R>(
-    shared: &Arc<Shared>,
-    pre: &InstancePre<Guest>,
-    function: &ComponentExportIndex,
-    store: &mut Store<Guest>,
+    loaded: &Arc<Loaded>,
+    store: Store<Guest>,
     params: P,
-) -> Ran<R>
+) -> Option<(Store<Guest>, Ran<R>)>
 where
     P: ComponentNamedList + Lower + Send + Sync + 'static,
     R: ComponentNamedList + Lift + Send + Sync + 'static,
 {
-    let _running = match Ticker::run(shared) {
+    let mark = store.data().is_long.clone();
+    let owned = Arc::clone(loaded);
+    let work = async move {
+        let mut store = store;
+        let ran = run_here::<P, R>(&owned, &mut store, params).await;
+        (store, ran)
+    };
+    loaded.shared.slow_lane.drive(&mark, work).await
+}
+
+async fn run_here<P, R>(loaded: &Loaded, store: &mut Store<Guest>, params: P) -> Ran<R>
+where
+    P: ComponentNamedList + Lower + Send + Sync + 'static,
+    R: ComponentNamedList + Lift + Send + Sync + 'static,
+{
+    let _running = match Ticker::run(&loaded.shared) {
         Ok(running) => running,
         Err(error) => return Err((Outcome::Bug, fault(error.code(), error.to_string()))),
     };
@@ -213,8 +221,8 @@ where
     let cancel = store.data().cancel.clone();
     let result = {
         let call = async {
-            let instance = pre.instantiate_async(&mut *store).await?;
-            let function = instance.get_typed_func::<P, R>(&mut *store, function)?;
+            let instance = loaded.pre.instantiate_async(&mut *store).await?;
+            let function = instance.get_typed_func::<P, R>(&mut *store, &loaded.function)?;
             function.call_async(&mut *store, params).await
         };
         tokio::select! {
@@ -306,10 +314,13 @@ fn report(guest: Guest, end: StepEnd, fuel_used: u64, started: Instant) -> StepR
     }
 }
 
-/// The report of an attempt whose store could not even be set up: our own fault.
-fn unarmed(error: &wasmtime::Error, started: Instant) -> StepReport {
+/// The host panicked while it drove a guest.
+const BROKEN: &str = "the host broke while it ran a step";
+
+/// The report of an attempt without a store: our own fault.
+fn unarmed(why: String, started: Instant) -> StepReport {
     StepReport {
-        end: StepEnd::Ended(Outcome::Bug, fault("AIM-R001", crate::error::shown(error))),
+        end: StepEnd::Ended(Outcome::Bug, fault("AIM-R001", why)),
         fuel_used: 0,
         wall_ms: wall_ms(started),
         memory_peak_bytes: 0,

@@ -54,20 +54,20 @@ impl VerifiedNativeCode {
 }
 
 /// A loaded component with its linked imports and its one function.
-struct Loaded {
-    shared: Arc<Shared>,
-    pre: InstancePre<Guest>,
-    function: ComponentExportIndex,
+pub(crate) struct Loaded {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) pre: InstancePre<Guest>,
+    pub(crate) function: ComponentExportIndex,
     component: aim_core::digest::Digest,
 }
 
 /// A step, ready to be invoked any number of times, each time in a fresh instance.
 #[derive(Clone)]
-pub struct LinkedStep(Arc<Loaded>);
+pub struct LinkedStep(pub(crate) Arc<Loaded>);
 
 /// A gate, ready to judge any number of requests, each in a fresh instance.
 #[derive(Clone)]
-pub struct LinkedGate(Arc<Loaded>);
+pub struct LinkedGate(pub(crate) Arc<Loaded>);
 
 macro_rules! loaded {
     ($name:ident) => {
@@ -88,14 +88,6 @@ macro_rules! loaded {
 
             pub(crate) fn shared(&self) -> &Arc<Shared> {
                 &self.0.shared
-            }
-
-            pub(crate) fn pre(&self) -> &InstancePre<Guest> {
-                &self.0.pre
-            }
-
-            pub(crate) fn function(&self) -> &ComponentExportIndex {
-                &self.0.function
             }
         }
     };

@@ -13,6 +13,7 @@ use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 use crate::{
     engine::Shared,
     guest::{Guest, Setup, Stop},
+    lane::SLOW_AFTER_TICKS,
 };
 
 /// How long a cancelled guest has to finish by itself.
@@ -31,7 +32,7 @@ pub(crate) fn arm(shared: &Arc<Shared>, setup: Setup) -> wasmtime::Result<Store<
     Ok(store)
 }
 
-/// One tick: cancel, deadline, and a turn for the others.
+/// One tick: cancel, deadline, whether the guest has become long, and a turn for the others.
 fn on_tick(mut cx: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
     let guest = cx.data_mut();
     let now = Instant::now();
@@ -43,6 +44,10 @@ fn on_tick(mut cx: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadlin
         if now.saturating_duration_since(since) >= CANCEL_GRACE {
             return Err(Stop::Cancelled.error());
         }
+    }
+    guest.ticks = guest.ticks.saturating_add(1);
+    if guest.ticks == SLOW_AFTER_TICKS {
+        guest.is_long.set();
     }
     Ok(UpdateDeadline::Yield(1))
 }

@@ -10,7 +10,7 @@ use aim_core::{
     envelope::Envelope,
     id::{AttemptId, EnvelopeId, ExecutionId, RunId, SpanId, TraceId},
     name::{StepName, TenantId},
-    outcome::{Fault, Outcome},
+    outcome::{Fault, LimitKind, Outcome},
     time::Timestamp,
     verdict::{Disposition, Verdict},
     witness::KappaRecord,
@@ -26,6 +26,7 @@ use crate::{
     judge::ask_all,
     record::{self, Facts},
     services::{AttemptServices, Contents},
+    traffic::Place,
     unit::Unit,
 };
 
@@ -155,16 +156,13 @@ pub async fn run_attempt(
     let body = Digest::of(&task.envelope.body);
     let mut task = task;
     let envelope = take_envelope(&mut task);
-    let done = drive(
-        host,
-        unit,
-        run,
-        contents,
-        &task,
-        (attempt, envelope, body),
-        cancel,
-    )
-    .await;
+    let done = match take_place(host, unit, run, cancel).await {
+        Ok(_place) => {
+            let given = (attempt, envelope, body);
+            drive(host, unit, run, contents, &task, given, cancel).await
+        }
+        Err((outcome, fault)) => Done::early(Received::new(envelope).stop(outcome, fault)),
+    };
     if done.ended.is_releasable() {
         store_large(host, &done).await?;
     }
@@ -186,6 +184,31 @@ pub async fn run_attempt(
     let position = host.committer.commit_witness(submission).await?;
     let took = host.clock.elapsed().saturating_sub(began);
     Ok(conclude(attempt, done, contents, position, took))
+}
+
+/// Waits until the host has room for the attempt, by the memory that its limits allow.
+async fn take_place(
+    host: &Host,
+    unit: &Unit,
+    run: &RunFacts,
+    cancel: &Cancel,
+) -> Result<Place, (Outcome, Fault)> {
+    let ended = |outcome, code: &str, message: String| {
+        let code = code.to_owned();
+        (outcome, Fault { code, message })
+    };
+    tokio::select! {
+        biased;
+        place = host.door.enter(&run.tenant, unit.limits.memory_bytes_max) => {
+            place.map_err(|busy| {
+                ended(Outcome::Limit(LimitKind::Concurrency), busy.code(), busy.to_string())
+            })
+        }
+        () = cancel.wait() => {
+            let message = "cancelled while it waited for a place".to_owned();
+            Err(ended(Outcome::Cancelled, "AIM-R062", message))
+        }
+    }
 }
 
 /// Moves the envelope out, so that its body is never copied on the way to the guest's door.

@@ -10,6 +10,7 @@ use aim_core::{
     frame::{BLOCK_BYTES_MAX, ChainPosition, FrameFault, FrameKind, Recovery, recover},
     leaf::{LeafKind, SigningMode},
     time::Timestamp,
+    traffic::TrafficLimits,
     witness::{EPOCH_PREDICATE, EngineRecord, EpochPredicate, HostRecord, Statement, Subject},
 };
 use aim_ports::{
@@ -28,6 +29,7 @@ use aim_trust::{
 use crate::{
     commit::{CommitError, CommitParts, Committer, Pen},
     ledger::{Ledger, LedgerError},
+    traffic::Door,
 };
 
 /// What every statement says about the host.
@@ -54,6 +56,8 @@ pub struct Host {
     pub store: Arc<dyn ArtifactStore>,
     /// Time, as the host claims it.
     pub clock: Arc<dyn Clock>,
+    /// Where attempts wait for a place.
+    pub door: Door,
 }
 
 /// What a host is opened with.
@@ -69,6 +73,8 @@ pub struct HostParts {
     pub store: Arc<dyn ArtifactStore>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// How many attempts may run and wait.
+    pub traffic: TrafficLimits,
     /// How witnesses are signed.
     pub mode: SigningMode,
     /// Origin line of a log that has to be begun; must not have been used before.
@@ -195,6 +201,7 @@ impl Host {
                 committer,
                 store: parts.store,
                 clock: parts.clock,
+                door: Door::new(parts.traffic),
             },
             ledger,
         ))

@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod progress;
 pub mod resume;
 pub mod services;
+pub mod traffic;
 pub mod unit;
 
 mod egress;

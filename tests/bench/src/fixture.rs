@@ -17,6 +17,7 @@ use aim_core::{
     name::{StepName, TenantId},
     plan::{Plan, Step},
     time::Timestamp,
+    traffic::TrafficLimits,
     verdict::Verdict,
     witness::{EngineRecord, HostRecord},
 };
@@ -232,6 +233,7 @@ impl Fixture {
             signer: Box::new(NearSigner::new(signing_core()?)),
             store: Arc::new(DirArtifactStore::new(store)),
             clock: Arc::new(SystemClock::start()),
+            traffic: TrafficLimits::DEFAULT,
             mode: case.signing,
             new_origin: "aim.local/0123456789abcdef/1".to_owned(),
             host: HostRecord {

@@ -15,6 +15,7 @@ use aim_core::{
     contract::{ContractFault, ContractRule, authored::AuthoredLimits},
     limits::Limits,
     name::{NodeId, StepName, TenantId},
+    traffic::TrafficLimits,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
@@ -64,6 +65,58 @@ pub struct AuthoredDeployment {
     /// What contracts can have at most, where that is less than the built-in ceiling.
     #[serde(default, skip_serializing_if = "AuthoredLimits::is_empty")]
     pub ceilings: AuthoredLimits,
+    /// How many attempts may run and wait at the same time.
+    #[serde(default, skip_serializing_if = "AuthoredConcurrency::is_empty")]
+    pub concurrency: AuthoredConcurrency,
+}
+
+/// How many attempts may run and wait; what is absent has the built-in value.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct AuthoredConcurrency {
+    /// Attempts that run at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub attempts_max: Option<u32>,
+    /// Attempts of one tenant that run at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub attempts_per_tenant_max: Option<u32>,
+    /// Bytes of guest memory that all running attempts may take together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub memory_bytes_max: Option<u64>,
+    /// Attempts that wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub waiting_max: Option<u32>,
+    /// Attempts of one tenant that wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub waiting_per_tenant_max: Option<u32>,
+}
+
+impl AuthoredConcurrency {
+    /// True when nothing is said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn limits(self) -> TrafficLimits {
+        let built_in = TrafficLimits::DEFAULT;
+        TrafficLimits {
+            attempts_max: self.attempts_max.unwrap_or(built_in.attempts_max),
+            attempts_per_tenant_max: (self.attempts_per_tenant_max)
+                .unwrap_or(built_in.attempts_per_tenant_max),
+            memory_bytes_max: self.memory_bytes_max.unwrap_or(built_in.memory_bytes_max),
+            waiting_max: self.waiting_max.unwrap_or(built_in.waiting_max),
+            waiting_per_tenant_max: (self.waiting_per_tenant_max)
+                .unwrap_or(built_in.waiting_per_tenant_max),
+        }
+    }
 }
 
 /// One kind of role.
@@ -130,6 +183,8 @@ pub struct Deployment {
     pub signing: Signing,
     /// What contracts can have at most.
     pub ceilings: Limits,
+    /// How many attempts may run and wait.
+    pub traffic: TrafficLimits,
 }
 
 /// The parts that need no file system.
@@ -196,6 +251,10 @@ fn check(authored: AuthoredDeployment) -> Result<Checked, Vec<ContractFault>> {
     for name in ceilings.faults_under(&Limits::CEILING) {
         let message = "a ceiling is a whole number from 1 up to the built-in ceiling".to_owned();
         add(ContractRule::Limit, format!("/ceilings/{name}"), message);
+    }
+    for name in authored.concurrency.limits().faults() {
+        let message = "a number of attempts or bytes is a whole number from 1 on".to_owned();
+        add(ContractRule::Limit, format!("/concurrency/{name}"), message);
     }
     match tenant {
         Some(tenant) if faults.is_empty() => Ok(Checked {
@@ -283,6 +342,7 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
             .as_ref()
             .map_or_else(Signing::default, |o| o.signing),
         ceilings: checked.ceilings,
+        traffic: authored.concurrency.limits(),
     })
 }
 

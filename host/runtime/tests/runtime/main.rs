@@ -15,3 +15,4 @@ mod crash;
 mod gates;
 mod rig;
 mod runs;
+mod traffic;

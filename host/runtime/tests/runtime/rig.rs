@@ -17,6 +17,7 @@ use aim_core::{
     name::{NodeId, StepName, TenantId},
     plan::{Plan, bindings},
     time::Timestamp,
+    traffic::TrafficLimits,
     witness::{AttemptPredicate, EngineRecord, HostRecord},
 };
 use aim_engine::{AllocatorPreference, Cancel, Engine, EngineProfile};
@@ -143,6 +144,7 @@ pub(crate) struct Rig {
     pub(crate) store: Arc<MemoryArtifacts>,
     pub(crate) policy: Option<FixedPolicy>,
     pub(crate) mode: SigningMode,
+    pub(crate) traffic: TrafficLimits,
     plan: Plan,
     nodes: BTreeMap<NodeId, Node>,
 }
@@ -158,6 +160,7 @@ impl Rig {
             store: Arc::default(),
             policy: Some(FixedPolicy::Permit),
             mode: SigningMode::Each,
+            traffic: TrafficLimits::DEFAULT,
             plan,
             nodes: BTreeMap::new(),
         };
@@ -227,6 +230,7 @@ impl Rig {
             signer,
             store: Arc::clone(&self.store) as Arc<dyn ArtifactStore>,
             clock: Arc::new(SimClock::at(Timestamp::from_millis(1_700_000_000_000))),
+            traffic: self.traffic,
             mode: self.mode,
             new_origin: "aim.test/rig/1".to_owned(),
             host: HostRecord {
@@ -256,7 +260,8 @@ impl Rig {
         result
     }
 
-    fn run_on(
+    /// Runs the plan on a host that is open already.
+    pub(crate) fn run_on(
         &self,
         host: Host,
         ledger: &Ledger,

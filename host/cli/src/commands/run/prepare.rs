@@ -34,6 +34,7 @@ pub(crate) struct Prepared {
     pub(crate) ethical: NodeId,
     pub(crate) policy: Option<CedarPolicy>,
     pub(crate) signing: Signing,
+    pub(crate) traffic: aim_core::traffic::TrafficLimits,
     pub(crate) config: Vec<u8>,
     retries: BTreeMap<StepName, u32>,
 }
@@ -85,6 +86,7 @@ pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
         tenant: deployment.tenant.clone(),
         policy: read_policy(args, &registry)?,
         signing: deployment.signing,
+        traffic: deployment.traffic,
         config: std::fs::read(&config).unwrap_or_default(),
         plan,
         bindings,

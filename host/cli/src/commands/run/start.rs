@@ -162,6 +162,7 @@ impl Started {
             signer: Box::new(signer),
             store: Arc::new(store(&self.data_dir)),
             clock: Arc::new(clock),
+            traffic: prepared.traffic,
             mode: mode(args, prepared),
             host: HostRecord {
                 isolation: confinement.level.word().to_owned(),
