@@ -158,6 +158,14 @@ impl Fixture {
         })
     }
 
+    /// Another step of the same plan, behind the ethical gate.
+    pub(crate) fn unit_of(&self, guest: &str, contract: &NodeContract) -> Result<Unit> {
+        let bytes = read(&self.places.guests.join(format!("{guest}.wasm")))?;
+        let judge = component_gate(&self.engine, &self.gate_bytes, &self.codex)?;
+        let step = self.ethical.step();
+        unit(&self.engine, &bytes, step, contract, &self.grant, judge)
+    }
+
     /// The message.
     pub(crate) fn envelope(&self) -> Envelope {
         Envelope {

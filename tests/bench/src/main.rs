@@ -17,6 +17,7 @@ mod fixture;
 mod floor;
 mod governed;
 mod memory;
+mod neighbour;
 mod places;
 mod process;
 mod report;
@@ -49,6 +50,8 @@ struct Options {
     rounds: usize,
     /// Only cases whose name contains this.
     only: String,
+    /// Only what a neighbour notices of a hostile step.
+    is_neighbour: bool,
     /// Be the idle host that another `aim-bench` looks at.
     is_idle: bool,
 }
@@ -59,6 +62,7 @@ impl Options {
             places: Places::beside_this_program()?,
             rounds: 7,
             only: String::new(),
+            is_neighbour: false,
             is_idle: false,
         };
         let mut arguments = arguments;
@@ -69,9 +73,10 @@ impl Options {
                 "--only" => options.only = value()?,
                 "--guests" => options.places.guests = value()?.into(),
                 "--aimctl" => options.places.aimctl = value()?.into(),
+                "--neighbour" => options.is_neighbour = true,
                 "--idle" => options.is_idle = true,
                 _ => {
-                    return Err("usage: aim-bench [--rounds N] [--only TEXT] \
+                    return Err("usage: aim-bench [--rounds N] [--only TEXT | --neighbour] \
                                 [--guests FOLDER] [--aimctl FILE]"
                         .into());
                 }
@@ -94,6 +99,11 @@ fn run(options: &Options) -> Result<()> {
         fixture.engine.allocator().word(),
         options.rounds
     ));
+    if options.is_neighbour {
+        let rows = neighbour::measure(&fixture, options.rounds)?;
+        say::line(&neighbour::text(&rows));
+        return Ok(());
+    }
     let cases: Vec<Case> = Case::all()
         .into_iter()
         .filter(|case| case.to_string().contains(&options.only))
@@ -114,5 +124,10 @@ fn run(options: &Options) -> Result<()> {
         results.cold = Some(cold::measure(&fixture)?);
     }
     say::line(&results.text());
+    if options.only.is_empty() {
+        say::progress("a neighbour of hostile steps");
+        let rows = neighbour::measure(&fixture, options.rounds)?;
+        say::line(&neighbour::text(&rows));
+    }
     Ok(())
 }
