@@ -9,7 +9,7 @@ use core::ops::Range;
 use aim_core::{
     condition::Condition,
     name::StepName,
-    plan::{LanguageVersion, OnFail},
+    plan::{Action, LanguageVersion},
 };
 
 /// A value and the bytes that said it.
@@ -124,7 +124,7 @@ pub struct Gate {
     /// True once a condition was written, understood or not.
     pub has_check: bool,
     /// What happens when it does not hold, where that is written.
-    pub on_fail: Option<Spanned<Option<OnFail>>>,
+    pub on_fail: Option<Spanned<Option<Action>>>,
 }
 
 /// A condition and its spelling.

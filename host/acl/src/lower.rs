@@ -12,7 +12,7 @@ use core::ops::Range;
 
 use aim_core::{
     name::{NodeId, StepName},
-    plan::{self, BUILTIN_ROLES, IR_VERSION, LanguageVersion, NODE_PARAM, Plan, PlanParts, StepId},
+    plan::{self, BUILTIN_ROLES, LanguageVersion, NODE_PARAM, Plan, PlanParts, StepId},
 };
 
 use crate::{
@@ -37,15 +37,13 @@ pub(crate) fn lower(ast: &Ast, profile: Profile, faults: &mut Faults) -> Option<
     for (index, (step, budget)) in ast.steps.iter().zip(budgets).enumerate() {
         let gates = gates_of(step, &plan_gates, faults);
         if let Some((name, role, description)) = names(step, &roles, ast, faults) {
+            let id = StepId::new(u32::try_from(index + 1).unwrap_or(u32::MAX));
             steps.push(plan::Step {
                 budget,
-                description,
                 gates,
-                id: StepId::new(u32::try_from(index + 1).unwrap_or(u32::MAX)),
                 is_required: graph.is_required(index),
-                name,
                 requires: graph.requires(index, &ast.steps),
-                role,
+                ..plan::Step::new(id, name, role, &description)
             });
         }
     }
@@ -69,12 +67,11 @@ pub(crate) fn lower(ast: &Ast, profile: Profile, faults: &mut Faults) -> Option<
     let parts = PlanParts {
         budget: ast.budget.as_ref().map(budget::of_plan),
         gates,
-        ir_version: IR_VERSION,
         language_version,
-        name: ast.header.as_ref()?.name.as_ref()?.value.clone(),
         quip: ast.quip.as_ref().map(|quip| quip.value.clone()),
         steps: ordered.collect(),
         roles: used_roles(&roles, ast),
+        ..PlanParts::new(ast.header.as_ref()?.name.as_ref()?.value.clone())
     };
     checked(parts, faults)
 }
@@ -278,15 +275,13 @@ fn gates(gates: &[Gate], taken: &GateNames<'_>, faults: &mut Faults) -> Vec<plan
         let on_fail = gate
             .on_fail
             .as_ref()
-            .map_or(Some(plan::OnFail::default()), |action| action.value);
+            .map_or(Some(plan::Action::default()), |action| action.value);
         if let (Some(name), Some(check), Some(on_fail)) = (&gate.name, &gate.check, on_fail) {
-            lowered.push(plan::Gate {
+            let clause = plan::Clause {
                 condition: check.value.condition.clone(),
-                name: name.value.clone(),
-                on_fail,
-                severity: on_fail.severity(),
                 source: check.value.source.clone(),
-            });
+            };
+            lowered.push(plan::Gate::over(name.value.clone(), clause, on_fail));
         }
     }
     lowered

@@ -1,7 +1,8 @@
 //! The closed language of plan gates: one path into a step's output, at most one comparison with one literal.
 //!
 //! There is nothing to call, nothing to bind and nothing to loop over, so a condition needs no sandbox of its own.
-//! Conjunction is several gates. What a path means is fixed: `output` is the JSON body of the step's only emission.
+//! Conjunction is several gates. What a path means is fixed: `output` is the JSON body of the step's only emission,
+//! `input` that of its envelope.
 //!
 //! INVARIANT: judging never panics, never improves on doubt (missing, mismatched and absent are `error`), and a reason
 //! names paths and types but never repeats a value of the output, because reasons outlive redaction.
@@ -24,15 +25,48 @@ pub const FIELDS_MAX: usize = 16;
 /// The most bytes that a condition may have.
 pub const SOURCE_BYTES_MAX: usize = 1024;
 
-/// A parsed condition: `output.<field>[.<field>...]`, alone or compared with a literal.
+/// A parsed condition: `output.<field>[.<field>...]` or `input.<field>...`, alone or compared with a literal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
     /// The comparison; without one the value at the path is asked for its truth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     comparison: Option<Comparison>,
-    /// Field names below `output`, outermost first; never empty.
+    /// Field names below the root, outermost first; never empty.
     path: Vec<String>,
+    /// What the path leads into.
+    #[serde(default, skip_serializing_if = "Root::is_output")]
+    root: Root,
+}
+
+/// What a condition's path leads into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Root {
+    /// The body of the step's envelope.
+    Input,
+    /// The body of the step's only emission.
+    #[default]
+    Output,
+}
+
+impl Root {
+    /// The root as it is written.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Output => "output",
+        }
+    }
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde asks with a reference"
+    )]
+    fn is_output(&self) -> bool {
+        *self == Self::Output
+    }
 }
 
 /// An operator and what the value is compared with.
@@ -81,7 +115,13 @@ pub enum Literal {
 }
 
 impl Condition {
-    /// Returns the field names below `output`, outermost first.
+    /// Returns what the path leads into.
+    #[must_use]
+    pub const fn root(&self) -> Root {
+        self.root
+    }
+
+    /// Returns the field names below the root, outermost first.
     #[must_use]
     pub fn path(&self) -> &[String] {
         &self.path
@@ -130,7 +170,7 @@ impl Literal {
 /// Writes the canonical spelling, which parses to the same condition.
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("output")?;
+        f.write_str(self.root.word())?;
         for field in &self.path {
             write!(f, ".{field}")?;
         }

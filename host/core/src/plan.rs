@@ -11,27 +11,47 @@
 //! INVARIANT: equal plans have equal bytes: structs declare their fields in sorted order, maps are ordered, numbers are
 //! integers below 2^53, and bytes in any other spelling are refused.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{
+    borrow::ToOwned,
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec::Vec,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{condition::Condition, digest::Digest, name::StepName, verdict::Severity};
+use crate::{digest::Digest, name::StepName};
 
 mod binding;
+mod budget;
 mod check;
+mod data;
+mod gate;
+mod judge;
 mod lock;
 mod order;
+mod parallel;
+mod recovery;
 mod written;
 
 pub use binding::{NODE_PARAM, Unbound, UnboundReason, bindings};
+pub use budget::{Budget, PlanBudget, PoolPolicy, SoftBackoff, SoftBudget};
 pub use check::{PlanError, PlanFault, text_fault};
+pub use data::{
+    Criticality, Effect, Header, Import, ImportKind, InputSource, Pins, Probe, RiskClass, Selector,
+    SelectorIndex, TimeSlice,
+};
+pub use gate::{
+    Action, Check, Clause, Emit, Gate, GatePhase, JudgeCheck, JudgeKind, OnFail, Rules,
+};
+pub use judge::{GateAnswer, Subject, judge};
 pub use lock::{GatePin, LOCK_VERSION, Lock, LockError, StepPin};
 pub use order::{Order, cycles, order};
-pub use written::{LanguageVersion, StepId, WrittenFormError};
+pub use parallel::{Caps, Exhausted, Fanout, Flow, Reduce, ReduceMethod, Tie};
+pub use recovery::{ATTEMPTS_MAX, BACKOFF_MS_MAX, Breaker, Hitl, Retries, Rule, Silence, Trigger};
+pub use written::{LanguageVersion, SchemaVersion, StepId, WrittenFormError};
 
-/// The version of the IR's shape that this host reads and writes.
-pub const IR_VERSION: u32 = 1;
-/// The most steps that a plan may have.
+/// The most steps that a plan may have, and the most that fan-out and flow may make of them.
 pub const STEPS_MAX: usize = 10_000;
 /// The most bytes that a serialised plan may have.
 pub const IR_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -54,17 +74,27 @@ pub const BUILTIN_ROLES: [&str; 8] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan(PlanParts);
 
-/// The fields of a plan before they are checked.
+/// The fields of a plan before they are checked. [`PlanParts::new`] fills in what a source does not say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanParts {
     /// What all steps together may use; absent when the plan sets no cap of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<PlanBudget>,
-    /// Conditions on the plan's result: each is asked of the output of every terminal step.
+    /// Steps that are done over until a condition holds, in plan order of their first steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flows: Vec<Flow>,
+    /// Gates on the plan's result: each is asked of the output of every terminal step.
     pub gates: Vec<Gate>,
-    /// Always [`IR_VERSION`].
-    pub ir_version: u32,
+    /// What the whole plan is asked against.
+    #[serde(default, skip_serializing_if = "Header::is_empty")]
+    pub header: Header,
+    /// Other documents that the plan is made of, by alias.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub imports: BTreeMap<StepName, Import>,
+    /// Confidence below which steps abstain, in parts per million, where they say nothing themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kappa_ppm: Option<u32>,
     /// The version of the language that the source was written in.
     pub language_version: LanguageVersion,
     /// The plan's name.
@@ -74,6 +104,17 @@ pub struct PlanParts {
     pub quip: Option<String>,
     /// Declared roles, and the built-in ones that steps use.
     pub roles: BTreeMap<StepName, Role>,
+    /// What is done when something other than a gate keeps a step from completing; the first that applies counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+    /// The version of this shape; a reader refuses a major that it does not know.
+    pub schema_version: SchemaVersion,
+    /// What the steps of each shard share.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shards: BTreeMap<StepName, Caps>,
+    /// What happens while a question to a person is open and the step does not say.
+    #[serde(default, skip_serializing_if = "Silence::is_default")]
+    pub silence: Silence,
     /// Steps in plan order: see [`order()`].
     pub steps: Vec<Step>,
 }
@@ -88,26 +129,81 @@ pub struct Role {
     pub params: BTreeMap<StepName, String>,
 }
 
-/// One step.
+/// One step. [`Step::new`] fills in what a source does not say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// What the step may use; always explicit.
+    /// When the step's node is left alone because it keeps failing; never when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<Breaker>,
+    /// What the step may use; always explicit. Each instance of a step has the whole budget.
     pub budget: Budget,
+    /// How much depends on the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub criticality: Option<Criticality>,
     /// What the step is asked to do, in the plan's words.
     pub description: String,
-    /// Conditions on the step's own output, in source order.
+    /// What the step says it does to the world.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub effects: BTreeSet<Effect>,
+    /// The standby step that answers when this one has failed for good. A fallback to another role is a standby step too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<StepName>,
+    /// Once for each number of a range, instead of once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fanout: Option<Fanout>,
+    /// Gates of the step, in source order.
     pub gates: Vec<Gate>,
+    /// A person is asked before the step runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hitl: Option<Hitl>,
     /// `s1` for the first step of the source, and so on.
     pub id: StepId,
-    /// False when the run may succeed without it: the step has dependents and all of them require it with `?`.
+    /// Named inputs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<StepName, InputSource>,
+    /// Whether doing it twice is the same as doing it once; what the contract says when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_idempotent: Option<bool>,
+    /// False when the run may succeed without it: the step has dependents and all of them require it with `?`, or it is a
+    /// standby step, or a probe.
     pub is_required: bool,
+    /// True for a step that runs only when another one's fallback or reroute leads to it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub is_standby: bool,
+    /// Confidence below which the step abstains, in parts per million; the plan's or the contract's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kappa_ppm: Option<u32>,
+    /// The model that is asked for, as the plan calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// The step's name, unique in the plan.
     pub name: StepName,
+    /// What the answer may depend on, held still.
+    #[serde(default, skip_serializing_if = "Pins::is_empty")]
+    pub pins: Pins,
+    /// The policy for the step, by an import's alias.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<StepName>,
+    /// Present on a synthetic step that watches others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
     /// What the step waits for, in the order in which it receives their outputs.
     pub requires: Vec<Require>,
+    /// How often a transient failure is tried again; what the contract says when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<Retries>,
     /// The role that does it; a key of the plan's roles.
     pub role: StepName,
+    /// The shard that it belongs to, where the plan has shards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<StepName>,
+    /// The time that its sources are read at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<TimeSlice>,
+    /// The tools that are asked for, as the plan calls them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
 }
 
 /// One edge of the plan.
@@ -116,64 +212,92 @@ pub struct Step {
 pub struct Require {
     /// True for `REQUIRES x?`: the dependent runs even if `x` abstained or was skipped.
     pub is_optional: bool,
+    /// True when each instance waits for the instance of the same number only; both then have the same range.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub is_pairwise: bool,
+    /// How the outputs of the required step's instances become one; a list of all of them when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduce: Option<Reduce>,
     /// The step that is waited for.
     pub step: StepName,
 }
 
-/// What one step may use. All are inclusive maxima and greater than zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Budget {
-    /// Wall time in milliseconds.
-    pub time_ms: u64,
-    /// Model tokens.
-    pub tokens: u64,
-    /// Tool calls.
-    pub tools: u64,
+impl Require {
+    /// An edge that nothing special is said about.
+    #[must_use]
+    pub const fn on(step: StepName) -> Self {
+        Self {
+            is_optional: false,
+            is_pairwise: false,
+            reduce: None,
+            step,
+        }
+    }
 }
 
-/// What all steps together may use; an absent part is not capped by the plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlanBudget {
-    /// Milliseconds, summed over steps.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time_ms: Option<u64>,
-    /// Model tokens, summed over steps.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tokens: Option<u64>,
-    /// Tool calls, summed over steps.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tools: Option<u64>,
+impl PlanParts {
+    /// A plan without anything in it.
+    #[must_use]
+    pub fn new(name: StepName) -> Self {
+        Self {
+            budget: None,
+            flows: Vec::new(),
+            gates: Vec::new(),
+            header: Header::default(),
+            imports: BTreeMap::new(),
+            kappa_ppm: None,
+            language_version: LanguageVersion::CURRENT,
+            name,
+            quip: None,
+            roles: BTreeMap::new(),
+            rules: Vec::new(),
+            schema_version: SchemaVersion::CURRENT,
+            shards: BTreeMap::new(),
+            silence: Silence::default(),
+            steps: Vec::new(),
+        }
+    }
 }
 
-/// A named condition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Gate {
-    /// What is asked.
-    pub condition: Condition,
-    /// The gate's name, unique in its step and among the plan's own gates.
-    pub name: StepName,
-    /// What the host does when the condition does not hold.
-    pub on_fail: OnFail,
-    /// `warn` exactly when `on_fail` is warn.
-    pub severity: Severity,
-    /// The condition as the plan wrote it; parses to `condition`.
-    pub source: String,
-}
+impl Step {
+    /// A required step of `role` that waits for nothing, with the default budget.
+    #[must_use]
+    pub fn new(id: StepId, name: StepName, role: StepName, description: &str) -> Self {
+        Self {
+            breaker: None,
+            budget: Budget::DEFAULT,
+            criticality: None,
+            description: description.to_owned(),
+            effects: BTreeSet::new(),
+            fallback: None,
+            fanout: None,
+            gates: Vec::new(),
+            hitl: None,
+            id,
+            inputs: BTreeMap::new(),
+            is_idempotent: None,
+            is_required: true,
+            is_standby: false,
+            kappa_ppm: None,
+            model: None,
+            name,
+            pins: Pins::default(),
+            policy: None,
+            probe: None,
+            requires: Vec::new(),
+            retries: None,
+            role,
+            shard: None,
+            slice: None,
+            tools: Vec::new(),
+        }
+    }
 
-/// What the host does when a condition does not hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnFail {
-    /// The step is denied and the run ends.
-    #[default]
-    Abort,
-    /// The step is held for a person.
-    Escalate,
-    /// The objection becomes a warning and the output is marked for review.
-    Warn,
+    /// How often the step runs in a plan's execution: once, or for each number of its range.
+    #[must_use]
+    pub fn instances(&self) -> u64 {
+        self.fanout.as_ref().map_or(1, Fanout::count)
+    }
 }
 
 impl Plan {
@@ -268,12 +392,54 @@ impl Plan {
         self.0.quip.as_deref()
     }
 
-    /// Returns the terminal steps, in plan order: nobody requires them and their outputs are the plan's result.
+    /// Returns what the whole plan is asked against.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.0.header
+    }
+
+    /// Returns what the steps of each shard share.
+    #[must_use]
+    pub const fn shards(&self) -> &BTreeMap<StepName, Caps> {
+        &self.0.shards
+    }
+
+    /// Returns the steps that are done over until a condition holds.
+    #[must_use]
+    pub fn flows(&self) -> &[Flow] {
+        &self.0.flows
+    }
+
+    /// Returns the other documents that the plan is made of, by alias.
+    #[must_use]
+    pub const fn imports(&self) -> &BTreeMap<StepName, Import> {
+        &self.0.imports
+    }
+
+    /// Returns what is done when something other than a gate keeps `step` from completing.
+    #[must_use]
+    pub fn rule(&self, on: Trigger, step: &StepName) -> Option<&OnFail> {
+        (self.0.rules.iter())
+            .find(|rule| rule.on == on && (rule.steps.is_empty() || rule.steps.contains(step)))
+            .map(|rule| &rule.then)
+    }
+
+    /// Returns the confidence below which `step` abstains, in parts per million, where the plan says so.
+    #[must_use]
+    pub fn kappa_ppm(&self, step: &Step) -> Option<u32> {
+        step.kappa_ppm.or(self.0.kappa_ppm)
+    }
+
+    /// Returns what happens while a question about `step` is open.
+    #[must_use]
+    pub fn silence(&self, step: &Step) -> Silence {
+        (step.hitl.as_ref()).map_or(self.0.silence, |hitl| hitl.silence)
+    }
+
+    /// Returns the terminal steps, in plan order: nobody requires them and their outputs are the plan's result. Probes
+    /// and standby steps are none, and a probe that requires a step does not make it less terminal.
     pub fn terminals(&self) -> impl Iterator<Item = &Step> {
-        let required: alloc::collections::BTreeSet<&StepName> = (self.0.steps.iter())
-            .flat_map(|step| step.requires.iter().map(|require| &require.step))
-            .collect();
-        (self.0.steps.iter()).filter(move |step| !required.contains(&step.name))
+        terminals(&self.0.steps)
     }
 
     /// Returns the fields, for whoever wants to change and check them again.
@@ -302,71 +468,15 @@ fn canonical<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
 
-impl Budget {
-    /// What a step gets in the lenient profile when it says nothing: 300 s, 10 000 tokens, 10 tools.
-    pub const DEFAULT: Self = Self {
-        time_ms: 300_000,
-        tokens: 10_000,
-        tools: 10,
-    };
-
-    /// Returns the parts by the names that plans use, time in milliseconds.
-    #[must_use]
-    pub const fn parts(&self) -> [(&'static str, u64); 3] {
-        [
-            ("tokens", self.tokens),
-            ("time", self.time_ms),
-            ("tools", self.tools),
-        ]
-    }
-}
-
-impl PlanBudget {
-    /// Returns the parts by the names that plans use, time in milliseconds.
-    #[must_use]
-    pub const fn parts(&self) -> [(&'static str, Option<u64>); 3] {
-        [
-            ("tokens", self.tokens),
-            ("time", self.time_ms),
-            ("tools", self.tools),
-        ]
-    }
-
-    /// Returns `(part, sum over the steps, cap)` for every part whose sum is above its cap.
-    #[must_use]
-    pub fn exceeded_by(&self, steps: &[Budget]) -> Vec<(&'static str, u64, u64)> {
-        let sum = |part: usize| {
-            steps.iter().fold(0_u64, |sum, budget| {
-                let value = budget.parts().get(part).map_or(0, |(_, value)| *value);
-                sum.saturating_add(value)
-            })
-        };
-        (self.parts().into_iter().enumerate())
-            .filter_map(|(part, (name, cap))| Some((name, sum(part), cap?)))
-            .filter(|(_, sum, cap)| sum > cap)
-            .collect()
-    }
-}
-
-impl OnFail {
-    /// The action as it is written, in lower case.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Abort => "abort",
-            Self::Escalate => "escalate",
-            Self::Warn => "warn",
-        }
-    }
-
-    /// The severity that goes with the action.
-    #[must_use]
-    pub const fn severity(self) -> Severity {
-        match self {
-            Self::Warn => Severity::Warn,
-            Self::Abort | Self::Escalate => Severity::Block,
-        }
-    }
+/// The terminal steps among `steps`.
+fn terminals(steps: &[Step]) -> impl Iterator<Item = &Step> {
+    let required: BTreeSet<&StepName> = (steps.iter())
+        .filter(|step| step.probe.is_none())
+        .flat_map(|step| step.requires.iter().map(|require| &require.step))
+        .collect();
+    (steps.iter()).filter(move |step| {
+        step.probe.is_none() && !step.is_standby && !required.contains(&step.name)
+    })
 }
 
 #[cfg(test)]

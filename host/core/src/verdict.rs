@@ -68,20 +68,20 @@ pub enum Severity {
     Block,
 }
 
-/// What the host does after a verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What the host does after a verdict, from the lightest to what weighs most where several are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Disposition {
     /// What was judged leaves the step.
     Release,
-    /// Goes on with less.
-    Degrade,
-    /// Another step answers instead.
-    Reroute,
     /// The step is tried again.
     Retry,
+    /// Goes on with less.
+    Degrade,
     /// The step's repair is tried.
     Repair,
+    /// Another step answers instead.
+    Reroute,
     /// A person is asked.
     Escalate,
     /// Kept aside until several people release it.

@@ -20,6 +20,7 @@ use aim_ports::PortError;
 
 use crate::{
     commit::CommitError,
+    conditions,
     egress::{self, Outgoing},
     host::Host,
     ingress,
@@ -240,9 +241,18 @@ async fn drive(
         Ok(screened) => screened,
         Err(ended) => return Done::early(ended),
     };
-    let cleared = match screened.clear(ask_all(&unit.gates, &request, digest).await) {
+    let conditions = conditions::ingress(unit, screened.envelope(), digest);
+    let disposition = conditions.disposition();
+    let mut records = ask_all(&unit.gates, &request, digest).await;
+    records.extend(conditions.records);
+    let cleared = match screened.clear(records) {
         Ok(cleared) => cleared,
-        Err(ended) => return Done::early(ended),
+        Err(ended) => {
+            return Done {
+                disposition,
+                ..Done::early(ended)
+            };
+        }
     };
     drop(request);
     let call = call(host, unit, run, contents, (task, attempt), &cleared, cancel);
@@ -285,7 +295,7 @@ fn call(
         budget: PlanBudget {
             calls: Some(unit.step.budget.tools),
             tokens: Some(unit.step.budget.tokens),
-            cost_micros: None,
+            cost_micros: unit.step.budget.cost_micros,
         },
         services: Arc::new(AttemptServices {
             contents: Arc::clone(contents),
@@ -318,7 +328,7 @@ async fn finish(unit: &Unit, run: &RunFacts, cleared: Cleared, mut report: StepR
                 staged: &report.staged,
                 claims: &report.claims,
             };
-            egress::judge(unit, run, &outgoing).await
+            egress::judge(unit, run, ran.envelope(), &outgoing).await
         }
         None => egress::Judged::nothing(),
     };

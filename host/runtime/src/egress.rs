@@ -6,19 +6,17 @@
 use aim_core::{
     claims::GuestClaims,
     digest::Digest,
-    envelope::{Emission, Target},
+    envelope::{Emission, Envelope, Target},
     gate::{GateKind, GateRecord, GateRequest, Item, Phase},
-    join::is_json,
     limits::Limits,
-    plan::{self, OnFail},
     verdict::{Disposition, Verdict},
     witness::{Band, KappaRecord},
 };
 use aim_engine::StagedArtifact;
-use serde_json::Value;
 
 use crate::{
     attempt::RunFacts,
+    conditions,
     ingress::{builtin, check_schema},
     judge::ask_all,
     unit::Unit,
@@ -53,7 +51,12 @@ impl Judged {
 }
 
 /// Asks every egress gate.
-pub(crate) async fn judge(unit: &Unit, run: &RunFacts, outgoing: &Outgoing<'_>) -> Judged {
+pub(crate) async fn judge(
+    unit: &Unit,
+    run: &RunFacts,
+    envelope: &Envelope,
+    outgoing: &Outgoing<'_>,
+) -> Judged {
     let request = request(unit, run, outgoing);
     let digest = request.digest();
     let bodies: Vec<&[u8]> = outgoing
@@ -83,8 +86,10 @@ pub(crate) async fn judge(unit: &Unit, run: &RunFacts, outgoing: &Outgoing<'_>) 
             )
         }));
     }
-    let (conditions, disposition) = check_conditions(unit, outgoing.emissions, digest);
-    records.extend(conditions);
+    let confidence = (outgoing.claims.confidence.as_ref()).map(|confidence| confidence.score);
+    let conditions = conditions::egress(unit, envelope, outgoing.emissions, confidence, digest);
+    let disposition = conditions.disposition();
+    records.extend(conditions.records);
     let (record, kappa) = check_kappa(unit, outgoing.claims, digest);
     records.extend(record);
     Judged {
@@ -179,59 +184,6 @@ fn check_size(unit: &Unit, request: &GateRequest) -> Option<String> {
             "{total} bytes are more than the {most} that gates can judge; emit less, or have the contract call its payloads opaque"
         )
     })
-}
-
-fn check_conditions(
-    unit: &Unit,
-    emissions: &[Emission],
-    request: Digest,
-) -> (Vec<GateRecord>, Disposition) {
-    if unit.conditions.is_empty() {
-        return (Vec::new(), Disposition::Release);
-    }
-    let output: Option<Value> = match emissions {
-        [only] if is_json(&only.media_type) => serde_json::from_slice(&only.body).ok(),
-        _ => None,
-    };
-    let mut disposition = Disposition::Release;
-    let mut records = Vec::with_capacity(unit.conditions.len());
-    for gate in &unit.conditions {
-        let (record, asked) = check_condition(gate, output.as_ref(), request);
-        records.push(record);
-        // Ending the run weighs more than holding one step, whatever the order of the gates.
-        if disposition != Disposition::Abort && asked != Disposition::Release {
-            disposition = asked;
-        }
-    }
-    (records, disposition)
-}
-
-/// A condition that does not hold does what the plan says; one that nobody can judge is an error, and that ends the run.
-fn check_condition(
-    gate: &plan::Gate,
-    output: Option<&Value>,
-    request: Digest,
-) -> (GateRecord, Disposition) {
-    let judgement = aim_core::condition::evaluate(&gate.condition, output);
-    let (verdict, disposition) = match (judgement.verdict, gate.on_fail) {
-        (Verdict::Fail, OnFail::Escalate) => (Verdict::Abstain, Disposition::Escalate),
-        (Verdict::Fail, OnFail::Abort) => (Verdict::Fail, Disposition::Abort),
-        (Verdict::Fail, OnFail::Warn) => (Verdict::Fail, Disposition::Release),
-        (Verdict::Error, _) => (Verdict::Error, Disposition::Abort),
-        (verdict, _) => (verdict, Disposition::Release),
-    };
-    let record = GateRecord {
-        gate: gate.name.to_string(),
-        severity: gate.severity,
-        verdict: verdict.with_severity(gate.severity),
-        ..builtin(
-            GateKind::Condition,
-            Phase::Egress,
-            request,
-            vec![judgement.reason],
-        )
-    };
-    (record, disposition)
 }
 
 /// Confidence below kappa, or none claimed where kappa is set, abstains.

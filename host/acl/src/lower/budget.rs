@@ -4,7 +4,7 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use aim_core::plan::{Budget, PlanBudget};
+use aim_core::plan::{Budget, PlanBudget, PoolPolicy};
 
 use crate::{
     Profile,
@@ -19,6 +19,9 @@ pub(super) const fn of_plan(budget: &ast::Budget) -> PlanBudget {
         time_ms: budget.time_ms,
         tokens: budget.tokens,
         tools: budget.tools,
+        cost_micros: None,
+        headroom_ppm: None,
+        pool: PoolPolicy::Greedy,
     }
 }
 
@@ -27,8 +30,9 @@ pub(super) fn budgets(ast: &Ast, profile: Profile, faults: &mut Faults) -> Vec<B
     let budgets: Vec<Budget> = (ast.steps.iter())
         .map(|step| of_step(step, profile, faults))
         .collect();
+    let once: Vec<(Budget, u64)> = budgets.iter().map(|budget| (*budget, 1)).collect();
     if let Some(budget) = &ast.budget {
-        for (part, sum, cap) in of_plan(budget).exceeded_by(&budgets) {
+        for (part, sum, cap) in of_plan(budget).exceeded_by(&once) {
             let unit = if part == "time" { " ms" } else { "" };
             let message =
                 format!("the steps need {sum}{unit} of {part}, the plan allows {cap}{unit}");
@@ -63,6 +67,7 @@ fn of_step(step: &Step, profile: Profile, faults: &mut Faults) -> Budget {
         time_ms: budget.time_ms.unwrap_or(default.time_ms),
         tokens: budget.tokens.unwrap_or(default.tokens),
         tools: budget.tools.unwrap_or(default.tools),
+        ..default
     }
 }
 

@@ -45,9 +45,10 @@ impl Graph {
         let edges = self.edges.get(index).into_iter().flatten();
         edges
             .filter_map(|(to, is_optional)| {
+                let step = steps.get(*to)?.name.as_ref()?.value.clone();
                 Some(plan::Require {
                     is_optional: *is_optional,
-                    step: steps.get(*to)?.name.as_ref()?.value.clone(),
+                    ..plan::Require::on(step)
                 })
             })
             .collect()

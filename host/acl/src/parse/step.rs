@@ -7,7 +7,7 @@ use alloc::{format, vec::Vec};
 
 use aim_core::{
     condition::{Condition, ConditionErrorKind},
-    plan::{INTEGER_MAX, OnFail},
+    plan::{Action, INTEGER_MAX},
 };
 
 use super::Parser;
@@ -28,7 +28,7 @@ const ABSENT_ACTIONS: [&str; 7] = [
     "log",
     "degrade",
 ];
-const ACTIONS: [OnFail; 3] = [OnFail::Abort, OnFail::Warn, OnFail::Escalate];
+const ACTIONS: [Action; 3] = [Action::Abort, Action::Warn, Action::Escalate];
 
 impl Parser<'_> {
     /// `STEP name:`
@@ -277,7 +277,7 @@ impl Parser<'_> {
                 format!("action `{shown}` is not available for a condition in this version");
             (message, "use abort, warn or escalate".into())
         } else {
-            let help = self.faults.suggest(word, ACTIONS.map(OnFail::word));
+            let help = self.faults.suggest(word, ACTIONS.map(Action::word));
             let help = help.unwrap_or_else(|| "the actions are abort, warn and escalate".into());
             (format!("unknown action `{shown}`"), help)
         };

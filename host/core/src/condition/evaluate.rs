@@ -73,7 +73,7 @@ pub fn evaluate(condition: &Condition, output: Option<&Value>) -> Judgement {
 /// [`EvaluateError`] when there is no output, the path leads nowhere, or types differ.
 pub fn holds(condition: &Condition, output: Option<&Value>) -> Result<bool, EvaluateError> {
     let mut value = output.ok_or(EvaluateError::NoOutput)?;
-    let mut path = String::from("output");
+    let mut path = String::from(condition.root().word());
     for field in condition.path() {
         let Value::Object(fields) = value else {
             return Err(EvaluateError::NotAnObject(path, kind(value)));

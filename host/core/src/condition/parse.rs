@@ -5,7 +5,9 @@
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::ops::Range;
 
-use super::{Comparison, Condition, Decimal, FIELDS_MAX, Literal, Operator, SOURCE_BYTES_MAX};
+use super::{
+    Comparison, Condition, Decimal, FIELDS_MAX, Literal, Operator, Root, SOURCE_BYTES_MAX,
+};
 
 /// Why a condition was not accepted, and where in its text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,8 +29,8 @@ pub enum ConditionErrorKind {
     /// The text is beyond the limit.
     #[error("the condition is longer than {SOURCE_BYTES_MAX} bytes")]
     TooLong,
-    /// It starts with something else than `output.<field>`.
-    #[error("a condition must start with `output.` and a field name")]
+    /// It starts with something else than `output.<field>` or `input.<field>`.
+    #[error("a condition must start with `output.` or `input.` and a field name")]
     Path,
     /// The path has too many fields.
     #[error("the path has more than {FIELDS_MAX} fields")]
@@ -69,12 +71,13 @@ impl Condition {
         if cursor.rest().is_empty() {
             return Err(cursor.error(ConditionErrorKind::Empty));
         }
-        let path = cursor.path()?;
+        let (root, path) = cursor.path()?;
         cursor.skip_blanks();
         if cursor.rest().is_empty() {
             return Ok(Self {
                 comparison: None,
                 path,
+                root,
             });
         }
         let comparison = Some(cursor.comparison()?);
@@ -82,7 +85,11 @@ impl Condition {
         if !cursor.rest().is_empty() {
             return Err(cursor.error(ConditionErrorKind::Trailing));
         }
-        Ok(Self { comparison, path })
+        Ok(Self {
+            comparison,
+            path,
+            root,
+        })
     }
 }
 
@@ -126,11 +133,13 @@ impl<'a> Cursor<'a> {
         is_next
     }
 
-    fn path(&mut self) -> Parsed<Vec<String>> {
+    fn path(&mut self) -> Parsed<(Root, Vec<String>)> {
         let start = self.error(ConditionErrorKind::Path);
-        if self.word() != "output" {
-            return Err(start);
-        }
+        let root = match self.word() {
+            "output" => Root::Output,
+            "input" => Root::Input,
+            _ => return Err(start),
+        };
         let mut path = Vec::new();
         while self.eat(".") {
             let field = self.word();
@@ -141,7 +150,7 @@ impl<'a> Cursor<'a> {
         }
         match path.len() {
             0 => Err(start),
-            1..=FIELDS_MAX => Ok(path),
+            1..=FIELDS_MAX => Ok((root, path)),
             _ => Err(ConditionError {
                 kind: ConditionErrorKind::Depth,
                 ..start

@@ -11,10 +11,15 @@ use alloc::{
 };
 
 use super::{
-    Budget, Gate, INTEGER_MAX, IR_BYTES_MAX, IR_VERSION, LanguageVersion, PlanParts, STEPS_MAX,
-    Step, cycles, order,
+    INTEGER_MAX, IR_BYTES_MAX, LanguageVersion, PlanParts, STEPS_MAX, SchemaVersion, Step, cycles,
+    order,
 };
-use crate::{condition::Condition, name::StepName};
+use crate::name::StepName;
+
+mod data;
+mod gates;
+mod parallel;
+mod recovery;
 
 /// Why a plan IR was refused: every fault that was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,9 +42,9 @@ pub enum PlanFault {
     /// Beyond the size limit.
     #[error("the ir is larger than {IR_BYTES_MAX} bytes")]
     TooLarge,
-    /// Another IR version.
-    #[error("ir version {0} is not {IR_VERSION}, the one this host reads")]
-    IrVersion(u32),
+    /// A schema version that this host does not know.
+    #[error("schema version {0} is not one that this host reads; it writes {current}", current = SchemaVersion::CURRENT)]
+    SchemaVersion(SchemaVersion),
     /// A language version that this host does not know.
     #[error("language version {0} is newer than {current}", current = LanguageVersion::CURRENT)]
     LanguageVersion(LanguageVersion),
@@ -92,8 +97,48 @@ pub enum PlanFault {
         cap: u64,
     },
     /// A gate whose parts contradict each other.
-    #[error("gate `{0}`: condition, source and severity must agree")]
-    Gate(String),
+    #[error("gate `{0}`: {1}")]
+    Gate(String, &'static str),
+    /// A gate that nothing in this host can judge.
+    #[error("gate `{gate}` is of kind `{kind}`, which this host has no evaluator for")]
+    NoEvaluator {
+        /// The gate, with the step it belongs to.
+        gate: String,
+        /// Its kind.
+        kind: &'static str,
+    },
+    /// Fan-out, reduction, shards or a flow that can not be.
+    #[error("{owner}: {reason}")]
+    Parallel {
+        /// What it is about.
+        owner: String,
+        /// Why it can not be.
+        reason: &'static str,
+    },
+    /// Retries, breakers, standby steps or rules that can not be.
+    #[error("{owner}: {reason}")]
+    Recovery {
+        /// What it is about.
+        owner: String,
+        /// Why it can not be.
+        reason: &'static str,
+    },
+    /// Inputs, slices, imports, pins or probes that can not be.
+    #[error("{owner}: {reason}")]
+    Data {
+        /// What it is about.
+        owner: String,
+        /// Why it can not be.
+        reason: &'static str,
+    },
+    /// A pin is missing in a plan that claims determinism.
+    #[error("step `{step}` pins no {pin}, and the plan claims to be deterministic")]
+    Pin {
+        /// The step.
+        step: StepName,
+        /// What is not pinned.
+        pin: &'static str,
+    },
     /// A text with characters that a terminal could act on.
     #[error("{0} contains control or direction-changing characters")]
     Text(String),
@@ -169,8 +214,8 @@ fn is_harmless(c: char) -> bool {
 /// Every fault of a plan.
 pub(super) fn faults(parts: &PlanParts) -> Vec<PlanFault> {
     let mut faults = Vec::new();
-    if parts.ir_version != IR_VERSION {
-        faults.push(PlanFault::IrVersion(parts.ir_version));
+    if !parts.schema_version.is_known() {
+        faults.push(PlanFault::SchemaVersion(parts.schema_version));
     }
     if !parts.language_version.is_known() {
         faults.push(PlanFault::LanguageVersion(parts.language_version));
@@ -182,7 +227,15 @@ pub(super) fn faults(parts: &PlanParts) -> Vec<PlanFault> {
     names(parts, &mut faults);
     edges(parts, &mut faults);
     budgets(parts, &mut faults);
+    parallel::check(parts, &mut faults);
+    recovery::check(parts, &mut faults);
+    data::check(parts, &mut faults);
     faults
+}
+
+/// A step's name as messages show it.
+fn owner(step: &Step) -> String {
+    format!("step `{}`", step.name)
 }
 
 fn text(what: impl FnOnce() -> String, value: &str, faults: &mut Vec<PlanFault>) {
@@ -204,34 +257,14 @@ fn header(parts: &PlanParts, faults: &mut Vec<PlanFault>) {
             );
         }
     }
-    let mut names = BTreeSet::new();
-    for plan_gate in &parts.gates {
-        gate(plan_gate, "", faults);
-        if !names.insert(&plan_gate.name) {
-            faults.push(duplicate("plan gate", plan_gate.name.to_string()));
-        }
-    }
+    gates::of_plan(parts, faults);
 }
 
 pub(super) fn duplicate(what: &'static str, name: String) -> PlanFault {
     PlanFault::Duplicate { what, name }
 }
 
-fn gate(gate: &Gate, owner: &str, faults: &mut Vec<PlanFault>) {
-    let is_consistent = Condition::parse(&gate.source).as_ref() == Ok(&gate.condition)
-        && gate.severity == gate.on_fail.severity();
-    if !is_consistent {
-        faults.push(PlanFault::Gate(format!("{owner}{}", gate.name)));
-    }
-    text(
-        || format!("gate `{owner}{}`", gate.name),
-        &gate.source,
-        faults,
-    );
-}
-
 fn names(parts: &PlanParts, faults: &mut Vec<PlanFault>) {
-    let plan_gates: BTreeSet<&StepName> = parts.gates.iter().map(|gate| &gate.name).collect();
     let mut seen = BTreeSet::new();
     for step in &parts.steps {
         if !seen.insert(&step.name) {
@@ -249,14 +282,7 @@ fn names(parts: &PlanParts, faults: &mut Vec<PlanFault>) {
             &step.description,
             faults,
         );
-        let owner = format!("{}.", step.name);
-        let mut gates = BTreeSet::new();
-        for step_gate in &step.gates {
-            gate(step_gate, &owner, faults);
-            if !gates.insert(&step_gate.name) || plan_gates.contains(&step_gate.name) {
-                faults.push(duplicate("gate", format!("{owner}{}", step_gate.name)));
-            }
-        }
+        gates::of_step(step, parts, faults);
     }
 }
 
@@ -352,33 +378,49 @@ fn is_in_order(parts: &PlanParts, places: &BTreeMap<&StepName, usize>) -> bool {
 
 fn wrongly_marked(steps: &[Step]) -> impl Iterator<Item = &Step> {
     let mut needed = BTreeMap::new();
-    for require in steps.iter().flat_map(|step| &step.requires) {
+    for require in (steps.iter().filter(|step| step.probe.is_none())).flat_map(|s| &s.requires) {
         *needed.entry(&require.step).or_insert(false) |= !require.is_optional;
     }
     // A step that nobody requires is terminal: its output is a result of the plan.
-    steps
-        .iter()
-        .filter(move |step| step.is_required != needed.get(&step.name).copied().unwrap_or(true))
+    steps.iter().filter(move |step| {
+        let can_be = step.probe.is_none() && !step.is_standby;
+        step.is_required != (can_be && needed.get(&step.name).copied().unwrap_or(true))
+    })
 }
 
 fn budgets(parts: &PlanParts, faults: &mut Vec<PlanFault>) {
     let is_bounded = |value: u64| (1..=INTEGER_MAX).contains(&value);
+    let mut part_fault = |owner: String, part| faults.push(PlanFault::Budget { owner, part });
     for step in &parts.steps {
         for (part, value) in step.budget.parts() {
-            if !is_bounded(value) {
-                let owner = format!("step `{}`", step.name);
-                faults.push(PlanFault::Budget { owner, part });
+            if value.is_some_and(|value| !is_bounded(value)) {
+                part_fault(owner(step), part);
+            }
+        }
+        let Some(soft) = step.budget.soft else {
+            continue;
+        };
+        for ((part, soft), (_, hard)) in soft.parts().into_iter().zip(step.budget.parts()) {
+            let is_above = |soft| hard.is_some_and(|hard| soft > hard);
+            if soft.is_some_and(|soft| !is_bounded(soft) || is_above(soft)) {
+                part_fault(format!("{} (soft)", owner(step)), part);
             }
         }
     }
     let Some(cap) = parts.budget else { return };
     for (part, value) in cap.parts() {
         if value.is_some_and(|value| !is_bounded(value)) {
-            let owner = "the plan".to_owned();
-            faults.push(PlanFault::Budget { owner, part });
+            part_fault("the plan".to_owned(), part);
         }
     }
-    let steps: Vec<Budget> = parts.steps.iter().map(|step| step.budget).collect();
+    let rounds = parallel::rounds(parts);
+    let times = |step: &Step| {
+        let rounds = rounds.get(&step.name).copied().unwrap_or(1);
+        step.instances().saturating_mul(rounds)
+    };
+    let steps: Vec<_> = (parts.steps.iter())
+        .map(|step| (step.budget, times(step)))
+        .collect();
     for (part, sum, cap) in cap.exceeded_by(&steps) {
         faults.push(PlanFault::Infeasible { part, sum, cap });
     }

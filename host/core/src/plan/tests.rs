@@ -3,7 +3,7 @@
 use alloc::{collections::BTreeMap, string::ToString, vec, vec::Vec};
 
 use super::*;
-use crate::name::NodeId;
+use crate::{name::NodeId, verdict::Severity};
 
 fn name(text: &str) -> StepName {
     StepName::parse(text).unwrap()
@@ -11,30 +11,18 @@ fn name(text: &str) -> StepName {
 
 fn step(number: u32, text: &str, requires: &[&str]) -> Step {
     Step {
-        budget: Budget::DEFAULT,
-        description: "do it".into(),
-        gates: vec![],
-        id: StepId::new(number),
-        is_required: true,
-        name: name(text),
         requires: (requires.iter())
             .map(|required| Require {
                 is_optional: required.ends_with('?'),
-                step: name(required.trim_end_matches('?')),
+                ..Require::on(name(required.trim_end_matches('?')))
             })
             .collect(),
-        role: name("builder"),
+        ..Step::new(StepId::new(number), name(text), name("builder"), "do it")
     }
 }
 
 fn gate(text: &str, source: &str) -> Gate {
-    Gate {
-        condition: Condition::parse(source).unwrap(),
-        name: name(text),
-        on_fail: OnFail::Abort,
-        severity: Severity::Block,
-        source: source.into(),
-    }
+    Gate::over(name(text), Clause::parse(source).unwrap(), Action::Abort)
 }
 
 /// `b` stands first in the source and waits for `a`; `c` waits for both.
@@ -46,14 +34,10 @@ fn parts() -> PlanParts {
         params: BTreeMap::new(),
     };
     PlanParts {
-        budget: None,
-        gates: vec![],
-        ir_version: IR_VERSION,
-        language_version: LanguageVersion::CURRENT,
-        name: name("demo"),
         quip: Some("a bridge is as good as its bolts".into()),
         roles: BTreeMap::from([(name("builder"), role)]),
         steps: vec![step(2, "a", &[]), step(1, "b", &["a"]), last],
+        ..PlanParts::new(name("demo"))
     }
 }
 
@@ -95,6 +79,7 @@ fn canonical_json_sorts_every_key_and_has_no_fraction() {
         tokens: Some(50_000),
         tools: Some(100),
         time_ms: Some(1_000_000),
+        ..PlanBudget::default()
     });
     parts.gates = vec![gate("good", "output.text == \"a \\\"b\\\"\"")];
     let bytes = Plan::check(parts).unwrap().to_json();
@@ -204,10 +189,7 @@ fn required_follows_from_the_edges_alone() {
 #[test]
 fn duplicates_are_refused_and_a_step_gate_can_not_shadow_a_plan_gate() {
     let found = faults(|parts| {
-        parts.steps[2].requires.push(Require {
-            is_optional: false,
-            step: name("a"),
-        });
+        parts.steps[2].requires.push(Require::on(name("a")));
         let again = parts.steps[2].gates[0].clone();
         parts.steps[2].gates.push(again.clone());
         parts.steps[0].gates.push(gate("plan_wide", "output.x"));
@@ -265,10 +247,26 @@ fn budgets_are_positive_bounded_and_fit_the_plan() {
 /// Control: with gates taken as they come, this fails.
 #[test]
 fn a_gate_whose_source_says_something_else_than_its_condition_is_refused() {
-    let found = faults(|parts| parts.steps[2].gates[0].source = "output.confidence >= 0.1".into());
-    assert_eq!(found, [PlanFault::Gate("c.sure".into())]);
-    let found = faults(|parts| parts.steps[2].gates[0].severity = Severity::Warn);
-    assert_eq!(found, [PlanFault::Gate("c.sure".into())]);
+    let is_refused = |change: fn(&mut Gate)| {
+        let found = faults(|parts| change(&mut parts.steps[2].gates[0]));
+        assert!(
+            matches!(&found[..], [PlanFault::Gate(gate, _)] if gate == "c.sure"),
+            "{found:?}"
+        );
+    };
+    is_refused(|gate| {
+        let Check::Condition(clause) = &mut gate.check else {
+            return;
+        };
+        clause.source = "output.confidence >= 0.1".into();
+    });
+    is_refused(|gate| gate.severity = Severity::Warn);
+    is_refused(|gate| gate.on_fail.clear());
+    is_refused(|gate| gate.on_fail.push(OnFail::always(Action::Abort)));
+    is_refused(|gate| gate.on_fail[0].action = Action::Reroute);
+    is_refused(|gate| gate.on_fail[0].target = Some(name("a")));
+    is_refused(|gate| gate.phase = GatePhase::Ingress);
+    is_refused(|gate| gate.check = Check::Rules(Rules::default()));
 }
 
 /// Control: with every character allowed, this fails.
@@ -290,20 +288,31 @@ fn text_that_a_terminal_could_act_on_is_refused() {
 #[test]
 fn foreign_versions_and_empty_plans_are_refused() {
     let found = faults(|parts| {
-        parts.ir_version = 2;
+        parts.schema_version = "3.0.0".parse().unwrap();
         parts.language_version = "2.0".parse().unwrap();
         parts.steps.clear();
     });
     assert_eq!(
         found,
         [
-            PlanFault::IrVersion(2),
+            PlanFault::SchemaVersion("3.0.0".parse().unwrap()),
             PlanFault::LanguageVersion(LanguageVersion { major: 2, minor: 0 }),
             PlanFault::StepCount(0),
         ]
     );
     for bad in ["1", "1.", "01.0", "1.0.0", "v1.0", "+1.0"] {
         assert!(bad.parse::<LanguageVersion>().is_err(), "{bad}");
+    }
+    for bad in [
+        "2",
+        "2.0",
+        "2.0.0.0",
+        "02.0.0",
+        "v2.0.0",
+        "2.0.x",
+        "2.0.0-rc.1",
+    ] {
+        assert!(bad.parse::<SchemaVersion>().is_err(), "{bad}");
     }
     for bad in ["1", "s", "s01", "s-1", "S1", "s4294967296"] {
         assert!(bad.parse::<StepId>().is_err(), "{bad}");
@@ -435,4 +444,250 @@ fn every_pin_of_a_lock_changes_its_digest_and_its_bytes_have_one_spelling() {
         Lock::from_json(&newer.to_json()),
         Err(LockError::Version(2))
     );
+}
+
+/// Control: with `has_evaluator` answering true, this fails (seen).
+#[test]
+fn a_gate_that_nothing_here_can_judge_is_refused() {
+    for kind in JudgeKind::ALL {
+        let found = faults(|parts| {
+            parts.steps[2].gates[0].check = Check::Judge(JudgeCheck {
+                inputs: BTreeMap::new(),
+                is_strict: false,
+                kind,
+                policy: None,
+                threshold_ppm: Some(1),
+            });
+        });
+        let gate = "c.sure".into();
+        let refused = PlanFault::NoEvaluator {
+            gate,
+            kind: kind.word(),
+        };
+        let expected: &[PlanFault] = if kind.has_evaluator() {
+            &[]
+        } else {
+            &[refused]
+        };
+        assert_eq!(found, expected, "{kind:?}");
+    }
+}
+
+/// Control: without `parallel::check`, this fails.
+#[test]
+fn fan_out_is_finite_and_reduced_only_where_there_is_something_to_reduce() {
+    let fan = |first, last| {
+        Some(Fanout {
+            first,
+            last,
+            options: BTreeMap::new(),
+        })
+    };
+    let reduce = |method, quorum| {
+        Some(Reduce {
+            method,
+            quorum,
+            tie: Tie::Abstain,
+        })
+    };
+    let count = |change: &dyn Fn(&mut PlanParts)| faults(|parts| change(parts)).len();
+    let vote = reduce(ReduceMethod::Vote, None);
+    let fanned = move |parts: &mut PlanParts, range: Option<Fanout>, how| {
+        parts.steps[0].fanout = range;
+        parts.steps[1].requires[0].reduce = how;
+    };
+    assert_eq!(count(&|parts| fanned(parts, fan(1, 5), vote)), 0);
+    assert_eq!(
+        count(&|parts| fanned(parts, fan(5, 1), None)),
+        1,
+        "an empty range"
+    );
+    assert_eq!(
+        count(&|parts| fanned(parts, fan(0, 9_997), None)),
+        0,
+        "10 000 nodes"
+    );
+    assert_eq!(
+        count(&|parts| fanned(parts, fan(0, 9_998), None)),
+        1,
+        "one too many"
+    );
+    assert_eq!(count(&|parts| fanned(parts, fan(0, u32::MAX), None)), 1);
+    assert_eq!(
+        count(&|parts| fanned(parts, None, vote)),
+        1,
+        "nothing to reduce"
+    );
+    let quorum = |least| reduce(ReduceMethod::Merge, Some(least));
+    assert_eq!(count(&|parts| fanned(parts, fan(1, 5), quorum(5))), 0);
+    assert_eq!(count(&|parts| fanned(parts, fan(1, 5), quorum(6))), 1);
+    let judge = reduce(ReduceMethod::Adjudicate, None);
+    assert_eq!(
+        count(&|parts| fanned(parts, fan(1, 5), judge)),
+        1,
+        "a builder does not adjudicate"
+    );
+}
+
+#[test]
+fn flows_are_bounded_and_keep_their_inside_to_themselves() {
+    let flow = |steps: &[&str], result: &str, max_iter| Flow {
+        max_iter,
+        name: name("refine"),
+        on_exhausted: Exhausted::Abstain,
+        result: name(result),
+        steps: steps.iter().map(|step| name(step)).collect(),
+        until: Clause::parse("output.done").unwrap(),
+    };
+    let with = |flow: Flow| faults(|parts| parts.flows.push(flow));
+    assert_eq!(with(flow(&["b", "c"], "c", 3)), []);
+    assert_eq!(with(flow(&["a"], "a", 1)), []);
+    for (bad, why) in [
+        (flow(&["b", "c"], "c", 0), "no round"),
+        (flow(&["a", "b"], "b", 2), "c requires a from outside"),
+        (flow(&["b"], "c", 2), "a result of its own"),
+        (flow(&["b", "b"], "b", 2), "twice"),
+        (flow(&["zz"], "zz", 2), "unknown"),
+    ] {
+        let found = with(bad);
+        assert!(
+            matches!(found[..], [PlanFault::Parallel { .. }, ..]),
+            "{why}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn standby_steps_are_led_to_and_never_required() {
+    let standby = |parts: &mut PlanParts| {
+        let mut spare = step(4, "spare", &["a"]);
+        spare.is_standby = true;
+        spare.is_required = false;
+        parts.steps.push(spare);
+    };
+    let found = faults(standby);
+    assert!(
+        matches!(found[..], [PlanFault::Recovery { .. }]),
+        "nothing leads to it: {found:?}"
+    );
+    let led_to = |parts: &mut PlanParts| {
+        standby(parts);
+        parts.steps[1].fallback = Some(name("spare"));
+    };
+    assert_eq!(faults(led_to), []);
+    let terminals: Vec<_> = {
+        let mut parts = parts();
+        led_to(&mut parts);
+        Plan::check(parts)
+            .unwrap()
+            .terminals()
+            .map(|step| step.name.clone())
+            .collect()
+    };
+    assert_eq!(terminals, [name("c")]);
+    let found = faults(|parts| {
+        led_to(parts);
+        parts.steps[2].requires.push(Require::on(name("spare")));
+    });
+    assert!(
+        matches!(
+            found[..],
+            [
+                PlanFault::Required(_) | PlanFault::Order | PlanFault::Recovery { .. },
+                ..
+            ]
+        ),
+        "{found:?}"
+    );
+    let found = faults(|parts| parts.steps[1].fallback = Some(name("c")));
+    assert!(
+        matches!(found[..], [PlanFault::Recovery { .. }]),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_probe_watches_without_making_what_it_watches_less_of_a_result() {
+    let found = faults(|parts| {
+        let mut probe = step(4, "seen", &["c?"]);
+        probe.is_required = false;
+        probe.probe = Some(Probe {
+            id: "probe.vif.chain_complete".into(),
+            observes: vec![name("c")],
+        });
+        parts.steps.push(probe);
+    });
+    assert_eq!(found, []);
+}
+
+/// Control: without `missing_pins`, this fails.
+#[test]
+fn a_claim_of_determinism_wants_every_pin() {
+    let found = faults(|parts| {
+        parts.header.is_deterministic = true;
+        parts.steps[0].model = Some("m".into());
+        parts.steps[0].tools = vec!["t".into()];
+        let selector = Selector {
+            index: SelectorIndex::Hhni,
+            path: "notes".into(),
+        };
+        parts.steps[0].inputs = BTreeMap::from([(name("q"), InputSource::Selector(selector))]);
+    });
+    let pins: Vec<&str> = found
+        .iter()
+        .map(|fault| match fault {
+            PlanFault::Pin { pin, .. } => *pin,
+            other => panic!("{other}"),
+        })
+        .collect();
+    assert_eq!(pins, ["model", "seed", "tool", "index", "snapshot"]);
+}
+
+#[test]
+fn waits_and_counts_are_bounded() {
+    let with = |retries: Retries| faults(|parts| parts.steps[0].retries = Some(retries)).len();
+    let base = Retries::DEFAULT;
+    assert_eq!(with(base), 0);
+    for bad in [
+        Retries {
+            max_attempts: 0,
+            ..base
+        },
+        Retries {
+            max_attempts: 11,
+            ..base
+        },
+        Retries {
+            factor_percent: 99,
+            ..base
+        },
+        Retries {
+            jitter_percent: 101,
+            ..base
+        },
+        Retries {
+            base_ms: 2,
+            max_ms: 1,
+            ..base
+        },
+        Retries {
+            max_ms: BACKOFF_MS_MAX + 1,
+            ..base
+        },
+    ] {
+        assert_eq!(with(bad), 1, "{bad:?}");
+    }
+    let soft = |tokens| {
+        faults(|parts| {
+            parts.steps[0].budget.soft = Some(SoftBudget {
+                backoff: SoftBackoff::Truncate,
+                cost_micros: None,
+                time_ms: None,
+                tokens: Some(tokens),
+                tools: None,
+            });
+        })
+        .len()
+    };
+    assert_eq!((soft(10_000), soft(10_001), soft(0)), (0, 1, 1));
 }

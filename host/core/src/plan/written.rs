@@ -1,4 +1,4 @@
-//! The two small values of a plan that are numbers inside and text outside.
+//! The small values of a plan that are numbers inside and text outside.
 //!
 //! INVARIANT: each has exactly one written form: no sign, no blanks, no leading zeros.
 
@@ -18,6 +18,32 @@ pub struct LanguageVersion {
     pub major: u32,
     /// A reader refuses a minor newer than its own.
     pub minor: u32,
+}
+
+/// The version of the IR's shape, written `2.0.0` as semantic versions are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SchemaVersion {
+    /// A reader refuses a major that it does not know.
+    pub major: u32,
+    /// A reader refuses a minor newer than its own: a field it does not know could be a gate.
+    pub minor: u32,
+    /// Changes nothing that a reader sees.
+    pub patch: u32,
+}
+
+impl SchemaVersion {
+    /// The version that this host writes.
+    pub const CURRENT: Self = Self {
+        major: 2,
+        minor: 0,
+        patch: 0,
+    };
+
+    /// True when a host that writes [`Self::CURRENT`] reads the version.
+    #[must_use]
+    pub const fn is_known(self) -> bool {
+        self.major == Self::CURRENT.major && self.minor == Self::CURRENT.minor
+    }
 }
 
 impl StepId {
@@ -57,6 +83,12 @@ impl fmt::Display for LanguageVersion {
     }
 }
 
+impl fmt::Display for SchemaVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
 /// The text is not of the written form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected {0}")]
@@ -91,6 +123,25 @@ impl FromStr for LanguageVersion {
     }
 }
 
+impl FromStr for SchemaVersion {
+    type Err = WrittenFormError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.split('.').map(plain);
+        let mut next = || parts.next().flatten();
+        let version = (|| {
+            Some(Self {
+                major: next()?,
+                minor: next()?,
+                patch: next()?,
+            })
+        })();
+        version
+            .filter(|_| text.split('.').count() == 3)
+            .ok_or(WrittenFormError("a semantic version such as `2.0.0`"))
+    }
+}
+
 macro_rules! as_text {
     ($($name:ident),*) => {$(
         impl Serialize for $name {
@@ -106,4 +157,4 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(StepId, LanguageVersion);
+as_text!(StepId, LanguageVersion, SchemaVersion);
