@@ -27,6 +27,7 @@ mod budget;
 mod check;
 mod data;
 mod gate;
+pub mod graph;
 mod judge;
 mod lock;
 mod order;

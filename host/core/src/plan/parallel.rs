@@ -85,6 +85,19 @@ pub enum ReduceMethod {
     Vote,
 }
 
+impl ReduceMethod {
+    /// The method as it is written.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Adjudicate => "adjudicate",
+            Self::Merge => "merge",
+            Self::Score => "score",
+            Self::Vote => "vote",
+        }
+    }
+}
+
 /// What happens when no answer has more than half of the votes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
