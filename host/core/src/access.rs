@@ -2,7 +2,11 @@
 //!
 //! INVARIANT: a grant holds only asks of its contract; nothing at run time can add one.
 
-use alloc::{collections::BTreeSet, string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec::Vec,
+};
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -36,15 +40,27 @@ pub enum Capability {
     Log,
     /// `aim:artifact/store`: content-addressed bytes.
     Artifact,
-    /// `wasi:filesystem`: one folder, as a read-only snapshot pinned by digest.
+    /// `wasi:filesystem`: folders, read as snapshots pinned by digest, written as staged changes.
     Filesystem,
+    /// `wasi:clocks`: virtual time, or the machine's.
+    Clocks,
+    /// `wasi:random`: numbers that follow from the seed, or the machine's.
+    Random,
+    /// `wasi:cli`: arguments, environment and input as the contract writes them, output into the step's log.
+    Cli,
+    /// `wasi:config`: named values.
+    Config,
+    /// `wasi:keyvalue`: buckets of the tenant and the node, written as staged changes.
+    Keyvalue,
+    /// `aim:model/complete`: model calls; linked, and denied on every call.
+    Model,
     /// `aim:gate/codex`: the rules a gate judges by; for gates only.
     Codex,
 }
 
 impl Capability {
     /// Every capability, in the order of the table in the documentation.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 14] = [
         Self::Context,
         Self::Budget,
         Self::Attest,
@@ -52,6 +68,12 @@ impl Capability {
         Self::Log,
         Self::Artifact,
         Self::Filesystem,
+        Self::Clocks,
+        Self::Random,
+        Self::Cli,
+        Self::Config,
+        Self::Keyvalue,
+        Self::Model,
         Self::Codex,
     ];
 
@@ -66,17 +88,40 @@ impl Capability {
             Self::Log => "log",
             Self::Artifact => "artifact",
             Self::Filesystem => "filesystem",
+            Self::Clocks => "clocks",
+            Self::Random => "random",
+            Self::Cli => "cli",
+            Self::Config => "config",
+            Self::Keyvalue => "keyvalue",
+            Self::Model => "model",
             Self::Codex => "codex",
         }
     }
 
-    /// True when nothing that uses it can be seen outside the step's own witness: granted without a policy.
+    /// True when nothing that uses it this way can be seen outside the step's own witness: granted without a policy.
     #[must_use]
-    pub const fn is_effect_free(self) -> bool {
+    pub const fn is_effect_free(self, mode: Option<Mode>) -> bool {
         match self {
-            Self::Context | Self::Budget | Self::Attest | Self::Consult | Self::Log => true,
-            Self::Artifact | Self::Filesystem | Self::Codex => false,
+            Self::Context
+            | Self::Budget
+            | Self::Attest
+            | Self::Consult
+            | Self::Log
+            | Self::Cli => true,
+            Self::Clocks | Self::Random => matches!(mode, Some(Mode::Virtual)),
+            Self::Artifact
+            | Self::Filesystem
+            | Self::Config
+            | Self::Keyvalue
+            | Self::Model
+            | Self::Codex => false,
         }
+    }
+
+    /// True when its interfaces hand out streams or polls, so that `wasi:io` follows from it.
+    #[must_use]
+    pub const fn uses_io(self) -> bool {
+        matches!(self, Self::Filesystem | Self::Clocks | Self::Cli)
     }
 
     /// What kind of thing an ask for it names.
@@ -84,12 +129,18 @@ impl Capability {
     pub const fn resource_kind(self) -> ResourceKind {
         match self {
             Self::Filesystem => ResourceKind::Folder,
+            Self::Keyvalue => ResourceKind::Bucket,
+            Self::Config => ResourceKind::Key,
             Self::Context
             | Self::Budget
             | Self::Attest
             | Self::Consult
             | Self::Log
             | Self::Artifact
+            | Self::Clocks
+            | Self::Random
+            | Self::Cli
+            | Self::Model
             | Self::Codex => ResourceKind::Host,
         }
     }
@@ -107,7 +158,8 @@ impl Capability {
     pub const fn modes(self) -> &'static [Mode] {
         match self {
             Self::Artifact => &[Mode::Read, Mode::Put],
-            Self::Filesystem => &[Mode::Read],
+            Self::Filesystem | Self::Keyvalue => &[Mode::Read, Mode::Write],
+            Self::Clocks | Self::Random => &[Mode::Virtual, Mode::Real],
             _ => &[],
         }
     }
@@ -128,6 +180,12 @@ pub enum Mode {
     Read,
     /// Stages new content.
     Put,
+    /// Stages changes.
+    Write,
+    /// A deterministic stand-in, the same on every run with the same pins.
+    Virtual,
+    /// The machine's own; every answer is recorded, so that a replay can give it again.
+    Real,
 }
 
 impl Mode {
@@ -137,6 +195,9 @@ impl Mode {
         match self {
             Self::Read => "read",
             Self::Put => "put",
+            Self::Write => "write",
+            Self::Virtual => "virtual",
+            Self::Real => "real",
         }
     }
 }
@@ -145,14 +206,26 @@ impl Mode {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ask {
+    /// For `cli`: the arguments exactly as the guest gets them; by convention the first is the program's name.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub arguments: Vec<String>,
     /// What is asked for.
     pub capability: Capability,
+    /// For `cli`: the environment.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub environment: BTreeMap<String, String>,
     /// The ways it is used; empty for capabilities without modes.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub modes: BTreeSet<Mode>,
     /// The names of what it is used on, of the capability's resource kind; empty where there is only the host.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub scope: BTreeSet<String>,
+    /// For `cli`: what standard input gives; at its end from the start when absent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stdin: Option<String>,
+    /// For `config`: values that the contract gives itself, by key; the deployment gives the others.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub values: BTreeMap<String, String>,
 }
 
 impl Ask {
@@ -160,10 +233,24 @@ impl Ask {
     #[must_use]
     pub const fn plain(capability: Capability) -> Self {
         Self {
+            arguments: Vec::new(),
             capability,
+            environment: BTreeMap::new(),
             modes: BTreeSet::new(),
             scope: BTreeSet::new(),
+            stdin: None,
+            values: BTreeMap::new(),
         }
+    }
+
+    /// True when no way of using it needs a policy.
+    #[must_use]
+    pub fn is_effect_free(&self) -> bool {
+        let has_own_values = self.capability == Capability::Config
+            && self.scope.iter().all(|key| self.values.contains_key(key));
+        let uses = self.uses();
+        let is_harmless = |mode: Option<Mode>| self.capability.is_effect_free(mode);
+        has_own_values || uses.into_iter().all(|(mode, _)| is_harmless(mode))
     }
 
     /// Every use that the ask stands for: each mode on each name. Never empty.
@@ -286,6 +373,12 @@ impl Grant {
         })
     }
 
+    /// The granted asks for one capability, in order.
+    pub fn asks_for(&self, capability: Capability) -> impl Iterator<Item = &Ask> {
+        let asks = self.asks.iter();
+        asks.filter(move |ask| ask.capability == capability)
+    }
+
     /// The granted folders, in order.
     pub fn folders(&self) -> impl Iterator<Item = &str> {
         self.scope_of(Capability::Filesystem)
@@ -319,7 +412,7 @@ pub fn grant(
     let mut refused = Vec::new();
     for ask in asks {
         if policy.is_none() {
-            if ask.capability.is_effect_free() {
+            if ask.is_effect_free() {
                 granted.insert(ask.clone());
             } else {
                 refused.push(RefusedAsk {
@@ -360,20 +453,34 @@ mod tests {
 
     fn artifact(modes: &[Mode]) -> Ask {
         Ask {
-            capability: Capability::Artifact,
             modes: modes.iter().copied().collect(),
-            scope: BTreeSet::new(),
+            ..Ask::plain(Capability::Artifact)
         }
     }
 
     #[test]
     fn without_a_policy_only_effect_free_capabilities_are_granted() {
-        let asks: Vec<Ask> = Capability::ALL.into_iter().map(Ask::plain).collect();
+        let mut asks: Vec<Ask> = Vec::new();
+        for capability in Capability::ALL {
+            let modes = capability.modes();
+            let with = |modes: &[Mode]| Ask {
+                modes: modes.iter().copied().collect(),
+                scope: ["x".to_string()].into(),
+                ..Ask::plain(capability)
+            };
+            asks.extend(modes.iter().map(|mode| with(&[*mode])));
+            asks.push(with(modes));
+        }
+        asks.sort();
+        asks.dedup();
         let (grant, refused) = grant(&asks, None, |_, _, _| AccessDecision {
             is_permitted: true,
             rules: vec![],
         });
-        assert!(grant.asks.iter().all(|ask| ask.capability.is_effect_free()));
+        assert!(grant.asks.iter().all(Ask::is_effect_free));
+        assert!(grant.permits(Capability::Clocks, Some(Mode::Virtual)));
+        assert!(!grant.permits(Capability::Clocks, Some(Mode::Real)));
+        assert!(!grant.permits(Capability::Keyvalue, None));
         assert_eq!(grant.asks.len() + refused.len(), asks.len());
         assert!(!grant.permits(Capability::Artifact, None));
     }
@@ -397,9 +504,9 @@ mod tests {
     #[test]
     fn an_ask_of_two_names_is_refused_whole_when_one_is() {
         let two = Ask {
-            capability: Capability::Filesystem,
             modes: [Mode::Read].into(),
             scope: ["logs".to_string(), "secrets".to_string()].into(),
+            ..Ask::plain(Capability::Filesystem)
         };
         let policy = Some(Digest::of(b"policy"));
         let (granted, refused) = grant(&[two], policy, |_, _, resource| AccessDecision {

@@ -453,8 +453,10 @@ fn check_items(
 
 /// Streams and polls follow from something granted or adapted; alone they are undeclared imports like any other.
 fn check_plumbing(bindings: &[Binding], faults: &mut Vec<Mismatch>) {
-    let has_user = bindings.iter().any(|binding| {
-        binding.how == How::Adapt || binding.how == How::Serve(Capability::Filesystem)
+    let has_user = bindings.iter().any(|binding| match binding.how {
+        How::Adapt => true,
+        How::Serve(capability) => capability.uses_io(),
+        How::Plumbing | How::TypesOnly => false,
     });
     if has_user {
         return;

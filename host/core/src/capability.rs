@@ -1,9 +1,16 @@
-//! The one reviewed table from a capability to the interfaces it opens, and of what the host serves at all.
+//! The one reviewed table from a capability to the interfaces it opens, of what the host serves at all, what the record of
+//! each call holds, and how a replay answers it. `docs/formats/imports.md` is written from it.
 //!
 //! INVARIANT: an interface that is not in this file or in `adapter` is never linked; versions are compared as whole
 //! strings, so no tolerance between versions can decide anything.
 
 use crate::{access::Capability, adapter};
+
+mod rows;
+
+use rows::{
+    ARTIFACT, ATTEST, BUDGET, CLI, CLOCKS, CODEX, CONFIG, CONSULT, CONTEXT, FILESYSTEM, KEYVALUE, LOG, MODEL, RANDOM,
+};
 
 /// The version of every `aim` package that is served.
 pub const AIM_VERSIONS: &[&str] = &["0.1.0"];
@@ -14,98 +21,53 @@ pub const WASI_VERSIONS: &[&str] = &[
     "0.2.10", "0.2.11", "0.2.12",
 ];
 
+/// How a replay answers a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Replay {
+    /// From the run's pins, as the first time: the answer is a function of the lock, the inputs and the seed.
+    Pinned,
+    /// From the record: the transcript's payload is the answer.
+    Recorded,
+    /// From content that the record names by digest: an artifact, a file of a snapshot, a value.
+    Content,
+    /// By doing it again: it changes only what the attempt itself stages, and the outcome is held against the record.
+    Redone,
+}
+
+impl Replay {
+    /// The rule's name in documents.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pinned => "pinned",
+            Self::Recorded => "recorded",
+            Self::Content => "content",
+            Self::Redone => "redone",
+        }
+    }
+}
+
+/// One function that the host implements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServedFunction {
+    /// The canonical name, `[method]resource.name` for methods.
+    pub name: &'static str,
+    /// What its record holds.
+    pub records: &'static str,
+    /// How a replay answers it.
+    pub replay: Replay,
+}
+
 /// An interface that a capability opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServedInterface {
     /// `package/interface`, without a version.
     pub interface: &'static str,
-    /// The functions that the host implements; for WASI interfaces the adapter table has them.
-    pub functions: &'static [&'static str],
+    /// The functions that the host implements.
+    pub functions: &'static [ServedFunction],
     /// The resources that the host implements.
     pub resources: &'static [&'static str],
 }
-
-const CONTEXT: &[ServedInterface] = &[ServedInterface {
-    interface: "aim:host/context",
-    functions: &[
-        "run-id",
-        "step-name",
-        "role",
-        "attempt",
-        "tenant",
-        "actor",
-        "correlation-id",
-        "causation-id",
-        "traceparent",
-        "label",
-        "plan",
-        "component",
-        "seed",
-    ],
-    resources: &[],
-}];
-const BUDGET: &[ServedInterface] = &[ServedInterface {
-    interface: "aim:host/budget",
-    functions: &[
-        "fuel",
-        "calls",
-        "tokens",
-        "cost-micros",
-        "wall-ms",
-        "is-cancelled",
-    ],
-    resources: &[],
-}];
-const ATTEST: &[ServedInterface] = &[ServedInterface {
-    interface: "aim:witness/attest",
-    functions: &[
-        "claim",
-        "cite",
-        "set-confidence",
-        "set-doubt",
-        "declare-impact",
-        "set-quip",
-    ],
-    resources: &[],
-}];
-const CONSULT: &[ServedInterface] = &[ServedInterface {
-    interface: "aim:gate/consult",
-    functions: &["check"],
-    resources: &[],
-}];
-const LOG: &[ServedInterface] = &[ServedInterface {
-    interface: "aim:log/log",
-    functions: &["write"],
-    resources: &[],
-}];
-const ARTIFACT: &[ServedInterface] = &[ServedInterface {
-    interface: "aim:artifact/store",
-    functions: &[
-        "read",
-        "put",
-        "[static]writer.create",
-        "[method]writer.append",
-        "[static]writer.finish",
-    ],
-    resources: &["writer"],
-}];
-const FILESYSTEM: &[ServedInterface] = &[
-    ServedInterface {
-        interface: "wasi:filesystem/types",
-        functions: &[],
-        resources: &["descriptor", "directory-entry-stream"],
-    },
-    ServedInterface {
-        interface: "wasi:filesystem/preopens",
-        functions: &[],
-        resources: &[],
-    },
-];
-const CODEX: &[ServedInterface] = &[ServedInterface {
-    interface: "aim:gate/codex",
-    functions: &["document"],
-    resources: &[],
-}];
 
 /// Everything that `capability` opens, and nothing else.
 #[must_use]
@@ -118,6 +80,12 @@ pub const fn closure(capability: Capability) -> &'static [ServedInterface] {
         Capability::Log => LOG,
         Capability::Artifact => ARTIFACT,
         Capability::Filesystem => FILESYSTEM,
+        Capability::Clocks => CLOCKS,
+        Capability::Random => RANDOM,
+        Capability::Cli => CLI,
+        Capability::Config => CONFIG,
+        Capability::Keyvalue => KEYVALUE,
+        Capability::Model => MODEL,
         Capability::Codex => CODEX,
     }
 }
@@ -133,6 +101,7 @@ pub const PACKAGES: &[&str] = &[
     "aim:gate",
     "aim:log",
     "aim:artifact",
+    "aim:model",
     "aim:step",
     "wasi:io",
     "wasi:cli",
@@ -140,7 +109,16 @@ pub const PACKAGES: &[&str] = &[
     "wasi:filesystem",
     "wasi:random",
     "wasi:sockets",
+    "wasi:config",
+    "wasi:keyvalue",
 ];
+
+/// The version of the `wasi:config` draft that is served.
+pub const CONFIG_VERSIONS: &[&str] = &["0.2.0-rc.1"];
+
+/// The version of the `wasi:keyvalue` draft that is served: `store`, `atomics` and `batch`. Its `watcher` is an export and is
+/// never called.
+pub const KEYVALUE_VERSIONS: &[&str] = &["0.2.0-draft"];
 
 /// A parsed import string, `package/interface@version`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,10 +157,11 @@ impl<'a> ImportName<'a> {
         if !PACKAGES.contains(&self.package) {
             return &[];
         }
-        if self.package.starts_with("aim:") {
-            AIM_VERSIONS
-        } else {
-            WASI_VERSIONS
+        match self.package {
+            "wasi:config" => CONFIG_VERSIONS,
+            "wasi:keyvalue" => KEYVALUE_VERSIONS,
+            package if package.starts_with("aim:") => AIM_VERSIONS,
+            _ => WASI_VERSIONS,
         }
     }
 
@@ -210,7 +189,7 @@ impl ServedInterface {
     /// True when the host implements `function` of this interface.
     #[must_use]
     pub fn has_function(&self, function: &str) -> bool {
-        self.functions.contains(&function) || adapter::answer(self.interface, function).is_some()
+        self.functions.iter().any(|served| served.name == function)
     }
 }
 
@@ -227,6 +206,12 @@ mod tests {
             for row in closure(capability) {
                 assert!(seen.insert(row.interface), "{} twice", row.interface);
                 assert!(!PLUMBING.contains(&row.interface));
+                let adapted = adapter::TABLE
+                    .iter()
+                    .filter(|known| known.interface == row.interface);
+                for known in adapted {
+                    assert!(row.has_function(known.function), "{known:?}");
+                }
             }
         }
     }
@@ -236,6 +221,8 @@ mod tests {
         let served = |text| ImportName::parse(text).is_some_and(|name| name.has_served_version());
         assert!(served("aim:host/context@0.1.0"));
         assert!(served("wasi:io/poll@0.2.9"));
+        assert!(served("wasi:keyvalue/store@0.2.0-draft"));
+        assert!(served("wasi:config/store@0.2.0-rc.1"));
         for bad in [
             "aim:host/context@0.1.1",
             "aim:host/context@0.1",
@@ -244,6 +231,8 @@ mod tests {
             "aim:host/context@0.1.0@0.1.0",
             "wasi:io/poll@0.2.13",
             "wasi:io/poll@0.3.0",
+            "wasi:keyvalue/store@0.2.0-draft2",
+            "wasi:config/store@0.2.0-draft",
             "wasi:http/types@0.2.0",
             "context",
         ] {

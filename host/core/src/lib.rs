@@ -29,6 +29,7 @@ pub mod gate;
 pub mod join;
 pub mod limits;
 pub mod schedule;
+pub mod staged;
 pub mod witness;
 
 pub mod contract;

@@ -42,6 +42,18 @@ pub struct Limits {
     pub random_bytes_max: u32,
     /// Depth of calls into the guest from within a host call.
     pub reentry_max: u32,
+    /// Keys that a bucket may hold.
+    pub kv_keys_max: u32,
+    /// Bytes of one value in a bucket.
+    pub kv_value_bytes_max: u32,
+    /// Bytes of keys and values that a bucket may hold, with what the attempt stages.
+    pub kv_bytes_max: u64,
+    /// Files and folders that a writable folder may hold.
+    pub files_max: u32,
+    /// Bytes of one file in a writable folder.
+    pub file_bytes_max: u64,
+    /// Bytes of all files in a writable folder, with what the attempt stages.
+    pub folder_bytes_max: u64,
 }
 
 const KIB: u32 = 1024;
@@ -67,6 +79,12 @@ impl Limits {
         artifact_bytes_max: 64 * MIB,
         random_bytes_max: 64 * KIB,
         reentry_max: 8,
+        kv_keys_max: 4_096,
+        kv_value_bytes_max: 256 * KIB,
+        kv_bytes_max: 16 * MIB,
+        files_max: 1_024,
+        file_bytes_max: 32 * MIB,
+        folder_bytes_max: 64 * MIB,
     };
 
     /// What a step can have at most without a grant of a bigger class.
@@ -88,6 +106,12 @@ impl Limits {
         artifact_bytes_max: 1024 * MIB,
         random_bytes_max: 1024 * KIB,
         reentry_max: 8,
+        kv_keys_max: 65_536,
+        kv_value_bytes_max: 1024 * KIB,
+        kv_bytes_max: 256 * MIB,
+        files_max: 65_536,
+        file_bytes_max: 256 * MIB,
+        folder_bytes_max: 1024 * MIB,
     };
 
     /// What a gate gets: gates are small, and slow ones are denials.
@@ -131,6 +155,12 @@ impl Limits {
             row!(artifact_bytes_max),
             row!(random_bytes_max),
             row!(reentry_max),
+            row!(kv_keys_max),
+            row!(kv_value_bytes_max),
+            row!(kv_bytes_max),
+            row!(files_max),
+            row!(file_bytes_max),
+            row!(folder_bytes_max),
         ];
         checks
             .into_iter()

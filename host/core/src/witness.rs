@@ -18,6 +18,7 @@ use crate::{
     id::{AttemptId, EnvelopeId, ExecutionId, RunId, SpanId, TraceId},
     name::{NodeId, StepName, TenantId},
     outcome::{Fault, Outcome},
+    staged::StagedRecord,
     time::Timestamp,
     verdict::Verdict,
 };
@@ -174,6 +175,9 @@ pub struct AttemptPredicate {
     pub run: RunId,
     /// The attempt's span.
     pub span: SpanId,
+    /// What it staged in buckets and folders: committed with this statement when the outputs left, else dropped.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub staged: Vec<StagedRecord>,
     /// Host's claim.
     pub started_at: Timestamp,
     /// The step's name in the plan.

@@ -92,9 +92,9 @@ mod tests {
     #[test]
     fn what_the_grant_holds_matches_and_nothing_else_does() {
         let logs = Ask {
-            capability: Capability::Filesystem,
             modes: [Mode::Read].into(),
             scope: ["logs".to_string()].into(),
+            ..Ask::plain(Capability::Filesystem)
         };
         let grant = Grant {
             asks: vec![Ask::plain(Capability::Log), logs],

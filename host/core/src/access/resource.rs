@@ -15,13 +15,17 @@ use crate::name::StepName;
 pub enum ResourceKind {
     /// The host itself, for what has no finer resource. There is one, named `any`.
     Host,
-    /// A run input that is mounted as a folder.
+    /// A run input that is mounted as a folder, or a folder of the deployment that is written.
     Folder,
+    /// A bucket of key-value pairs of the run's tenant and the step's node.
+    Bucket,
+    /// A configuration value.
+    Key,
 }
 
 impl ResourceKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Host, Self::Folder];
+    pub const ALL: [Self; 4] = [Self::Host, Self::Folder, Self::Bucket, Self::Key];
 
     /// The name of its entity type in the policy's schema, without the namespace.
     #[must_use]
@@ -29,6 +33,8 @@ impl ResourceKind {
         match self {
             Self::Host => "Host",
             Self::Folder => "Folder",
+            Self::Bucket => "Bucket",
+            Self::Key => "Key",
         }
     }
 
@@ -49,6 +55,11 @@ impl ResourceKind {
             Self::Folder => StepName::parse(name)
                 .map(|_| ())
                 .map_err(|_| "must be 1 to 64 letters, digits or `_`: the run input to mount"),
+            Self::Bucket => StepName::parse(name)
+                .map(|_| ())
+                .map_err(|_| "must be 1 to 64 letters, digits or `_`: the bucket's name"),
+            Self::Key if is_key(name) => Ok(()),
+            Self::Key => Err("must be 1 to 128 of `A-Z a-z 0-9 _ . -`: the value's name"),
         }
     }
 
@@ -56,7 +67,7 @@ impl ResourceKind {
     #[must_use]
     pub fn covers(self, granted: &str, wanted: &str) -> bool {
         match self {
-            Self::Host | Self::Folder => granted == wanted,
+            Self::Host | Self::Folder | Self::Bucket | Self::Key => granted == wanted,
         }
     }
 
@@ -64,9 +75,15 @@ impl ResourceKind {
     #[must_use]
     pub fn attributes(self, _name: &str) -> Vec<(&'static str, Fact)> {
         match self {
-            Self::Host | Self::Folder => Vec::new(),
+            Self::Host | Self::Folder | Self::Bucket | Self::Key => Vec::new(),
         }
     }
+}
+
+/// True for the name of a configuration value.
+fn is_key(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    (1..=128).contains(&name.len()) && name.bytes().all(is_plain)
 }
 
 /// One thing that an ask or a call is about.

@@ -160,7 +160,8 @@ pub struct AuthoredComponent {
 pub struct AuthoredAsk {
     /// The capability.
     pub capability: Capability,
-    /// The ways it is used: `artifact` has `read` and `put`, `filesystem` has `read`, the others have none.
+    /// The ways it is used: `artifact` has `read` and `put`, `filesystem` and `keyvalue` have `read` and `write`, `clocks` and
+    /// `random` are either `virtual` or `real`, the others have none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub modes: Vec<Mode>,
     /// The run input to mount, for `filesystem`: a shorter way to write a `scope` of one name.
@@ -174,6 +175,19 @@ pub struct AuthoredAsk {
         schemars(length(max = 64), inner(length(min = 1, max = 1024)))
     )]
     pub scope: Vec<String>,
+    /// For `config`: values that the contract gives itself, by key; the deployment gives the others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
+    /// For `cli`: the environment. The host's own is never seen.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
+    /// For `cli`: the arguments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<String>,
+    /// For `cli`: what standard input gives; nothing when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 65536)))]
+    pub stdin: Option<String>,
 }
 
 /// How often a transient failure is tried again.
@@ -398,6 +412,18 @@ authored_limits! {
     random_bytes_max: u32,
     /// Depth of calls into the guest from within a host call.
     reentry_max: u32,
+    /// Keys that a bucket may hold.
+    kv_keys_max: u32,
+    /// Bytes of one value in a bucket.
+    kv_value_bytes_max: u32,
+    /// Bytes of keys and values that a bucket may hold, with what the attempt stages.
+    kv_bytes_max: u64,
+    /// Files and folders that a writable folder may hold.
+    files_max: u32,
+    /// Bytes of one file in a writable folder.
+    file_bytes_max: u64,
+    /// Bytes of all files in a writable folder, with what the attempt stages.
+    folder_bytes_max: u64,
 }
 
 #[cfg(feature = "schema")]

@@ -44,6 +44,9 @@ pub struct Lock {
 pub struct StepPin {
     /// The component's bytes.
     pub component: Digest,
+    /// The configuration values that the deployment gives it; absent when it gives none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<Digest>,
     /// The node contract's bytes.
     pub contract: Digest,
     /// The node.

@@ -351,6 +351,7 @@ fn a_role_names_its_node_or_its_kind_is_mapped_and_all_gaps_are_named() {
 fn lock(plan: &Plan) -> Lock {
     let pin = |step: &Step| StepPin {
         component: Digest::of(b"component"),
+        config: None,
         contract: Digest::of(b"contract"),
         node: NodeId::parse(step.role.as_str()).unwrap(),
     };

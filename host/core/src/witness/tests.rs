@@ -181,6 +181,7 @@ fn attempt() -> AttemptPredicate {
         role: "role".to_string(),
         run,
         span: SpanId::of(attempt),
+        staged: vec![],
         started_at: Timestamp::from_millis(0),
         step: StepName::parse("step").unwrap(),
         tenant: TenantId::parse("tenant").unwrap(),

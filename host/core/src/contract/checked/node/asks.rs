@@ -66,10 +66,87 @@ fn checked_ask(field: &str, written: &AuthoredAsk, faults: &mut Faults) -> Ask {
             "a mode is named twice",
         );
     }
+    if [Mode::Virtual, Mode::Real]
+        .iter()
+        .all(|mode| modes.contains(mode))
+    {
+        faults.add(
+            ContractRule::Ask,
+            format!("{field}/modes"),
+            format!("`{capability}` is either `virtual` or `real`"),
+        );
+    }
+    let scope = checked_scope(field, written, faults);
+    check_values(field, written, &scope, faults);
+    check_command(field, written, faults);
     Ask {
+        arguments: written.arguments.clone(),
         capability,
+        environment: written.environment.clone(),
         modes,
-        scope: checked_scope(field, written, faults),
+        scope,
+        stdin: written.stdin.clone(),
+        values: written.values.clone(),
+    }
+}
+
+/// Longest text of all values, or of arguments, environment and input together, in bytes.
+const TEXT_BYTES_MAX: usize = 64 * 1024;
+/// Most arguments, and most variables.
+const WORDS_MAX: usize = 256;
+
+/// Values belong to `config`, and each to a key of its scope.
+fn check_values(
+    field: &str,
+    written: &AuthoredAsk,
+    scope: &BTreeSet<String>,
+    faults: &mut Faults,
+) {
+    let at = format!("{field}/values");
+    let capability = written.capability;
+    if capability != Capability::Config && !written.values.is_empty() {
+        faults.add(ContractRule::Ask, at, format!("`{capability}` has no values"));
+        return;
+    }
+    for key in written.values.keys().filter(|key| !scope.contains(*key)) {
+        let message = format!("`{}` is not in the `scope`", key.escape_debug());
+        faults.add(ContractRule::Ask, at.clone(), message);
+    }
+    if total_bytes(written.values.values()) > TEXT_BYTES_MAX {
+        faults.add(ContractRule::Ask, at, "values have at most 65536 bytes together");
+    }
+}
+
+fn total_bytes<'a>(texts: impl Iterator<Item = &'a String>) -> usize {
+    texts.fold(0_usize, |sum, text| sum.saturating_add(text.len()))
+}
+
+/// What a command line program is given: whole, bounded, and only with `cli`.
+fn check_command(field: &str, written: &AuthoredAsk, faults: &mut Faults) {
+    let variables = &written.environment;
+    let is_given =
+        !variables.is_empty() || !written.arguments.is_empty() || written.stdin.is_some();
+    if !is_given {
+        return;
+    }
+    let capability = written.capability;
+    let mut add = |message: String| faults.add(ContractRule::Ask, field, message);
+    if capability != Capability::Cli {
+        add(format!(
+            "`{capability}` has no `environment`, `arguments` or `stdin`"
+        ));
+        return;
+    }
+    if variables.len() > WORDS_MAX || written.arguments.len() > WORDS_MAX {
+        add(format!("at most {WORDS_MAX} arguments and {WORDS_MAX} variables"));
+    }
+    let is_odd = |name: &String| name.is_empty() || name.contains(['=', '\0']);
+    if variables.keys().any(is_odd) {
+        add("a variable's name is not empty and has no `=`".into());
+    }
+    let texts = written.arguments.iter().chain(variables.values());
+    if total_bytes(texts.chain(&written.stdin)) > TEXT_BYTES_MAX {
+        add("arguments, environment and input have at most 65536 bytes together".into());
     }
 }
 

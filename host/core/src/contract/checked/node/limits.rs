@@ -68,6 +68,12 @@ fn lowered(base: Limits, ceiling: &Limits) -> Limits {
         artifact_bytes_max: base.artifact_bytes_max.min(ceiling.artifact_bytes_max),
         random_bytes_max: base.random_bytes_max.min(ceiling.random_bytes_max),
         reentry_max: base.reentry_max.min(ceiling.reentry_max),
+        kv_keys_max: base.kv_keys_max.min(ceiling.kv_keys_max),
+        kv_value_bytes_max: base.kv_value_bytes_max.min(ceiling.kv_value_bytes_max),
+        kv_bytes_max: base.kv_bytes_max.min(ceiling.kv_bytes_max),
+        files_max: base.files_max.min(ceiling.files_max),
+        file_bytes_max: base.file_bytes_max.min(ceiling.file_bytes_max),
+        folder_bytes_max: base.folder_bytes_max.min(ceiling.folder_bytes_max),
     }
 }
 

@@ -1,0 +1,335 @@
+//! The functions of `store`, `atomics` and `batch`.
+//!
+//! INVARIANT: a value that a guest got is in the transcript by digest and size; its bytes are where the digest leads.
+
+use std::sync::Arc;
+
+use aim_core::{
+    digest::Digest,
+    transcript::{CallVerdict, Fields},
+};
+use wasmtime::{
+    StoreContextMut,
+    component::{LinkerInstance, Resource, ResourceType},
+};
+
+use super::{
+    state::{Bucket, Found},
+    types::{Error, KeyResponse},
+};
+use crate::{
+    adapter,
+    door::{self, Class},
+    guest::Guest,
+};
+
+type Cx<'a> = StoreContextMut<'a, Guest>;
+type Answer<T> = wasmtime::Result<(Result<T, Error>,)>;
+type Value = Option<Arc<[u8]>>;
+
+const OPEN: &str = "wasi:keyvalue/store.open";
+const GET: &str = "wasi:keyvalue/store.[method]bucket.get";
+const SET: &str = "wasi:keyvalue/store.[method]bucket.set";
+const DELETE: &str = "wasi:keyvalue/store.[method]bucket.delete";
+const EXISTS: &str = "wasi:keyvalue/store.[method]bucket.exists";
+const LIST: &str = "wasi:keyvalue/store.[method]bucket.list-keys";
+const INCREMENT: &str = "wasi:keyvalue/atomics.increment";
+const GET_MANY: &str = "wasi:keyvalue/batch.get-many";
+const SET_MANY: &str = "wasi:keyvalue/batch.set-many";
+const DELETE_MANY: &str = "wasi:keyvalue/batch.delete-many";
+
+/// An open bucket, by name.
+pub(super) struct Handle(Arc<str>);
+
+pub(super) fn link_store(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+    instance.resource("bucket", ResourceType::host::<Handle>(), |mut cx, rep| {
+        let table = &mut cx.data_mut().table;
+        table.delete(Resource::<Handle>::new_own(rep))?;
+        Ok(())
+    })?;
+    instance.func_wrap("open", open)?;
+    instance.func_wrap_async("[method]bucket.get", |cx: Cx<'_>, (this, key): Keyed| {
+        Box::new(get(cx, this, key))
+    })?;
+    instance.func_wrap("[method]bucket.set", set)?;
+    instance.func_wrap("[method]bucket.delete", |cx: Cx<'_>, (this, key): Keyed| {
+        delete(cx, DELETE, &this, vec![key])
+    })?;
+    instance.func_wrap("[method]bucket.exists", exists)?;
+    instance.func_wrap("[method]bucket.list-keys", list_keys)
+}
+
+pub(super) fn link_atomics(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+    instance.func_wrap_async(
+        "increment",
+        |cx: Cx<'_>, (this, key, delta): (Resource<Handle>, String, u64)| {
+            Box::new(increment(cx, this, key, delta))
+        },
+    )
+}
+
+pub(super) fn link_batch(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+    instance.func_wrap_async("get-many", |cx: Cx<'_>, (this, keys): Listed| {
+        Box::new(get_many(cx, this, keys))
+    })?;
+    instance.func_wrap("set-many", set_many)?;
+    instance.func_wrap("delete-many", |cx: Cx<'_>, (this, keys): Listed| {
+        delete(cx, DELETE_MANY, &this, keys)
+    })
+}
+
+type Keyed = (Resource<Handle>, String);
+type Listed = (Resource<Handle>, Vec<String>);
+
+fn name(cx: &Cx<'_>, this: &Resource<Handle>) -> wasmtime::Result<Arc<str>> {
+    let handle = cx.data().table.get(this).map_err(adapter::table_error)?;
+    Ok(Arc::clone(&handle.0))
+}
+
+/// The bucket, when the grant allows this use of it.
+fn permitted<'a>(
+    guest: &'a mut Guest,
+    name: &str,
+    allows: fn(&Bucket) -> bool,
+) -> Result<&'a mut Bucket, Error> {
+    let bucket = guest.held.buckets.get_mut(name);
+    bucket
+        .filter(|bucket| allows(bucket))
+        .ok_or(Error::AccessDenied)
+}
+
+/// Writes the call down and hands its result on.
+fn conclude<T>(
+    guest: &mut Guest,
+    function: &'static str,
+    request: Fields,
+    result: Result<T, Error>,
+    show: impl FnOnce(&T) -> Fields,
+) -> Answer<T> {
+    let (verdict, response) = match &result {
+        Ok(value) => (CallVerdict::Ok, show(value)),
+        Err(Error::Other(what)) => (CallVerdict::Error, Fields::new().text("other").text(what)),
+        Err(Error::NoSuchStore) => (CallVerdict::Error, Fields::new().text("no-such-store")),
+        Err(Error::AccessDenied) => {
+            guest.denials = guest.denials.saturating_add(1);
+            (CallVerdict::Denied, Fields::new().text("access-denied"))
+        }
+    };
+    door::record(guest, function, verdict, request, response)?;
+    Ok((result,))
+}
+
+fn nothing<T>(_: &T) -> Fields {
+    Fields::new()
+}
+
+/// A value by digest and size.
+fn shown(fields: Fields, value: Option<&[u8]>) -> Fields {
+    match value {
+        None => fields.number(0),
+        Some(value) => fields
+            .number(1)
+            .bytes(Digest::of(value).as_bytes())
+            .number(value.len() as u64),
+    }
+}
+
+fn open(mut cx: Cx<'_>, (identifier,): (String,)) -> Answer<Resource<Handle>> {
+    door::begin(&mut cx, Class::Read, identifier.len())?;
+    let guest = cx.data_mut();
+    let result = match permitted(guest, &identifier, |_| true) {
+        Ok(_) => {
+            let handle = Handle(identifier.as_str().into());
+            Ok(guest.table.push(handle).map_err(adapter::table_error)?)
+        }
+        Err(error) => Err(error),
+    };
+    let request = Fields::new().text(&identifier);
+    conclude(guest, OPEN, request, result, nothing)
+}
+
+/// Reads a value under a read grant.
+async fn read(cx: &mut Cx<'_>, bucket: &str, key: &str) -> Result<Value, Error> {
+    let view = match permitted(cx.data_mut(), bucket, |bucket| bucket.can_read)?.find(key) {
+        Found::Staged(value) => return Ok(value),
+        Found::Empty => return Ok(None),
+        Found::Committed(view) => view,
+    };
+    view.get(key).await.map_err(|error| {
+        let what = match door::port_error(&error, "the value") {
+            crate::wit::HostError::NotFound(_) => "the value was erased",
+            _ => "the value can not be read",
+        };
+        Error::Other(what.to_owned())
+    })
+}
+
+async fn get(mut cx: Cx<'_>, this: Resource<Handle>, key: String) -> Answer<Option<Vec<u8>>> {
+    door::begin(&mut cx, Class::Wait, key.len())?;
+    let bucket = name(&cx, &this)?;
+    let result = read(&mut cx, &bucket, &key).await;
+    if let Ok(Some(value)) = &result {
+        door::charge(&mut cx, Class::Read, value.len())?;
+    }
+    let request = Fields::new().text(&bucket).text(&key);
+    let result = result.map(|value| value.map(|value| value.to_vec()));
+    conclude(cx.data_mut(), GET, request, result, |value| {
+        shown(Fields::new(), value.as_deref())
+    })
+}
+
+fn set(mut cx: Cx<'_>, (this, key, value): (Resource<Handle>, String, Vec<u8>)) -> Answer<()> {
+    store(&mut cx, SET, &this, vec![(key, value)])
+}
+
+fn set_many(
+    mut cx: Cx<'_>,
+    (this, values): (Resource<Handle>, Vec<(String, Vec<u8>)>),
+) -> Answer<()> {
+    store(&mut cx, SET_MANY, &this, values)
+}
+
+fn store(
+    cx: &mut Cx<'_>,
+    function: &'static str,
+    this: &Resource<Handle>,
+    values: Vec<(String, Vec<u8>)>,
+) -> Answer<()> {
+    let bytes = values.iter().map(|(key, value)| key.len() + value.len());
+    door::begin(cx, Class::Write, bytes.sum())?;
+    let bucket = name(cx, this)?;
+    let request = values
+        .iter()
+        .fold(Fields::new().text(&bucket), |fields, (key, value)| {
+            shown(fields.text(key), Some(value))
+        });
+    let values = values.into_iter().map(|(key, value)| (key, value.into()));
+    let guest = cx.data_mut();
+    let result = stage(guest, &bucket, values.collect());
+    conclude(guest, function, request, result, nothing)
+}
+
+fn stage(guest: &mut Guest, bucket: &str, values: Vec<(String, Arc<[u8]>)>) -> Result<(), Error> {
+    permitted(guest, bucket, |bucket| bucket.can_write)?
+        .set(values)
+        .map_err(|refused| Error::Other(refused.0.to_owned()))
+}
+
+fn delete(
+    mut cx: Cx<'_>,
+    function: &'static str,
+    this: &Resource<Handle>,
+    keys: Vec<String>,
+) -> Answer<()> {
+    door::begin(&mut cx, Class::Write, keys.iter().map(String::len).sum())?;
+    let bucket = name(&cx, this)?;
+    let start = Fields::new().text(&bucket);
+    let request = keys.iter().fold(start, |fields, key| fields.text(key));
+    let guest = cx.data_mut();
+    let result =
+        permitted(guest, &bucket, |bucket| bucket.can_write).map(|bucket| bucket.delete(keys));
+    conclude(guest, function, request, result, nothing)
+}
+
+fn exists(mut cx: Cx<'_>, (this, key): Keyed) -> Answer<bool> {
+    door::begin(&mut cx, Class::Read, key.len())?;
+    let bucket = name(&cx, &this)?;
+    let guest = cx.data_mut();
+    let result = permitted(guest, &bucket, |bucket| bucket.can_read)
+        .map(|bucket| bucket.sizes().contains_key(&key));
+    let request = Fields::new().text(&bucket).text(&key);
+    conclude(guest, EXISTS, request, result, |is| {
+        Fields::new().number(u64::from(*is))
+    })
+}
+
+fn list_keys(
+    mut cx: Cx<'_>,
+    (this, cursor): (Resource<Handle>, Option<u64>),
+) -> Answer<KeyResponse> {
+    door::begin(&mut cx, Class::Read, 0)?;
+    let bucket = name(&cx, &this)?;
+    let result = permitted(cx.data_mut(), &bucket, |bucket| bucket.can_read)
+        .map(|bucket| bucket.page(cursor.unwrap_or(0)))
+        .map(|(keys, cursor)| KeyResponse { keys, cursor });
+    if let Ok(page) = &result {
+        let bytes = page.keys.iter().map(String::len).sum();
+        door::charge(&mut cx, Class::Read, bytes)?;
+    }
+    let request = Fields::new().text(&bucket).number(cursor.unwrap_or(0));
+    conclude(cx.data_mut(), LIST, request, result, |page| {
+        let keys = page.keys.iter();
+        let fields = keys.fold(Fields::new(), |fields, key| fields.text(key));
+        fields.number(page.cursor.unwrap_or(0))
+    })
+}
+
+async fn increment(
+    mut cx: Cx<'_>,
+    this: Resource<Handle>,
+    key: String,
+    delta: u64,
+) -> Answer<u64> {
+    door::begin(&mut cx, Class::Wait, key.len())?;
+    let bucket = name(&cx, &this)?;
+    let result = match read(&mut cx, &bucket, &key).await {
+        Ok(value) => added(value.as_deref(), delta),
+        Err(error) => Err(error),
+    };
+    let guest = cx.data_mut();
+    let result = result.and_then(|sum| {
+        let value = Arc::from(sum.to_string().into_bytes());
+        stage(guest, &bucket, vec![(key.clone(), value)]).map(|()| sum)
+    });
+    let request = Fields::new().text(&bucket).text(&key).number(delta);
+    conclude(guest, INCREMENT, request, result, |sum| {
+        Fields::new().number(*sum)
+    })
+}
+
+/// Counters are decimal text, as other hosts keep them.
+fn added(value: Option<&[u8]>, delta: u64) -> Result<u64, Error> {
+    let text = std::str::from_utf8(value.unwrap_or(b"0")).ok();
+    let number = text.and_then(|text| text.parse::<u64>().ok());
+    let other = |what: &str| Error::Other(what.to_owned());
+    number
+        .ok_or_else(|| other("the value is no number"))?
+        .checked_add(delta)
+        .ok_or_else(|| other("the number is too large"))
+}
+
+type Pairs = Vec<Option<(String, Vec<u8>)>>;
+
+async fn get_many(mut cx: Cx<'_>, this: Resource<Handle>, keys: Vec<String>) -> Answer<Pairs> {
+    door::begin(&mut cx, Class::Wait, keys.iter().map(String::len).sum())?;
+    let bucket = name(&cx, &this)?;
+    let most = usize::try_from(cx.data().limits.host_call_bytes_max).unwrap_or(usize::MAX);
+    let mut left = most;
+    let mut result = Ok(Vec::with_capacity(keys.len().min(1_024)));
+    for key in &keys {
+        let read = read(&mut cx, &bucket, key).await.and_then(|value| {
+            let taken = value.as_ref().map_or(0, |value| value.len());
+            left = left.checked_sub(taken).ok_or_else(|| {
+                Error::Other("the values are too large for one call".to_owned())
+            })?;
+            Ok(value.map(|value| (key.clone(), value.to_vec())))
+        });
+        result = match (result, read) {
+            (Ok(mut pairs), Ok(pair)) => {
+                pairs.push(pair);
+                Ok(pairs)
+            }
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        };
+        if result.is_err() {
+            break;
+        }
+    }
+    door::charge(&mut cx, Class::Read, most - left)?;
+    let start = Fields::new().text(&bucket);
+    let request = keys.iter().fold(start, |fields, key| fields.text(key));
+    conclude(cx.data_mut(), GET_MANY, request, result, |pairs: &Pairs| {
+        let values = pairs.iter().map(|pair| pair.as_ref().map(|(_, value)| value.as_slice()));
+        values.fold(Fields::new(), shown)
+    })
+}
