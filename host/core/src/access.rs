@@ -102,12 +102,9 @@ impl Capability {
     #[must_use]
     pub const fn is_effect_free(self, mode: Option<Mode>) -> bool {
         match self {
-            Self::Context
-            | Self::Budget
-            | Self::Attest
-            | Self::Consult
-            | Self::Log
-            | Self::Cli => true,
+            Self::Context | Self::Budget | Self::Attest | Self::Consult | Self::Log | Self::Cli => {
+                true
+            }
             Self::Clocks | Self::Random => matches!(mode, Some(Mode::Virtual)),
             Self::Artifact
             | Self::Filesystem

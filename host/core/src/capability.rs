@@ -9,7 +9,8 @@ use crate::{access::Capability, adapter};
 mod rows;
 
 use rows::{
-    ARTIFACT, ATTEST, BUDGET, CLI, CLOCKS, CODEX, CONFIG, CONSULT, CONTEXT, FILESYSTEM, KEYVALUE, LOG, MODEL, RANDOM,
+    ARTIFACT, ATTEST, BUDGET, CLI, CLOCKS, CODEX, CONFIG, CONSULT, CONTEXT, FILESYSTEM, KEYVALUE,
+    LOG, MODEL, RANDOM,
 };
 
 /// The version of every `aim` package that is served.

@@ -2,8 +2,6 @@
 //!
 //! INVARIANT: an adapted function does nothing outside its own store; every call is counted and charged.
 
-use std::sync::PoisonError;
-
 use aim_core::{
     adapter::{Answer, TABLE},
     admission::Binding,
@@ -11,22 +9,23 @@ use aim_core::{
 };
 use wasmtime::{
     StoreContextMut,
-    component::{LinkerInstance, Resource, ResourceType, Type, Val},
+    component::{LinkerInstance, Resource, ResourceTableError, ResourceType, Type, Val},
 };
 use wasmtime_wasi_io::{
-    async_trait,
-    bytes::Bytes,
-    poll::{DynPollable, Pollable, subscribe},
-    streams::{
-        DynInputStream, DynOutputStream, InputStream, OutputStream, StreamError, StreamResult,
-    },
+    poll::{DynPollable, subscribe},
+    streams::{DynInputStream, DynOutputStream},
 };
 
 use crate::{
-    capability::filesystem::types::Datetime,
+    capability::{
+        cli::streams::{GivenInput, SinkStream},
+        clocks::datetime,
+        filesystem::types::Datetime,
+        random::state,
+    },
     clock::{READ_NS, Sleep},
     door::{self, Class},
-    guest::{Guest, SharedSink, Stop},
+    guest::{Guest, Stop},
 };
 
 type Cx<'a> = StoreContextMut<'a, Guest>;
@@ -208,7 +207,7 @@ fn link_monotonic(
     }
 }
 
-fn sleep(
+pub(crate) fn sleep(
     guest: &mut Guest,
     when: u64,
     is_relative: bool,
@@ -230,11 +229,7 @@ fn link_wall(
     let is_now = function == "now";
     instance.func_wrap(function, move |mut cx: Cx<'_>, (): ()| {
         enter(&mut cx, row, 0)?;
-        let millis = cx.data().context.pinned_time.millis();
-        let now = Datetime {
-            seconds: millis / 1000,
-            nanoseconds: u32::try_from(millis % 1000).unwrap_or(0) * 1_000_000,
-        };
+        let now = datetime(cx.data().context.pinned_time);
         let resolution = Datetime {
             seconds: 0,
             nanoseconds: 1_000_000,
@@ -251,11 +246,9 @@ fn link_random(
     match function {
         "get-random-bytes" | "get-insecure-random-bytes" => {
             instance.func_wrap(function, move |mut cx: Cx<'_>, (len,): (u64,)| {
-                let len = take_random(cx.data_mut(), len)?;
+                let len = state::take(cx.data_mut(), len)?;
                 enter(&mut cx, row, len)?;
-                let mut bytes = vec![0; len];
-                stream(cx.data_mut()).fill(&mut bytes);
-                Ok((bytes,))
+                Ok((state::seeded(cx.data_mut(), len),))
             })
         }
         "insecure-seed" => instance.func_wrap(function, move |mut cx: Cx<'_>, (): ()| {
@@ -270,32 +263,17 @@ fn link_random(
     }
 }
 
-fn take_random(guest: &mut Guest, len: u64) -> wasmtime::Result<usize> {
-    let Some(left) = guest.random_left_bytes.checked_sub(len) else {
-        return Err(Stop::Limit(LimitKind::Random).error());
-    };
-    guest.random_left_bytes = left;
-    Ok(usize::try_from(len)?)
-}
-
 fn random_u64(guest: &mut Guest) -> wasmtime::Result<u64> {
-    take_random(guest, 8)?;
-    let mut bytes = [0; 8];
-    stream(guest).fill(&mut bytes);
-    Ok(u64::from_le_bytes(bytes))
+    let len = state::take(guest, 8)?;
+    Ok(state::number(&state::seeded(guest, len)))
 }
 
-/// The attempt's random stream: a function of the run's seed, the step and the number of the attempt.
-fn stream(guest: &mut Guest) -> &mut blake3::OutputReader {
-    let context = &guest.context;
-    guest.random.get_or_insert_with(|| {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"aim:random\0");
-        hasher.update(&context.seed.to_le_bytes());
-        hasher.update(&context.attempt.to_le_bytes());
-        hasher.update(context.step.as_bytes());
-        hasher.finalize_xof()
-    })
+/// A full table is the handle limit; anything else is a handle that the guest made up.
+pub(crate) fn table_error(error: ResourceTableError) -> wasmtime::Error {
+    match error {
+        ResourceTableError::Full => Stop::Limit(LimitKind::Handles).error(),
+        other => other.into(),
+    }
 }
 
 fn link_stdio(
@@ -306,7 +284,7 @@ fn link_stdio(
     if function == "get-stdin" {
         return instance.func_wrap(function, move |mut cx: Cx<'_>, (): ()| {
             enter(&mut cx, row, 0)?;
-            let stream: DynInputStream = Box::new(ClosedInput);
+            let stream: DynInputStream = Box::new(GivenInput::closed());
             Ok((cx.data_mut().table.push(stream)?,))
         });
     }
@@ -317,56 +295,4 @@ fn link_stdio(
         let stream: DynOutputStream = Box::new(SinkStream(guest.sink(is_stderr)));
         Ok((guest.table.push(stream)?,))
     })
-}
-
-/// Standard input: at its end from the start.
-struct ClosedInput;
-
-#[async_trait]
-impl Pollable for ClosedInput {
-    async fn ready(&mut self) {}
-}
-
-#[async_trait]
-impl InputStream for ClosedInput {
-    fn read(&mut self, _size: usize) -> StreamResult<Bytes> {
-        Err(StreamError::Closed)
-    }
-}
-
-/// Standard output and error: kept up to the log budget, counted beyond, never blocking, and nothing kept of empty writes.
-struct SinkStream(SharedSink);
-
-/// Bytes that one write may bring.
-const WRITE_BYTES_MAX: usize = 64 * 1024;
-
-#[async_trait]
-impl Pollable for SinkStream {
-    async fn ready(&mut self) {}
-}
-
-#[async_trait]
-impl OutputStream for SinkStream {
-    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        let mut sink = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let keep = bytes.len().min(sink.left_bytes);
-        sink.left_bytes -= keep;
-        let kept = bytes.get(..keep).unwrap_or_default();
-        sink.bytes.extend_from_slice(kept);
-        sink.dropped_bytes = sink
-            .dropped_bytes
-            .saturating_add((bytes.len() - keep) as u64);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> StreamResult<()> {
-        Ok(())
-    }
-
-    fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(WRITE_BYTES_MAX)
-    }
 }

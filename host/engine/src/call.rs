@@ -25,7 +25,10 @@ use aim_core::{
 use aim_ports::services::StepServices;
 use tokio::sync::Notify;
 
-use crate::folder::Snapshot;
+use crate::{
+    folder::Snapshot,
+    resources::{Resources, StagedEffects},
+};
 
 /// Tells a running attempt to stop: first politely, then by ending it.
 #[derive(Debug, Clone, Default)]
@@ -129,6 +132,8 @@ pub struct StepCall {
     pub services: Arc<dyn StepServices>,
     /// Granted folders by mount name; mounted at `/<name>`.
     pub folders: Arc<BTreeMap<String, Snapshot>>,
+    /// What else its grant may name.
+    pub resources: Resources,
     /// Stops it.
     pub cancel: Cancel,
 }
@@ -289,6 +294,8 @@ pub struct StepReport {
     pub claims: GuestClaims,
     /// Artifacts that it put.
     pub staged: Vec<StagedArtifact>,
+    /// What it changed in buckets and folders.
+    pub effects: StagedEffects,
     /// Log lines within the budget.
     pub logs: Vec<LogLine>,
     /// Log bytes past the budget.

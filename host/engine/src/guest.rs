@@ -27,6 +27,7 @@ use crate::{
     folder::Snapshot,
     lane::LongMark,
     limiter::Limiter,
+    resources::Held,
     text::neutralise,
 };
 
@@ -179,6 +180,7 @@ pub(crate) struct Guest {
     pub(crate) random_left_bytes: u64,
     pub(crate) adapter_counts: Vec<u64>,
     pub(crate) codex: Arc<[u8]>,
+    pub(crate) held: Held,
 }
 
 /// What a guest is set up with.
@@ -193,6 +195,7 @@ pub(crate) struct Setup {
     pub(crate) deadline: Instant,
     pub(crate) inputs: Vec<ArtifactRef>,
     pub(crate) codex: Arc<[u8]>,
+    pub(crate) held: Held,
 }
 
 /// How many times one call's byte limit the kept payloads of an attempt may have in all.
@@ -232,6 +235,7 @@ impl Guest {
             random_left_bytes: u64::from(limits.random_bytes_max),
             adapter_counts: Vec::new(),
             codex: setup.codex,
+            held: setup.held,
             limits,
         }
     }

@@ -35,6 +35,7 @@ use crate::{
     deadline::Ticker,
     guest::{Guest, Permits, Setup},
     load::{LinkedGate, LinkedStep, Loaded},
+    resources::{Held, StagedEffects},
     store::{CANCEL_GRACE, arm},
     trap::{cancelled, classify, fault, limit},
     wit,
@@ -60,6 +61,7 @@ impl LinkedStep {
             budget,
             services,
             folders,
+            resources,
             cancel,
         } = call;
         let too_long = exceeds(envelope.body.len(), limits.payload_bytes_max);
@@ -74,6 +76,7 @@ impl LinkedStep {
             deadline: deadline_of(started, &limits),
             inputs: envelope.artifacts.clone(),
             codex: Arc::default(),
+            held: Held::of(&grant, &resources, &limits),
         };
         let mut store = match arm(self.shared(), setup) {
             Ok(store) => store,
@@ -124,6 +127,7 @@ impl LinkedGate {
             deadline: deadline_of(started, &limits),
             inputs: Vec::new(),
             codex: Arc::clone(&codex.bytes),
+            held: Held::default(),
         };
         let store = match arm(self.shared(), setup) {
             Ok(store) => store,
@@ -308,6 +312,7 @@ fn report(guest: Guest, end: StepEnd, fuel_used: u64, started: Instant) -> StepR
         transcript: guest.transcript,
         claims: guest.claims,
         staged: guest.staged,
+        effects: guest.held.into_effects(),
         logs,
         log_dropped_bytes,
         denials: guest.denials,
@@ -327,6 +332,7 @@ fn unarmed(why: String, started: Instant) -> StepReport {
         transcript: Transcript::default(),
         claims: aim_core::claims::GuestClaims::default(),
         staged: Vec::new(),
+        effects: StagedEffects::default(),
         logs: Vec::new(),
         log_dropped_bytes: 0,
         denials: 0,

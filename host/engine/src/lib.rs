@@ -18,6 +18,7 @@ mod door;
 mod guest;
 mod lane;
 mod limiter;
+mod stage;
 mod store;
 mod trap;
 mod wit;
@@ -32,6 +33,7 @@ pub mod inspect;
 pub mod invoke;
 pub mod load;
 pub mod profile;
+pub mod resources;
 pub mod text;
 
 pub use call::{
@@ -47,4 +49,5 @@ pub use inspect::inspect;
 pub use lane::SLOW_AFTER_TICKS;
 pub use load::{LinkedGate, LinkedStep, VerifiedNativeCode};
 pub use profile::{Allocator, EngineProfile, PoolSize};
+pub use resources::{Resources, StagedBucket, StagedEffects, StagedFolder};
 pub use store::CANCEL_GRACE;

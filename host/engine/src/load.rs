@@ -17,7 +17,10 @@ use wasmtime_wasi_io::bindings::wasi::io;
 
 use crate::{
     adapter,
-    capability::{artifact, attest, budget, codex, consult, context, filesystem, log},
+    capability::{
+        artifact, attest, budget, cli, clocks, codex, config, consult, context, filesystem,
+        keyvalue, log, model, random,
+    },
     compile::compile,
     engine::{Engine, Shared},
     error::{CompileError, LoadError, shown},
@@ -262,6 +265,12 @@ fn serve(
         Capability::Log => log::link(instance),
         Capability::Artifact => artifact::link(instance),
         Capability::Codex => codex::link(instance),
+        Capability::Clocks => clocks::link(instance, binding),
+        Capability::Random => random::link(instance, binding),
+        Capability::Cli => cli::link(instance, binding),
+        Capability::Config => config::link(instance),
+        Capability::Keyvalue => keyvalue::link(instance, binding),
+        Capability::Model => model::link(instance),
         Capability::Filesystem if binding.interface == "wasi:filesystem/preopens" => {
             filesystem::link_preopens(instance)
         }

@@ -139,8 +139,8 @@ impl Held {
                 Some(base) if ask.modes.contains(&Mode::Read) => base.clone(),
                 _ => Snapshot::new(BTreeMap::new()),
             };
-            let stage = SharedStage::new(name, base, limits);
-            self.stages.insert(name.clone(), stage);
+            self.stages
+                .insert(name.clone(), SharedStage::new(base, limits));
         }
     }
 

@@ -91,7 +91,6 @@ enum Entry {
 
 #[derive(Debug)]
 struct Stage {
-    name: String,
     base: Snapshot,
     tree: BTreeMap<String, Entry>,
     files: BTreeMap<u64, File>,
@@ -139,10 +138,9 @@ pub(crate) struct About {
 }
 
 impl SharedStage {
-    /// The folder `name` with the content of `base`.
-    pub(crate) fn new(name: &str, base: Snapshot, limits: &Limits) -> Self {
+    /// A folder with the content of `base`.
+    pub(crate) fn new(base: Snapshot, limits: &Limits) -> Self {
         let mut stage = Stage {
-            name: name.to_owned(),
             tree: BTreeMap::new(),
             files: BTreeMap::new(),
             next_file: 0,
@@ -169,11 +167,6 @@ impl SharedStage {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The folder's name.
-    pub(crate) fn name(&self) -> String {
-        self.lock().name.clone()
-    }
-
     /// Digest of the snapshot below.
     pub(crate) fn base_digest(&self) -> Digest {
         self.lock().base.digest()
@@ -183,7 +176,10 @@ impl SharedStage {
     pub(crate) fn open(&self, from: &str, path: &str, how: How) -> Staged<(String, Opened)> {
         let mut stage = self.lock();
         let (whole, opened) = stage.open(from, path, how)?;
-        Ok((whole, opened.map_or(Opened::Folder, |file| self.hold(&mut stage, file))))
+        Ok((
+            whole,
+            opened.map_or(Opened::Folder, |file| self.hold(&mut stage, file)),
+        ))
     }
 
     fn hold(&self, stage: &mut Stage, file: u64) -> Opened {
@@ -519,7 +515,12 @@ impl Stage {
             path: path.to_owned(),
             bytes,
         };
-        let mut base_folders: Vec<&str> = self.base.files().keys().flat_map(|p| ancestors(p)).collect();
+        let mut base_folders: Vec<&str> = self
+            .base
+            .files()
+            .keys()
+            .flat_map(|p| ancestors(p))
+            .collect();
         base_folders.sort_unstable();
         base_folders.dedup();
         let is_file = |path: &str| matches!(self.entry(path), Some(Entry::File(_)));
@@ -530,12 +531,18 @@ impl Stage {
         let is_folder = |path: &str| self.entry(path) == Some(Entry::Folder);
         let gone_folders = base_folders.iter().rev().filter(|path| !is_folder(path));
         changes.extend(gone_folders.map(|path| change(PathChangeKind::RemoveFolder, path, None)));
-        let folders = self.tree.iter().filter(|(_, entry)| **entry == Entry::Folder);
-        let new_folders = folders.filter(|(path, _)| base_folders.binary_search(&path.as_str()).is_err());
+        let folders = self
+            .tree
+            .iter()
+            .filter(|(_, entry)| **entry == Entry::Folder);
+        let new_folders =
+            folders.filter(|(path, _)| base_folders.binary_search(&path.as_str()).is_err());
         changes.extend(new_folders.map(|(path, _)| change(PathChangeKind::Folder, path, None)));
         for (path, entry) in &self.tree {
             let Entry::File(file) = entry else { continue };
-            let Some(file) = self.files.get(file) else { continue };
+            let Some(file) = self.files.get(file) else {
+                continue;
+            };
             let base = self.base.files().get(path);
             if base.is_none_or(|base| *base.bytes != *file.body.bytes()) {
                 let bytes = Arc::from(file.body.bytes());
@@ -566,7 +573,9 @@ impl FileHandle {
             return Vec::new();
         };
         let bytes = file.body.bytes();
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        let start = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
         let end = start.saturating_add(length).min(bytes.len());
         bytes.get(start..end).unwrap_or_default().to_vec()
     }
@@ -629,6 +638,3 @@ fn check_new(whole: &str) -> Staged<()> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -21,7 +21,7 @@ use aim_core::{
 };
 use aim_engine::{
     AllocatorPreference, Cancel, Engine, EngineProfile, LinkedGate, LinkedStep, PlanBudget,
-    Snapshot, StepCall, StepContext, StepEnd, StepReport, VerifiedNativeCode, inspect,
+    Resources, Snapshot, StepCall, StepContext, StepEnd, StepReport, VerifiedNativeCode, inspect,
 };
 use aim_ports::{PortError, PortFault, services::StepServices};
 use serde_json::Value;
@@ -40,20 +40,25 @@ pub(crate) fn guest(name: &str) -> Vec<u8> {
         .unwrap_or_else(|error| panic!("{path}: {error}; run `cargo xtask guests` first"))
 }
 
-/// Everything that a step may be granted.
+/// Every interface of the project itself, and the folder `data` to read.
 pub(crate) fn all_asks() -> Vec<Ask> {
-    Capability::ALL
+    use Capability::{Artifact, Attest, Budget, Consult, Context, Filesystem, Log};
+    let mut asks: Vec<Ask> = [Context, Budget, Attest, Consult, Log]
         .into_iter()
-        .filter(|capability| *capability != Capability::Codex)
-        .map(|capability| Ask {
-            capability,
-            modes: capability.modes().iter().copied().collect(),
-            scope: (capability.resource_kind().is_scoped())
-                .then(|| "data".to_owned())
-                .into_iter()
-                .collect(),
-        })
-        .collect()
+        .map(Ask::plain)
+        .collect();
+    asks.push(ask(Artifact, &[Mode::Read, Mode::Put], &[]));
+    asks.push(ask(Filesystem, &[Mode::Read], &["data"]));
+    asks
+}
+
+/// An ask for `capability`.
+pub(crate) fn ask(capability: Capability, modes: &[Mode], scope: &[&str]) -> Ask {
+    Ask {
+        modes: modes.iter().copied().collect(),
+        scope: scope.iter().map(|name| (*name).to_owned()).collect(),
+        ..Ask::plain(capability)
+    }
 }
 
 /// All but the granted folder, so that `wasi:filesystem` is adapted where a guest imports it.
@@ -155,6 +160,7 @@ pub(crate) struct Try {
     pub(crate) limits: Limits,
     pub(crate) inputs: Vec<(ArtifactRef, Vec<u8>)>,
     pub(crate) folders: BTreeMap<String, Snapshot>,
+    pub(crate) resources: Resources,
     pub(crate) seed: u64,
     pub(crate) cancel: Cancel,
 }
@@ -168,6 +174,7 @@ impl Try {
             limits: Limits::DEFAULT,
             inputs: vec![],
             folders: BTreeMap::new(),
+            resources: Resources::default(),
             seed: 7,
             cancel: Cancel::new(),
         }
@@ -199,6 +206,7 @@ impl Try {
             },
             services: Arc::new(services),
             folders: Arc::new(self.folders),
+            resources: self.resources,
             cancel: self.cancel,
         }
     }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use aim_core::{
-    access::{AccessRequest, Ask, Capability, Grant, RefusedAsk, grant},
+    access::{AccessRequest, Ask, Capability, Grant, Mode, RefusedAsk, grant},
     adapter::Profile,
     admission::{AdmissionRequest, Linkage, World, admit as admit_component},
     contract::NodeContract,
@@ -63,6 +63,10 @@ pub struct Request<'a> {
     pub profile: EngineProfile,
     /// Compiles the contracts' schemas.
     pub schemas: &'a dyn SchemaCompiler,
+    /// Configuration values of the deployment, by key.
+    pub config: &'a BTreeMap<String, String>,
+    /// Names of the deployment's folders that steps may be granted to change.
+    pub folders: &'a BTreeSet<String>,
 }
 
 /// Native code and what it may be linked to.
@@ -79,6 +83,7 @@ struct AdmittedStep {
     contract: NodeContract,
     grant: Grant,
     component: AdmittedComponent,
+    config: Arc<BTreeMap<String, String>>,
     input: Option<Arc<dyn Schema>>,
     output: Option<Arc<dyn Schema>>,
 }
@@ -139,6 +144,7 @@ pub fn admit(request: Request<'_>) -> Result<Admitted, AdmissionError> {
         steps.push(AdmittedStep {
             step: step.clone(),
             contract: node.contract.clone(),
+            config: Arc::new(config_of(&request, &grant)),
             grant,
             component: AdmittedComponent { native, linkage },
             input: schema(request.schemas, &node_id, node.contract.input.as_ref())?,
@@ -255,6 +261,7 @@ fn clear_step(
     // An ask that policy refuses stops the load even when the component would not use it: it would run with less than its
     // contract says.
     reasons.extend(unused.map(refused_reason));
+    reasons.extend(missing(request, &granted));
     match result {
         Ok(linkage) if reasons.is_empty() => Ok((granted, linkage)),
         _ => Err(Box::new(RefusedLoad {
@@ -265,6 +272,56 @@ fn clear_step(
             refused_asks,
         })),
     }
+}
+
+/// The deployment's values for what a grant names and its contract does not give itself.
+fn config_of(request: &Request<'_>, grant: &Grant) -> BTreeMap<String, String> {
+    let asks = grant.asks_for(Capability::Config);
+    let keys = asks.flat_map(|ask| {
+        let keys = ask.scope.iter();
+        keys.filter(|key| !ask.values.contains_key(*key))
+    });
+    let given = keys.filter_map(|key| request.config.get_key_value(key));
+    given
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// What is granted and the deployment does not have.
+fn missing(request: &Request<'_>, grant: &Grant) -> Vec<RefusedReason> {
+    let reason = |code, message: String, help: &str| RefusedReason {
+        code,
+        message,
+        help: help.to_owned(),
+        is_denial: false,
+    };
+    let mut reasons = Vec::new();
+    for ask in &grant.asks {
+        for name in &ask.scope {
+            match ask.capability {
+                Capability::Config
+                    if !ask.values.contains_key(name) && !request.config.contains_key(name) =>
+                {
+                    reasons.push(reason(
+                        "AIM-S002",
+                        format!("nobody gives the configuration value `{name}`"),
+                        "give it under `[config]` in aim.toml, or under `values` in the ask",
+                    ));
+                }
+                Capability::Filesystem
+                    if ask.modes.contains(&Mode::Write) && !request.folders.contains(name) =>
+                {
+                    reasons.push(reason(
+                        "AIM-S003",
+                        format!("the deployment has no folder `{name}` to write to"),
+                        "name it under `[folders]` in aim.toml",
+                    ));
+                }
+                _ => {}
+            }
+        }
+    }
+    reasons
 }
 
 fn refused_reason(refused: &RefusedAsk) -> RefusedReason {
@@ -394,6 +451,14 @@ fn schema(
         })
 }
 
+/// Digest of the values that the deployment gives; `None` when it gives none.
+fn config_digest(config: &BTreeMap<String, String>) -> Option<Digest> {
+    let parts: Vec<&[u8]> = (config.iter())
+        .flat_map(|(key, value)| [key.as_bytes(), value.as_bytes()])
+        .collect();
+    (!parts.is_empty()).then(|| Digest::derive("config-values", &parts))
+}
+
 /// A gate's contract may tighten the limits of gates, never widen them.
 fn gate_limits(contract: &Limits) -> Limits {
     let most = Limits::GATE;
@@ -433,6 +498,7 @@ fn lock(
             .map(|step| {
                 let pin = StepPin {
                     component: step.component.linkage.component(),
+                    config: config_digest(&step.config),
                     contract: step.contract.digest(),
                     node: step.node.clone(),
                 };

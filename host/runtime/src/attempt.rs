@@ -5,22 +5,23 @@
 use std::{sync::Arc, time::Duration};
 
 use aim_core::{
-    attempt::{Cleared, Ended, Position, Received, Released, Witnessed},
+    attempt::{Cleared, Ended, Position, Received, Released, RunEnd, Witnessed},
     digest::Digest,
     envelope::Envelope,
     id::{AttemptId, EnvelopeId, ExecutionId, RunId, SpanId, TraceId},
     name::{StepName, TenantId},
-    outcome::{Fault, LimitKind, Outcome},
+    outcome::{Failure, Fault, LimitKind, Outcome},
     time::Timestamp,
     verdict::{Disposition, Verdict},
     witness::KappaRecord,
 };
-use aim_engine::{Cancel, PlanBudget, StepCall, StepContext, StepEnd, StepReport};
+use aim_engine::{Cancel, PlanBudget, Resources, StepCall, StepContext, StepEnd, StepReport};
 use aim_ports::PortError;
 
 use crate::{
     commit::CommitError,
     conditions,
+    effects::documents,
     egress::{self, Outgoing},
     host::Host,
     ingress,
@@ -116,6 +117,9 @@ pub enum AttemptError {
     /// An output could not be made durable.
     #[error("storing an output: {0}")]
     Store(#[from] PortError),
+    /// Committed changes could not be brought to their folder; they are when the host opens again.
+    #[error("publishing what was committed: {0}")]
+    Publish(PortError),
 }
 
 /// The judged end of an attempt, before it is written down.
@@ -157,6 +161,7 @@ pub async fn run_attempt(
     let body = Digest::of(&task.envelope.body);
     let mut task = task;
     let envelope = take_envelope(&mut task);
+    let turn = host.effects.turn(unit, run).await;
     let done = match take_place(host, unit, run, cancel).await {
         Ok(_place) => {
             let given = (attempt, envelope, body);
@@ -167,7 +172,9 @@ pub async fn run_attempt(
     if done.ended.is_releasable() {
         store_large(host, &done).await?;
     }
+    let documents = (done.report.as_ref()).map_or_else(Vec::new, |r| documents(&r.effects));
     let facts = Facts {
+        documents: &documents,
         host: &host.facts,
         unit,
         run,
@@ -183,6 +190,16 @@ pub async fn run_attempt(
     };
     let submission = record::submission(&facts);
     let position = host.committer.commit_witness(submission).await?;
+    if done.ended.is_releasable()
+        && let Some(report) = &done.report
+    {
+        let effects = &report.effects;
+        let applied = host
+            .effects
+            .apply(host, (unit, run), effects, position.witness);
+        applied.await.map_err(AttemptError::Publish)?;
+    }
+    drop(turn);
     let took = host.clock.elapsed().saturating_sub(began);
     Ok(conclude(attempt, done, contents, position, took))
 }
@@ -255,9 +272,24 @@ async fn drive(
         }
     };
     drop(request);
-    let call = call(host, unit, run, contents, (task, attempt), &cleared, cancel);
+    let resources = match host.effects.resources(host, unit, run).await {
+        Ok(resources) => resources,
+        Err(error) => return Done::early(unavailable(cleared, &error)),
+    };
+    let mut call = call(host, unit, run, contents, (task, attempt), &cleared, cancel);
+    call.resources = resources;
     let report = unit.linked.invoke(call).await;
     finish(unit, run, cleared, report).await
+}
+
+/// What the step needs can not be read now; nothing of it ran.
+fn unavailable(cleared: Cleared, error: &PortError) -> Ended {
+    let fault = Fault {
+        code: "AIM-S004".to_owned(),
+        message: error.to_string(),
+    };
+    let end = RunEnd::Stopped(Outcome::Failed(Failure::Transient), fault);
+    cleared.run(end).judge(Vec::new())
 }
 
 fn call(
@@ -307,6 +339,7 @@ fn call(
             effects: unit.effects.clone(),
         }),
         folders: Arc::clone(&unit.folders),
+        resources: Resources::default(),
         cancel: cancel.clone(),
     }
 }
@@ -326,6 +359,7 @@ async fn finish(unit: &Unit, run: &RunFacts, cleared: Cleared, mut report: StepR
                 emissions,
                 bodies: &bodies,
                 staged: &report.staged,
+                effects: &report.effects,
                 claims: &report.claims,
             };
             egress::judge(unit, run, ran.envelope(), &outgoing).await
@@ -347,7 +381,8 @@ async fn store_large(host: &Host, done: &Done) -> Result<(), PortError> {
         .as_ref()
         .map(|report| report.staged.as_slice())
         .unwrap_or_default();
-    let large = record::large_outputs(done.ended.emissions(), staged);
+    let effects = done.report.as_ref().map(|report| &report.effects);
+    let large = record::large_outputs(done.ended.emissions(), staged, effects);
     if large.is_empty() {
         return Ok(());
     }

@@ -3,16 +3,19 @@
 //! INVARIANT: whatever would leave is in the request, or the answer is a denial: nothing is too large to be judged unless
 //! the contract says that its payloads are opaque.
 
+use std::sync::Arc;
+
 use aim_core::{
     claims::GuestClaims,
     digest::Digest,
     envelope::{Emission, Envelope, Target},
     gate::{GateKind, GateRecord, GateRequest, Item, Phase},
     limits::Limits,
+    staged::PathChangeKind,
     verdict::{Disposition, Verdict},
     witness::{Band, KappaRecord},
 };
-use aim_engine::StagedArtifact;
+use aim_engine::{StagedArtifact, StagedEffects};
 
 use crate::{
     attempt::RunFacts,
@@ -28,6 +31,7 @@ pub(crate) struct Outgoing<'a> {
     /// BLAKE3 of each emission's body, in order.
     pub(crate) bodies: &'a [Digest],
     pub(crate) staged: &'a [StagedArtifact],
+    pub(crate) effects: &'a StagedEffects,
     pub(crate) claims: &'a GuestClaims,
 }
 
@@ -122,6 +126,7 @@ fn request(unit: &Unit, run: &RunFacts, outgoing: &Outgoing<'_>) -> GateRequest 
         payload: (!is_opaque).then(|| staged.bytes.to_vec()),
     });
     let mut items: Vec<Item> = emissions.chain(artifacts).collect();
+    items.extend(effect_items(outgoing.effects, is_opaque));
     items.extend(claims_item(outgoing.claims));
     GateRequest {
         phase: Phase::Egress,
@@ -136,6 +141,45 @@ fn request(unit: &Unit, run: &RunFacts, outgoing: &Outgoing<'_>) -> GateRequest 
         prior: None,
         context: Vec::new(),
     }
+}
+
+/// What would change in buckets and folders.
+fn effect_items(effects: &StagedEffects, is_opaque: bool) -> Vec<Item> {
+    let item = |action: &str, target: String, bytes: Option<&Arc<[u8]>>| {
+        let bytes = bytes.map_or(&[][..], |bytes| bytes);
+        Item {
+            target: Target::Node(target),
+            action: action.to_owned(),
+            media_type: "application/octet-stream".to_owned(),
+            artifacts: Vec::new(),
+            payload_digest: Digest::of(bytes),
+            payload: (!is_opaque).then(|| bytes.to_vec()),
+        }
+    };
+    let mut items = Vec::new();
+    for bucket in &effects.buckets {
+        for (key, value) in &bucket.changes {
+            let action = match value {
+                Some(_) => "wasi:keyvalue/store.set",
+                None => "wasi:keyvalue/store.delete",
+            };
+            let target = format!("{}/{key}", bucket.bucket);
+            items.push(item(action, target, value.as_ref()));
+        }
+    }
+    for folder in &effects.folders {
+        for change in &folder.changes {
+            let action = match change.kind {
+                PathChangeKind::RemoveFile | PathChangeKind::RemoveFolder => {
+                    "wasi:filesystem/types.remove"
+                }
+                PathChangeKind::Folder | PathChangeKind::File => "wasi:filesystem/types.write",
+            };
+            let target = format!("{}/{}", folder.folder, change.path);
+            items.push(item(action, target, change.bytes.as_ref()));
+        }
+    }
+    items
 }
 
 fn claims_item(claims: &GuestClaims) -> Option<Item> {

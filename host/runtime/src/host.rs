@@ -9,6 +9,7 @@ use aim_core::{
     digest::{Digest, Sha256, encode_hex},
     frame::{BLOCK_BYTES_MAX, ChainPosition, FrameFault, FrameKind, Recovery, recover},
     leaf::{LeafKind, SigningMode},
+    staged::Published,
     time::Timestamp,
     traffic::TrafficLimits,
     witness::{EPOCH_PREDICATE, EngineRecord, EpochPredicate, HostRecord, Statement, Subject},
@@ -17,6 +18,7 @@ use aim_ports::{
     PortError,
     artifact::ArtifactStore,
     clock::Clock,
+    entropy::Entropy,
     log::{LogReader, LogWriter},
     signer::{CheckpointRequest, PublicKeys, Signer},
 };
@@ -28,8 +30,10 @@ use aim_trust::{
 
 use crate::{
     commit::{CommitError, CommitParts, Committer, Pen},
+    effects::{Effects, WritableFolders, pending, publication, rebuild},
     ledger::{Ledger, LedgerError},
     traffic::Door,
+    resume::Payloads,
 };
 
 /// What every statement says about the host.
@@ -58,6 +62,10 @@ pub struct Host {
     pub clock: Arc<dyn Clock>,
     /// Where attempts wait for a place.
     pub door: Door,
+    /// Random bytes, for steps that are granted real ones.
+    pub entropy: Arc<dyn Entropy>,
+    /// What steps have changed in buckets and folders.
+    pub effects: Arc<Effects>,
 }
 
 /// What a host is opened with.
@@ -75,6 +83,10 @@ pub struct HostParts {
     pub clock: Arc<dyn Clock>,
     /// How many attempts may run and wait.
     pub traffic: TrafficLimits,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+    /// The folders that steps may change, by name.
+    pub folders: WritableFolders,
     /// How witnesses are signed.
     pub mode: SigningMode,
     /// Origin line of a log that has to be begun; must not have been used before.
@@ -115,6 +127,14 @@ pub enum OpenError {
     /// The beginning could not be committed.
     #[error("beginning the log: {0}")]
     Commit(#[from] CommitError),
+    /// Changes that are committed can not be brought to their folder.
+    #[error("publishing what a step has committed to folder `{folder}`: {detail}")]
+    Publish {
+        /// The folder.
+        folder: String,
+        /// What is in the way.
+        detail: String,
+    },
     /// The system gives no thread.
     #[error("starting the commit thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -131,6 +151,7 @@ impl OpenError {
             Self::Keys => "AIM-E024",
             Self::Port(error) => error.code.unwrap_or("AIM-D020"),
             Self::Commit(error) => error.code(),
+            Self::Publish { .. } => "AIM-S001",
             Self::Thread(_) => "AIM-D021",
         }
     }
@@ -145,6 +166,9 @@ impl OpenError {
             Self::Cut { .. } => "restore the log from a copy; this one was cut or rolled back",
             Self::Keys => {
                 "use the key folder that the log was begun with, or another data directory"
+            }
+            Self::Publish { .. } => {
+                "make room in the folder or give it back its permissions, then run again"
             }
             Self::Port(_) | Self::Commit(_) | Self::Thread(_) => {
                 "see the cause above; nothing was released"
@@ -170,6 +194,16 @@ impl Host {
         if ledger.keys() != Some(parts.signer.public_keys()) {
             return Err(OpenError::Keys);
         }
+        finish_publications(&mut parts, &mut ledger)?;
+        let effects = Arc::new(Effects::new(
+            rebuild(Payloads {
+                ledger: &ledger,
+                reader: &*reader,
+                store: &*parts.store,
+            }),
+            parts.folders,
+            Arc::clone(&parts.store),
+        ));
         let origin = ledger.origin().to_owned();
         let signed = parts.signer.signed_size(&origin)?;
         let from = usize::try_from(signed).unwrap_or(usize::MAX);
@@ -202,10 +236,48 @@ impl Host {
                 store: parts.store,
                 clock: parts.clock,
                 door: Door::new(parts.traffic),
+                entropy: parts.entropy,
+                effects,
             },
             ledger,
         ))
     }
+}
+
+/// Brings what a crash left between commit and folder to its folder, and notes it, before anything runs.
+fn finish_publications(parts: &mut HostParts, ledger: &mut Ledger) -> Result<(), OpenError> {
+    let keys = parts.signer.public_keys();
+    let pen = Pen::new(parts.mode, &keys);
+    let reader = Arc::clone(&parts.reader);
+    for pending in pending(ledger) {
+        // A folder that is not configured any more keeps waiting; whoever configures it again gets what was committed.
+        let Some(folder) = parts.folders.get(&pending.folder) else {
+            continue;
+        };
+        let payloads = Payloads {
+            ledger,
+            reader: &*reader,
+            store: &*parts.store,
+        };
+        let fault = |detail: String| OpenError::Publish {
+            folder: pending.folder.clone(),
+            detail,
+        };
+        let changes = publication(payloads, &pending).map_err(fault)?;
+        folder
+            .publish(&changes)
+            .map_err(|error| fault(error.to_string()))?;
+        let note = Published::new(&pending.folder, pending.witness).encode();
+        let frames = vec![NewFrame::Note {
+            kind: FrameKind::EventNote,
+            body: &note,
+        }];
+        let mut sequencer = Sequencer::resume(ledger.position());
+        let (writer, signer) = (parts.writer.as_mut(), parts.signer.as_mut());
+        pen.write(&mut sequencer, frames, writer, signer)?;
+        ledger.refresh(&*reader)?;
+    }
+    Ok(())
 }
 
 fn read_and_recover(parts: &mut HostParts) -> Result<Ledger, OpenError> {

@@ -5,7 +5,7 @@
 //!
 //! INVARIANT: reading takes no lock and stops cleanly before a block that is still being written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aim_core::{
     digest::Digest,
@@ -16,6 +16,7 @@ use aim_core::{
     },
     id::{ExecutionId, RunId},
     leaf::{Leaf, LeafKind},
+    staged::Published,
     witness::{AttemptPredicate, DeniedLoadPredicate, EpochPredicate, PlanPredicate, Statement},
 };
 use aim_ports::{PortError, log::LogReader, signer::PublicKeys};
@@ -115,6 +116,7 @@ pub struct Ledger {
     blobs: BTreeMap<Digest, BlobPlace>,
     leaf_hashes: Vec<[u8; 32]>,
     keys: Option<PublicKeys>,
+    published: BTreeSet<(String, Digest)>,
 }
 
 impl Default for Ledger {
@@ -128,6 +130,7 @@ impl Default for Ledger {
             blobs: BTreeMap::new(),
             leaf_hashes: Vec::new(),
             keys: None,
+            published: BTreeSet::new(),
         }
     }
 }
@@ -271,6 +274,12 @@ impl Ledger {
         }
     }
 
+    /// True when a note says that the changes which `witness` names are in the folder.
+    #[must_use]
+    pub fn is_published(&self, folder: &str, witness: Digest) -> bool {
+        self.published.contains(&(folder.to_owned(), witness))
+    }
+
     /// A payload that lies in the log; `None` when it does not or was erased.
     ///
     /// # Errors
@@ -373,10 +382,12 @@ impl Ledger {
                     };
                     self.blobs.insert(blob.digest, place);
                 }
-                FrameBody::Intent(_)
-                | FrameBody::EffectOutcome(_)
-                | FrameBody::Checkpoint(_)
-                | FrameBody::EventNote(_) => {}
+                FrameBody::EventNote(note) => {
+                    if let Some(note) = Published::decode(note) {
+                        self.published.insert((note.folder, note.witness));
+                    }
+                }
+                FrameBody::Intent(_) | FrameBody::EffectOutcome(_) | FrameBody::Checkpoint(_) => {}
             }
         }
         Ok(())

@@ -14,6 +14,7 @@
 pub mod admission;
 pub mod attempt;
 pub mod commit;
+pub mod effects;
 mod conditions;
 pub mod execute;
 pub mod host;

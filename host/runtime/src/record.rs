@@ -18,11 +18,12 @@ use aim_core::{
         KappaRecord, OutputRecord, Statement, Subject,
     },
 };
-use aim_engine::{LogLine, StagedArtifact, StepReport};
+use aim_engine::{LogLine, StagedArtifact, StagedEffects, StepReport};
 
 use crate::{
     attempt::{RunFacts, Task},
     commit::Submission,
+    effects::Document,
     host::HostFacts,
     unit::Unit,
 };
@@ -32,6 +33,8 @@ pub(crate) const LOG_BLOB_BYTES_MAX: usize = 64 * 1024;
 
 /// Everything a statement is made from.
 pub(crate) struct Facts<'a> {
+    /// What it staged, written down.
+    pub(crate) documents: &'a [Document],
     pub(crate) host: &'a HostFacts,
     pub(crate) unit: &'a Unit,
     pub(crate) run: &'a RunFacts,
@@ -84,11 +87,19 @@ fn small_outputs(facts: &Facts<'_>) -> Vec<(Digest, Arc<[u8]>)> {
         .into_iter()
         .flat_map(|report| report.transcript.payloads());
     let calls = calls.map(|(digest, bytes)| (*digest, Arc::from(bytes.as_slice())));
+    let kept = facts.report.into_iter().flat_map(|r| &r.effects.kept);
+    let kept = kept.map(|(digest, bytes)| (*digest, Arc::clone(bytes)));
+    let contents = facts.documents.iter().flat_map(|one| one.contents.clone());
     let mut blobs: Vec<(Digest, Arc<[u8]>)> = bodies
         .chain(artifacts)
         .chain(calls)
+        .chain(kept)
+        .chain(contents)
         .filter(|(_, bytes): &(Digest, Arc<[u8]>)| bytes.len() <= LOG_BLOB_BYTES_MAX)
         .collect();
+    // The documents themselves lie in the log whatever their size: they are what state is made again from.
+    let documents = facts.documents.iter();
+    blobs.extend(documents.map(|one| (one.record.document, Arc::from(one.bytes.as_slice()))));
     blobs.sort_by_key(|(digest, _)| *digest);
     blobs.dedup_by_key(|(digest, _)| *digest);
     blobs
@@ -98,13 +109,25 @@ fn small_outputs(facts: &Facts<'_>) -> Vec<(Digest, Arc<[u8]>)> {
 pub(crate) fn large_outputs<'a>(
     emissions: &'a [Emission],
     staged: &'a [StagedArtifact],
+    effects: Option<&'a StagedEffects>,
 ) -> Vec<&'a [u8]> {
     let bodies = emissions.iter().map(|emission| emission.body.as_slice());
     let artifacts = staged.iter().map(|staged| &*staged.bytes);
+    let effects = effects.into_iter().flat_map(contents_of);
     bodies
         .chain(artifacts)
+        .chain(effects)
         .filter(|bytes| bytes.len() > LOG_BLOB_BYTES_MAX)
         .collect()
+}
+
+/// Everything that staged changes hold, and what was read and lies nowhere else.
+fn contents_of(effects: &StagedEffects) -> impl Iterator<Item = &[u8]> {
+    let values = effects.buckets.iter().flat_map(|one| one.changes.values());
+    let files = effects.folders.iter().flat_map(|one| &one.changes);
+    let files = files.filter_map(|change| change.bytes.as_ref());
+    let all = values.flatten().chain(files).chain(effects.kept.values());
+    all.map(|bytes| &**bytes)
 }
 
 fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<AttemptPredicate> {
@@ -160,6 +183,11 @@ fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<At
         role: unit.step.role.to_string(),
         run: run.run,
         span: SpanId::of(facts.attempt),
+        staged: facts
+            .documents
+            .iter()
+            .map(|one| one.record.clone())
+            .collect(),
         started_at: facts.started_at,
         step: unit.step.name.clone(),
         tenant: run.tenant.clone(),

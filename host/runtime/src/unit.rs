@@ -41,6 +41,8 @@ pub struct UnitParts {
     pub plan_gates: Vec<plan::Gate>,
     /// Granted folders, by mount name.
     pub folders: BTreeMap<String, Snapshot>,
+    /// Configuration values that the deployment gives, by key.
+    pub config: Arc<BTreeMap<String, String>>,
 }
 
 /// A step that may run.
@@ -60,6 +62,7 @@ pub struct Unit {
     pub(crate) conditions: Vec<plan::Gate>,
     pub(crate) folders: Arc<BTreeMap<String, Snapshot>>,
     pub(crate) folder_digests: BTreeMap<String, Digest>,
+    pub(crate) config: Arc<BTreeMap<String, String>>,
 }
 
 impl Unit {
@@ -97,6 +100,7 @@ impl Unit {
             conditions,
             folders: Arc::new(parts.folders),
             folder_digests,
+            config: parts.config,
         }
     }
 

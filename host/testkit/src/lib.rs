@@ -9,18 +9,22 @@
 
 mod artifact;
 mod clock;
+mod entropy;
 mod folder;
 mod log;
 mod policy;
 mod services;
 mod signer;
+mod writable;
 
 pub mod suite;
 
 pub use artifact::MemoryArtifacts;
 pub use clock::SimClock;
+pub use entropy::CountingEntropy;
 pub use folder::MemoryFolders;
 pub use log::{AppendFault, MemoryLog, MemoryLogReader, MemoryLogWriter};
 pub use policy::FixedPolicy;
 pub use services::{SilentServices, TestServices};
 pub use signer::CoreSigner;
+pub use writable::MemoryFolder;

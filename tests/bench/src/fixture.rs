@@ -4,7 +4,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use aim_clock_system::SystemClock;
+use aim_clock_system::{SystemClock, SystemEntropy};
 use aim_core::{
     access::{Ask, Capability, Grant},
     admission::{AdmissionRequest, Linkage, World, admit},
@@ -25,6 +25,7 @@ use aim_engine::{AllocatorPreference, Engine, EngineProfile, VerifiedNativeCode,
 use aim_log_file::{FileLogReader, FileLogWriter};
 use aim_runtime::{
     attempt::RunFacts,
+    effects::WritableFolders,
     host::{Host, HostParts},
     judge::{ComponentJudge, Gate, Judge},
     unit::{Unit, UnitParts},
@@ -242,6 +243,8 @@ impl Fixture {
             store: Arc::new(DirArtifactStore::new(store)),
             clock: Arc::new(SystemClock::start()),
             traffic: TrafficLimits::DEFAULT,
+            entropy: Arc::new(SystemEntropy),
+            folders: WritableFolders::new(),
             mode: case.signing,
             new_origin: "aim.local/0123456789abcdef/1".to_owned(),
             host: HostRecord {
@@ -336,6 +339,7 @@ fn unit(
         gates: Vec::new(),
         plan_gates: Vec::new(),
         folders: std::collections::BTreeMap::new(),
+        config: Arc::default(),
     }))
 }
 

@@ -267,6 +267,7 @@ fn execute_code(error: &aim_runtime::execute::ExecuteError) -> &'static str {
         ExecuteError::Store(error) | ExecuteError::Attempt(AttemptError::Store(error)) => {
             error.code.unwrap_or("AIM-D020")
         }
+        ExecuteError::Attempt(AttemptError::Publish(_)) => "AIM-S001",
         ExecuteError::Bug(_) => "AIM-R099",
     }
 }

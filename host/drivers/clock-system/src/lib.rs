@@ -1,8 +1,13 @@
-//! The machine's clocks. What they say goes into evidence as the host's claim; nothing is ordered by it.
+//! The machine's clocks and its source of random bytes. What clocks say goes into evidence as the host's claim; nothing is
+//! ordered by it.
 //!
 //! INVARIANT: reading a clock never fails; an impossible time of day becomes the nearest possible one.
 
 #![forbid(unsafe_code)]
+
+mod entropy;
+
+pub use entropy::SystemEntropy;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

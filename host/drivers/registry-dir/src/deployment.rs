@@ -12,6 +12,7 @@ use std::{
 };
 
 use aim_core::{
+    access::ResourceKind,
     contract::{ContractFault, ContractRule, authored::AuthoredLimits},
     limits::Limits,
     name::{NodeId, StepName, TenantId},
@@ -117,6 +118,12 @@ impl AuthoredConcurrency {
                 .unwrap_or(built_in.waiting_per_tenant_max),
         }
     }
+    /// Configuration values that contracts may ask for, by key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<String, String>,
+    /// Folders that contracts may ask to change, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub folders: BTreeMap<String, String>,
 }
 
 /// One kind of role.
@@ -185,6 +192,10 @@ pub struct Deployment {
     pub ceilings: Limits,
     /// How many attempts may run and wait.
     pub traffic: TrafficLimits,
+    /// Configuration values by key.
+    pub config: BTreeMap<String, String>,
+    /// Folders that steps may be granted to change, by name.
+    pub folders: BTreeMap<String, PathBuf>,
 }
 
 /// The parts that need no file system.
@@ -256,6 +267,7 @@ fn check(authored: AuthoredDeployment) -> Result<Checked, Vec<ContractFault>> {
         let message = "a number of attempts or bytes is a whole number from 1 on".to_owned();
         add(ContractRule::Limit, format!("/concurrency/{name}"), message);
     }
+    check_names(&authored, &mut add);
     match tenant {
         Some(tenant) if faults.is_empty() => Ok(Checked {
             tenant,
@@ -265,6 +277,29 @@ fn check(authored: AuthoredDeployment) -> Result<Checked, Vec<ContractFault>> {
             authored,
         }),
         _ => Err(faults),
+    }
+}
+
+/// Longest text of all configuration values together, in bytes.
+const CONFIG_BYTES_MAX: usize = 64 * 1024;
+
+fn check_names(authored: &AuthoredDeployment, add: &mut impl FnMut(ContractRule, String, String)) {
+    let keys = authored
+        .config
+        .keys()
+        .map(|key| ("/config", ResourceKind::Key, key));
+    let folders = authored.folders.keys();
+    let folders = folders.map(|name| ("/folders", ResourceKind::Folder, name));
+    for (table, kind, name) in keys.chain(folders) {
+        if let Err(what) = kind.check(name) {
+            let message = format!("`{}` {what}", name.escape_debug());
+            add(ContractRule::Name, pointer_to(table, name), message);
+        }
+    }
+    let total: usize = authored.config.values().map(String::len).sum();
+    if total > CONFIG_BYTES_MAX {
+        let message = "values have at most 65536 bytes together".to_owned();
+        add(ContractRule::Limit, "/config".to_owned(), message);
     }
 }
 
@@ -324,6 +359,14 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
         .policy
         .as_deref()
         .and_then(|path| find("/policy".to_owned(), path));
+    let folders = authored
+        .folders
+        .iter()
+        .filter_map(|(name, path)| {
+            let found = find(pointer_to("/folders", name), path)?;
+            Some((name.clone(), found))
+        })
+        .collect();
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -343,6 +386,8 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
             .map_or_else(Signing::default, |o| o.signing),
         ceilings: checked.ceilings,
         traffic: authored.concurrency.limits(),
+        config: authored.config.clone(),
+        folders,
     })
 }
 

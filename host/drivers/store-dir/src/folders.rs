@@ -19,6 +19,8 @@ use cap_std::{
     fs::{Dir, Metadata, MetadataExt as _, OpenOptions, OpenOptionsExt as _},
 };
 
+use crate::mounts;
+
 /// Folders inside folders; deeper ones are refused.
 const DEPTH_MAX: usize = 64;
 /// `O_NONBLOCK` on Linux for every architecture that is built for: a pipe must not hang its reader.
@@ -39,23 +41,32 @@ impl Folders for DirFolders {
         }
         let dir = Dir::open_ambient_dir(root, ambient_authority())
             .map_err(|error| system(root, "", &error))?;
-        let id = identity(
-            &dir.dir_metadata()
-                .map_err(|error| system(root, "", &error))?,
-        );
-        let mut walk = Walk {
-            root,
-            dir,
-            limits,
-            files: Vec::new(),
-            bytes_left: limits.bytes_max,
-            entries_left: limits.files_max.saturating_mul(2).saturating_add(DEPTH_MAX),
-            above: vec![id],
-        };
-        walk.folder("")?;
-        walk.files.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(walk.files)
+        snapshot_of(root, dir, limits)
     }
+}
+
+/// Reads everything below an open folder.
+pub(crate) fn snapshot_of(
+    root: &str,
+    dir: Dir,
+    limits: SnapshotLimits,
+) -> Result<Vec<SnapshotFile>, PortError> {
+    mounts::check(root, "", &dir)?;
+    let about = dir
+        .dir_metadata()
+        .map_err(|error| system(root, "", &error))?;
+    let mut walk = Walk {
+        root,
+        dir,
+        limits,
+        files: Vec::new(),
+        bytes_left: limits.bytes_max,
+        entries_left: limits.files_max.saturating_mul(2).saturating_add(DEPTH_MAX),
+        above: vec![identity(&about)],
+    };
+    walk.folder("")?;
+    walk.files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(walk.files)
 }
 
 type Identity = (u64, u64);
@@ -119,6 +130,12 @@ impl Walk<'_> {
                 &path,
                 "a link to a folder that holds it",
             ));
+        }
+        let is_mounted = self.above.last().is_some_and(|(device, _)| *device != id.0);
+        if is_mounted {
+            let mounted = self.dir.open_dir(&path);
+            let mounted = mounted.map_err(|error| system(self.root, &path, &error))?;
+            mounts::check(self.root, &path, &mounted)?;
         }
         if self.above.len() > DEPTH_MAX {
             return Err(exhausted(self.root, &path, "folders are nested too deep"));

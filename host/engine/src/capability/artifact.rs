@@ -5,17 +5,18 @@
 
 use std::sync::Arc;
 
-use aim_core::{digest::Digest, envelope::ArtifactRef, outcome::LimitKind, transcript::Fields};
+use aim_core::{digest::Digest, envelope::ArtifactRef, transcript::Fields};
 use wasmtime::{
     StoreContextMut,
-    component::{LinkerInstance, Resource, ResourceTableError, ResourceType},
+    component::{LinkerInstance, Resource, ResourceType},
 };
 
 use crate::{
+    adapter::table_error,
     call::StagedArtifact,
     convert,
     door::{self, Class},
-    guest::{Guest, Stop},
+    guest::Guest,
     wit,
 };
 
@@ -248,12 +249,4 @@ fn finish(mut cx: Cx<'_>, (writer,): (Resource<Writer>,)) -> Answer<wit::Artifac
         stage(guest, digest, writer.media_type, writer.bytes)
     };
     door::conclude(guest, FINISH, request, result, show_ref)
-}
-
-/// A full table is the handle limit; anything else is a handle that the guest made up.
-fn table_error(error: ResourceTableError) -> wasmtime::Error {
-    match error {
-        ResourceTableError::Full => Stop::Limit(LimitKind::Handles).error(),
-        other => other.into(),
-    }
 }

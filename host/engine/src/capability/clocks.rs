@@ -9,6 +9,8 @@ use wasmtime::component::LinkerInstance;
 
 use crate::guest::Guest;
 
+pub(crate) use calls::datetime;
+
 /// Links one of the two interfaces.
 pub(crate) fn link(
     instance: &mut LinkerInstance<'_, Guest>,

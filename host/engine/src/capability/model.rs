@@ -25,7 +25,10 @@ pub(crate) fn link(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result
 
 type Answer = (Result<Completion, crate::wit::HostError>,);
 
-fn complete(mut cx: StoreContextMut<'_, Guest>, (request,): (Request,)) -> wasmtime::Result<Answer> {
+fn complete(
+    mut cx: StoreContextMut<'_, Guest>,
+    (request,): (Request,),
+) -> wasmtime::Result<Answer> {
     door::begin(&mut cx, Class::Write, request.bytes())?;
     let guest = cx.data_mut();
     let digest = Digest::of(&request.fields().finish());

@@ -8,6 +8,7 @@ use std::{
 };
 
 use aim_core::{
+    access::{Capability, Mode},
     digest::Digest,
     name::{NodeId, StepName},
     plan::Lock,
@@ -63,15 +64,17 @@ impl Admitted {
             .load_step(native, &step.component.linkage)
             .map_err(load)?;
         let mut folders = BTreeMap::new();
-        for folder in step.grant.folders() {
+        let read = step.grant.asks_for(Capability::Filesystem);
+        let read = read.filter(|ask| !ask.modes.contains(&Mode::Write));
+        for folder in read.flat_map(|ask| &ask.scope) {
             let snapshot = inputs
                 .folders()
                 .get(folder)
                 .ok_or_else(|| ReadyError::NoFolder {
                     step: step.step.name.clone(),
-                    folder: folder.to_owned(),
+                    folder: folder.clone(),
                 })?;
-            folders.insert(folder.to_owned(), snapshot.clone());
+            folders.insert(folder.clone(), snapshot.clone());
         }
         let of = |id: &NodeId| gates.get(id).cloned();
         let ethical = of(&self.ethical).ok_or_else(|| ReadyError::Load {
@@ -94,6 +97,7 @@ impl Admitted {
                 Vec::new()
             },
             folders,
+            config: Arc::clone(&step.config),
         }))
     }
 }

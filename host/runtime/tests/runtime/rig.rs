@@ -38,7 +38,9 @@ use aim_runtime::{
     resume::{Payloads, resume},
     services::Contents,
 };
-use aim_testkit::{CoreSigner, FixedPolicy, MemoryArtifacts, MemoryLog, SimClock};
+use aim_testkit::{
+    CoreSigner, CountingEntropy, FixedPolicy, MemoryArtifacts, MemoryFolder, MemoryLog, SimClock,
+};
 use aim_trust::{
     key::{KeyRole, KeySet, SecretKey},
     signing::KeysSigningCore,
@@ -145,6 +147,8 @@ pub(crate) struct Rig {
     pub(crate) policy: Option<FixedPolicy>,
     pub(crate) mode: SigningMode,
     pub(crate) traffic: TrafficLimits,
+    pub(crate) config: BTreeMap<String, String>,
+    pub(crate) folders: BTreeMap<String, MemoryFolder>,
     plan: Plan,
     nodes: BTreeMap<NodeId, Node>,
 }
@@ -161,6 +165,8 @@ impl Rig {
             policy: Some(FixedPolicy::Permit),
             mode: SigningMode::Each,
             traffic: TrafficLimits::DEFAULT,
+            config: BTreeMap::new(),
+            folders: BTreeMap::new(),
             plan,
             nodes: BTreeMap::new(),
         };
@@ -204,6 +210,8 @@ impl Rig {
             compiler: &mut InProcess,
             profile: EngineProfile::default(),
             schemas: &RequiredKeys(Vec::new()),
+            config: &self.config,
+            folders: &self.folders.keys().cloned().collect(),
         })
     }
 
@@ -231,6 +239,10 @@ impl Rig {
             store: Arc::clone(&self.store) as Arc<dyn ArtifactStore>,
             clock: Arc::new(SimClock::at(Timestamp::from_millis(1_700_000_000_000))),
             traffic: self.traffic,
+            entropy: Arc::new(CountingEntropy::default()),
+            folders: (self.folders.iter())
+                .map(|(name, folder)| (name.clone(), Arc::new(folder.clone()) as _))
+                .collect(),
             mode: self.mode,
             new_origin: "aim.test/rig/1".to_owned(),
             host: HostRecord {

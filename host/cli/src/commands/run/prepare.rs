@@ -36,6 +36,9 @@ pub(crate) struct Prepared {
     pub(crate) signing: Signing,
     pub(crate) traffic: aim_core::traffic::TrafficLimits,
     pub(crate) config: Vec<u8>,
+    pub(crate) values: BTreeMap<String, String>,
+    pub(crate) folders: BTreeMap<String, PathBuf>,
+    pub(crate) folder_names: BTreeSet<String>,
     retries: BTreeMap<StepName, u32>,
 }
 
@@ -88,6 +91,9 @@ pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
         signing: deployment.signing,
         traffic: deployment.traffic,
         config: std::fs::read(&config).unwrap_or_default(),
+        values: deployment.config.clone(),
+        folders: deployment.folders.clone(),
+        folder_names: deployment.folders.keys().cloned().collect(),
         plan,
         bindings,
         nodes,

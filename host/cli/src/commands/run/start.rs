@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use aim_clock_system::SystemClock;
+use aim_clock_system::{SystemClock, SystemEntropy};
 use aim_compiler_process::{ProcessCompiler, WorkerLimits};
 use aim_core::{
     digest::{Digest, Sha256},
@@ -26,12 +26,13 @@ use aim_registry_dir::Signing as DeploymentSigning;
 use aim_runtime::{
     admission::{AdmissionError, Admitted, RefusedLoad, Request, admit},
     commit::Submission,
+    effects::WritableFolders,
     host::{Host, HostParts},
     ledger::Ledger,
 };
 use aim_schema_json::JsonSchemas;
 use aim_signer_process::SignerProcess;
-use aim_store_dir::DirArtifactStore;
+use aim_store_dir::{DirArtifactStore, DirFolder};
 use std::sync::Arc;
 
 use super::prepare::Prepared;
@@ -122,6 +123,8 @@ impl Started {
             compiler: &mut self.compiler,
             profile: self.engine.profile(),
             schemas: &JsonSchemas,
+            config: &prepared.values,
+            folders: &prepared.folder_names,
         });
         self.compiler.finish();
         admitted.map_err(|error| match error {
@@ -153,7 +156,10 @@ impl Started {
         let writer = self.writer.take().ok_or_else(gone)?;
         let signer = self.signer.take().ok_or_else(gone)?;
         let reader = self.reader()?;
-        let confinement = confine_host(&[], &[&self.data_dir], &self.keys_dir);
+        let folders = open_folders(prepared)?;
+        let mut writable: Vec<&Path> = vec![&self.data_dir];
+        writable.extend(prepared.folders.values().map(PathBuf::as_path));
+        let confinement = confine_host(&[], &writable, &self.keys_dir);
         let clock = SystemClock::start();
         let parts = HostParts {
             reader: Arc::new(reader),
@@ -163,6 +169,8 @@ impl Started {
             store: Arc::new(store(&self.data_dir)),
             clock: Arc::new(clock),
             traffic: prepared.traffic,
+            entropy: Arc::new(SystemEntropy),
+            folders,
             mode: mode(args, prepared),
             host: HostRecord {
                 isolation: confinement.level.word().to_owned(),
@@ -178,6 +186,7 @@ impl Started {
             let exit = match &error {
                 aim_runtime::host::OpenError::Port(_)
                 | aim_runtime::host::OpenError::Commit(_)
+                | aim_runtime::host::OpenError::Publish { .. }
                 | aim_runtime::host::OpenError::Thread(_) => Exit::Bug,
                 _ => Exit::Evidence,
             };
@@ -185,6 +194,17 @@ impl Started {
             CliError::new(exit, problem)
         })
     }
+}
+
+/// Opens every folder that steps may be granted to change; from here on the handle is the folder.
+fn open_folders(prepared: &Prepared) -> Result<WritableFolders, CliError> {
+    let mut folders = WritableFolders::new();
+    for (name, path) in &prepared.folders {
+        let opened = DirFolder::open(&path.to_string_lossy());
+        let opened = opened.map_err(|error| port_error(&error))?;
+        folders.insert(name.clone(), Arc::new(opened));
+    }
+    Ok(folders)
 }
 
 /// The store of large artifacts in a data directory.

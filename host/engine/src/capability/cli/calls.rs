@@ -77,7 +77,13 @@ pub(super) fn link_exit(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::R
 fn exit(mut cx: Cx<'_>, function: &'static str, code: u8) -> wasmtime::Result<()> {
     door::begin(&mut cx, Class::Read, 0)?;
     let request = Fields::new().number(u64::from(code));
-    door::record(cx.data_mut(), function, CallVerdict::Ok, request, Fields::new())?;
+    door::record(
+        cx.data_mut(),
+        function,
+        CallVerdict::Ok,
+        request,
+        Fields::new(),
+    )?;
     Err(Stop::Exit(code).error())
 }
 
@@ -106,7 +112,13 @@ pub(super) fn link_output(
     instance.func_wrap(name, move |mut cx: Cx<'_>, (): ()| {
         door::begin(&mut cx, Class::Read, 0)?;
         let guest = cx.data_mut();
-        door::record(guest, function, CallVerdict::Ok, Fields::new(), Fields::new())?;
+        door::record(
+            guest,
+            function,
+            CallVerdict::Ok,
+            Fields::new(),
+            Fields::new(),
+        )?;
         let stream: DynOutputStream = Box::new(SinkStream(guest.sink(is_stderr)));
         let stream: Resource<DynOutputStream> =
             guest.table.push(stream).map_err(adapter::table_error)?;

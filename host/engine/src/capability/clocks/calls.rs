@@ -36,7 +36,12 @@ const WALL_RESOLUTION: &str = "wasi:clocks/wall-clock.resolution";
 
 pub(super) fn link_monotonic(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     door::tell(instance, NOW, |cx| monotonic(cx.data()), number)?;
-    door::tell(instance, RESOLUTION, |cx| Ok(resolution_ns(cx.data())), number)?;
+    door::tell(
+        instance,
+        RESOLUTION,
+        |cx| Ok(resolution_ns(cx.data())),
+        number,
+    )?;
     instance.func_wrap("subscribe-instant", |cx: Cx<'_>, (when,): (u64,)| {
         subscribe_to(cx, INSTANT, when)
     })?;
@@ -122,7 +127,10 @@ fn subscribe_to(
     let wait = Duration::from_nanos(when.saturating_sub(now));
     // Past the deadline nobody waits: the attempt ends there.
     let until = Instant::now().checked_add(wait).unwrap_or(guest.deadline);
-    let alarm = guest.table.push(Alarm(until)).map_err(adapter::table_error)?;
+    let alarm = guest
+        .table
+        .push(Alarm(until))
+        .map_err(adapter::table_error)?;
     Ok((subscribe(&mut guest.table, alarm)?,))
 }
 

@@ -7,7 +7,6 @@ use wasmtime::component::{ComponentType, Lift, Lower};
 /// `wasi:config/store.error`. Values are at hand before the attempt begins, so neither case ever happens.
 #[derive(ComponentType, Lift, Lower, Debug, Clone)]
 #[component(variant)]
-#[expect(dead_code, reason = "the order of all cases is the encoding")]
 pub(super) enum Error {
     #[component(name = "upstream")]
     Upstream(String),

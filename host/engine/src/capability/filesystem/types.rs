@@ -1,4 +1,4 @@
-//! The types of `wasi:filesystem/types` at 0.2, as far as a read-only folder needs them.
+//! The types of `wasi:filesystem/types` at 0.2.
 //!
 //! Source: the WASI 0.2 WIT in `wit/deps`. Every case is listed, because the order is the encoding.
 //!
@@ -118,6 +118,18 @@ pub(super) enum DescriptorType {
 pub(crate) struct Datetime {
     pub(crate) seconds: u64,
     pub(crate) nanoseconds: u32,
+}
+
+/// `wasi:filesystem/types.new-timestamp`.
+#[derive(ComponentType, Lift, Lower, Debug, Clone, Copy)]
+#[component(variant)]
+pub(super) enum NewTimestamp {
+    #[component(name = "no-change")]
+    NoChange,
+    #[component(name = "now")]
+    Now,
+    #[component(name = "timestamp")]
+    Timestamp(Datetime),
 }
 
 /// `wasi:filesystem/types.descriptor-stat`.

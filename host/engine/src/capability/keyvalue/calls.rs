@@ -264,12 +264,7 @@ fn list_keys(
     })
 }
 
-async fn increment(
-    mut cx: Cx<'_>,
-    this: Resource<Handle>,
-    key: String,
-    delta: u64,
-) -> Answer<u64> {
+async fn increment(mut cx: Cx<'_>, this: Resource<Handle>, key: String, delta: u64) -> Answer<u64> {
     door::begin(&mut cx, Class::Wait, key.len())?;
     let bucket = name(&cx, &this)?;
     let result = match read(&mut cx, &bucket, &key).await {
@@ -309,9 +304,9 @@ async fn get_many(mut cx: Cx<'_>, this: Resource<Handle>, keys: Vec<String>) -> 
     for key in &keys {
         let read = read(&mut cx, &bucket, key).await.and_then(|value| {
             let taken = value.as_ref().map_or(0, |value| value.len());
-            left = left.checked_sub(taken).ok_or_else(|| {
-                Error::Other("the values are too large for one call".to_owned())
-            })?;
+            left = left
+                .checked_sub(taken)
+                .ok_or_else(|| Error::Other("the values are too large for one call".to_owned()))?;
             Ok(value.map(|value| (key.clone(), value.to_vec())))
         });
         result = match (result, read) {
@@ -329,7 +324,9 @@ async fn get_many(mut cx: Cx<'_>, this: Resource<Handle>, keys: Vec<String>) -> 
     let start = Fields::new().text(&bucket);
     let request = keys.iter().fold(start, |fields, key| fields.text(key));
     conclude(cx.data_mut(), GET_MANY, request, result, |pairs: &Pairs| {
-        let values = pairs.iter().map(|pair| pair.as_ref().map(|(_, value)| value.as_slice()));
+        let values = pairs
+            .iter()
+            .map(|pair| pair.as_ref().map(|(_, value)| value.as_slice()));
         values.fold(Fields::new(), shown)
     })
 }

@@ -9,7 +9,6 @@ use wasmtime::component::{ComponentType, Lift, Lower};
 #[component(variant)]
 pub(super) enum Error {
     #[component(name = "no-such-store")]
-    #[expect(dead_code, reason = "the order of all cases is the encoding")]
     NoSuchStore,
     #[component(name = "access-denied")]
     AccessDenied,

@@ -96,16 +96,15 @@ const TEXT_BYTES_MAX: usize = 64 * 1024;
 const WORDS_MAX: usize = 256;
 
 /// Values belong to `config`, and each to a key of its scope.
-fn check_values(
-    field: &str,
-    written: &AuthoredAsk,
-    scope: &BTreeSet<String>,
-    faults: &mut Faults,
-) {
+fn check_values(field: &str, written: &AuthoredAsk, scope: &BTreeSet<String>, faults: &mut Faults) {
     let at = format!("{field}/values");
     let capability = written.capability;
     if capability != Capability::Config && !written.values.is_empty() {
-        faults.add(ContractRule::Ask, at, format!("`{capability}` has no values"));
+        faults.add(
+            ContractRule::Ask,
+            at,
+            format!("`{capability}` has no values"),
+        );
         return;
     }
     for key in written.values.keys().filter(|key| !scope.contains(*key)) {
@@ -113,7 +112,11 @@ fn check_values(
         faults.add(ContractRule::Ask, at.clone(), message);
     }
     if total_bytes(written.values.values()) > TEXT_BYTES_MAX {
-        faults.add(ContractRule::Ask, at, "values have at most 65536 bytes together");
+        faults.add(
+            ContractRule::Ask,
+            at,
+            "values have at most 65536 bytes together",
+        );
     }
 }
 
@@ -138,7 +141,9 @@ fn check_command(field: &str, written: &AuthoredAsk, faults: &mut Faults) {
         return;
     }
     if variables.len() > WORDS_MAX || written.arguments.len() > WORDS_MAX {
-        add(format!("at most {WORDS_MAX} arguments and {WORDS_MAX} variables"));
+        add(format!(
+            "at most {WORDS_MAX} arguments and {WORDS_MAX} variables"
+        ));
     }
     let is_odd = |name: &String| name.is_empty() || name.contains(['=', '\0']);
     if variables.keys().any(is_odd) {

@@ -1,0 +1,201 @@
+//! Opening and reading.
+//!
+//! INVARIANT: opening is recorded with what pins every byte behind it; reading is charged for the bytes that cross.
+
+use std::sync::Arc;
+
+use aim_core::transcript::{CallVerdict, Fields};
+use wasmtime::{
+    StoreContextMut,
+    component::{LinkerInstance, Resource},
+};
+use wasmtime_wasi_io::streams::DynInputStream;
+
+use super::{
+    node::{Listing, Node, Place},
+    streams::{FileReader, READ_BYTES_MAX, Source},
+    types::{
+        DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, ErrorCode, MetadataHash,
+        OpenFlags, PathFlags,
+    },
+};
+use crate::{
+    adapter::table_error,
+    door::{self, Class},
+    folder::Found,
+    guest::Guest,
+    stage::How,
+};
+
+const OPEN_AT: &str = "wasi:filesystem/types.[method]descriptor.open-at";
+
+type Cx<'a> = StoreContextMut<'a, Guest>;
+type Answer<T> = wasmtime::Result<(Result<T, ErrorCode>,)>;
+
+pub(super) fn link(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+    instance.func_wrap("[method]descriptor.open-at", open_at)?;
+    instance.func_wrap("[method]descriptor.read-via-stream", read_via_stream)?;
+    instance.func_wrap("[method]descriptor.read", read)?;
+    instance.func_wrap("[method]descriptor.get-flags", get_flags)?;
+    instance.func_wrap("[method]descriptor.get-type", get_type)?;
+    instance.func_wrap("[method]descriptor.stat", stat)?;
+    instance.func_wrap("[method]descriptor.stat-at", stat_at)?;
+    instance.func_wrap("[method]descriptor.read-directory", read_directory)?;
+    instance.func_wrap("[method]descriptor.is-same-object", is_same_object)?;
+    instance.func_wrap("[method]descriptor.metadata-hash", metadata_hash)?;
+    instance.func_wrap("[method]descriptor.metadata-hash-at", metadata_hash_at)?;
+    instance.func_wrap(
+        "[method]directory-entry-stream.read-directory-entry",
+        next_entry,
+    )
+}
+
+/// Takes fuel and gives the open node.
+pub(super) fn node<'a>(
+    cx: &'a mut Cx<'_>,
+    this: &Resource<Node>,
+    bytes: usize,
+) -> wasmtime::Result<&'a Node> {
+    door::charge(cx, Class::Adapted, bytes)?;
+    cx.data().table.get(this).map_err(table_error)
+}
+
+type OpenAt = (
+    Resource<Node>,
+    PathFlags,
+    String,
+    OpenFlags,
+    DescriptorFlags,
+);
+
+fn open_at(mut cx: Cx<'_>, (this, _, path, open, flags): OpenAt) -> Answer<Resource<Node>> {
+    door::begin(&mut cx, Class::Read, path.len())?;
+    let guest = cx.data_mut();
+    let this = guest.table.get(&this).map_err(table_error)?;
+    let has = |flag: OpenFlags| open & flag != OpenFlags::default();
+    let how = How {
+        creates: has(OpenFlags::CREATE),
+        is_exclusive: has(OpenFlags::EXCLUSIVE),
+        truncates: has(OpenFlags::TRUNCATE),
+        wants_folder: has(OpenFlags::DIRECTORY),
+    };
+    let changes = DescriptorFlags::WRITE | DescriptorFlags::MUTATE_DIRECTORY;
+    let writes = flags & changes != DescriptorFlags::default();
+    let marks = [how.creates, how.is_exclusive, how.truncates, writes];
+    let request = Fields::new().text(&this.mount).text(&this.path).text(&path);
+    let request = request.bytes(&marks.map(u8::from));
+    let opened = this.open(&path, how, writes);
+    let (verdict, response) = match &opened {
+        Ok(node) => (CallVerdict::Ok, node.pinned()),
+        Err(code) => (CallVerdict::Error, Fields::new().text(&format!("{code:?}"))),
+    };
+    // What was read of a folder that others may change lies nowhere else.
+    if let Ok(Node {
+        place: Place::StagedFile(file),
+        ..
+    }) = &opened
+        && let Some((digest, bytes)) = file.base()
+    {
+        guest.held.kept.insert(digest, bytes);
+    }
+    let answer = match opened {
+        Ok(node) => Ok(guest.table.push(node).map_err(table_error)?),
+        Err(code) => Err(code),
+    };
+    door::record(guest, OPEN_AT, verdict, request, response)?;
+    Ok((answer,))
+}
+
+fn read_via_stream(
+    mut cx: Cx<'_>,
+    (this, at): (Resource<Node>, u64),
+) -> Answer<Resource<DynInputStream>> {
+    let source = match &node(&mut cx, &this, 0)?.place {
+        Place::Given(_, Found::File(file)) => Source::Given(Arc::clone(&file.bytes)),
+        Place::StagedFile(file) => Source::Staged(file.another()),
+        Place::Given(..) | Place::StagedFolder(_) => return Ok((Err(ErrorCode::IsDirectory),)),
+    };
+    let stream: DynInputStream = Box::new(FileReader { source, at });
+    let stream = cx.data_mut().table.push(stream).map_err(table_error)?;
+    Ok((Ok(stream),))
+}
+
+fn read(
+    mut cx: Cx<'_>,
+    (this, length, offset): (Resource<Node>, u64, u64),
+) -> Answer<(Vec<u8>, bool)> {
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let read = node(&mut cx, &this, 0)?.read(offset, length.min(READ_BYTES_MAX));
+    if let Ok((piece, _)) = &read {
+        door::charge(&mut cx, Class::Adapted, piece.len())?;
+    }
+    Ok((read,))
+}
+
+fn get_flags(mut cx: Cx<'_>, (this,): (Resource<Node>,)) -> Answer<DescriptorFlags> {
+    let node = node(&mut cx, &this, 0)?;
+    let more = match (&node.place, node.can_write) {
+        (_, false) => DescriptorFlags::default(),
+        (Place::StagedFolder(_), true) => DescriptorFlags::MUTATE_DIRECTORY,
+        (_, true) => DescriptorFlags::WRITE,
+    };
+    Ok((Ok(DescriptorFlags::READ | more),))
+}
+
+fn get_type(mut cx: Cx<'_>, (this,): (Resource<Node>,)) -> Answer<DescriptorType> {
+    Ok((Ok(node(&mut cx, &this, 0)?.kind()),))
+}
+
+fn stat(mut cx: Cx<'_>, (this,): (Resource<Node>,)) -> Answer<DescriptorStat> {
+    Ok((Ok(node(&mut cx, &this, 0)?.stat()),))
+}
+
+type PathCall = (Resource<Node>, PathFlags, String);
+
+fn stat_at(mut cx: Cx<'_>, (this, _, path): PathCall) -> Answer<DescriptorStat> {
+    Ok((node(&mut cx, &this, path.len())?.stat_at(&path),))
+}
+
+fn read_directory(mut cx: Cx<'_>, (this,): (Resource<Node>,)) -> Answer<Resource<Listing>> {
+    let entries = match node(&mut cx, &this, 0)?.entries() {
+        Ok(entries) => entries,
+        Err(code) => return Ok((Err(code),)),
+    };
+    let bytes = entries.iter().map(|(name, _)| name.len()).sum();
+    door::charge(&mut cx, Class::Adapted, bytes)?;
+    let listing = Listing(entries.into_iter());
+    let listing = cx.data_mut().table.push(listing).map_err(table_error)?;
+    Ok((Ok(listing),))
+}
+
+fn next_entry(mut cx: Cx<'_>, (this,): (Resource<Listing>,)) -> Answer<Option<DirectoryEntry>> {
+    door::charge(&mut cx, Class::Adapted, 0)?;
+    let listing = cx.data_mut().table.get_mut(&this).map_err(table_error)?;
+    let entry = listing.0.next().map(|(name, is_folder)| DirectoryEntry {
+        kind: if is_folder {
+            DescriptorType::Directory
+        } else {
+            DescriptorType::RegularFile
+        },
+        name,
+    });
+    Ok((Ok(entry),))
+}
+
+fn is_same_object(
+    mut cx: Cx<'_>,
+    (this, other): (Resource<Node>, Resource<Node>),
+) -> wasmtime::Result<(bool,)> {
+    door::charge(&mut cx, Class::Adapted, 0)?;
+    let table = &cx.data().table;
+    let this = table.get(&this).map_err(table_error)?;
+    Ok((this.is_same(table.get(&other).map_err(table_error)?),))
+}
+
+fn metadata_hash(mut cx: Cx<'_>, (this,): (Resource<Node>,)) -> Answer<MetadataHash> {
+    Ok((Ok(node(&mut cx, &this, 0)?.hash()),))
+}
+
+fn metadata_hash_at(mut cx: Cx<'_>, (this, _, path): PathCall) -> Answer<MetadataHash> {
+    Ok((node(&mut cx, &this, path.len())?.hash_at(&path),))
+}
