@@ -128,8 +128,8 @@ fn attempt() -> AttemptPredicate {
         seed: 0,
     });
     let execution = ExecutionId::of("origin", run, 1);
-    let attempt = AttemptId::of(execution, "step", 1);
     let id = EnvelopeId::emitted(run, "step", 0);
+    let attempt = AttemptId::of(execution, "step", 1);
     AttemptPredicate {
         actor: "actor".to_string(),
         attempt,

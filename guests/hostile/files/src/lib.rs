@@ -1,0 +1,48 @@
+//! Attacks on granted folders: `envelope.operation` picks one, the member `root` of the JSON body the mount.
+//! INVARIANT: one file per attack, named after its entry in the catalogue of the security model; each answers with a list of
+//! `[what was tried, what came back]`.
+
+mod f10_root_replaced;
+mod f1_paths;
+mod f2_links;
+mod f3_trailing_slashes;
+mod f4_own_links;
+mod f5_truncate;
+mod f6_rename_race;
+mod f7_times;
+mod f8_quotas;
+mod f9_kernel;
+mod walk;
+
+use aim_sdk::serde_json::{Value, json};
+use aim_sdk::{Emission, Envelope, Step, StepError};
+
+struct Files;
+
+impl Step for Files {
+    fn handle(envelope: Envelope) -> Result<Vec<Emission>, StepError> {
+        let body: Value = aim_sdk::json::read(&envelope)?;
+        let name = body.get("root").and_then(Value::as_str).unwrap_or("data");
+        let root = walk::root(name)
+            .ok_or_else(|| StepError::invalid_input(format!("there is no folder `{name}`")))?;
+        let seen = match envelope.operation.as_str() {
+            "f1" => f1_paths::run(&root),
+            "f2" => f2_links::run(&root),
+            "f3" => f3_trailing_slashes::run(&root),
+            "f4" => f4_own_links::run(&root),
+            "f5" => f5_truncate::run(&root),
+            "f6" => f6_rename_race::run(&root),
+            "f7" => f7_times::run(&root),
+            "f8" => f8_quotas::run(&root),
+            "f9" => f9_kernel::run(&root),
+            "f10" => f10_root_replaced::run(&root),
+            other => {
+                let message = format!("there is no attack `{other}`");
+                return Err(StepError::invalid_input(message));
+            }
+        };
+        Ok(vec![aim_sdk::json::emit(&envelope.operation, &json!(seen))?])
+    }
+}
+
+aim_sdk::export_step!(Files);
