@@ -638,3 +638,6 @@ fn check_new(whole: &str) -> Staged<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,8 +32,8 @@ use crate::{
     commit::{CommitError, CommitParts, Committer, Pen},
     effects::{Effects, WritableFolders, pending, publication, rebuild},
     ledger::{Ledger, LedgerError},
-    traffic::Door,
     resume::Payloads,
+    traffic::Door,
 };
 
 /// What every statement says about the host.

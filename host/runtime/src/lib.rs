@@ -15,7 +15,6 @@ pub mod admission;
 pub mod attempt;
 pub mod commit;
 pub mod effects;
-mod conditions;
 pub mod execute;
 pub mod host;
 pub mod inputs;
@@ -27,6 +26,7 @@ pub mod services;
 pub mod traffic;
 pub mod unit;
 
+mod conditions;
 mod egress;
 mod ingress;
 mod record;

@@ -84,7 +84,11 @@ fn keyvalue(name: &str, call: &Value) -> Result<Value, store::Error> {
         "get-many" => {
             let pairs = batch::get_many(&bucket, &[key])?;
             let pairs = pairs.into_iter().flatten();
-            json!(pairs.map(|(key, value)| (key, shown(value))).collect::<Vec<_>>())
+            json!(
+                pairs
+                    .map(|(key, value)| (key, shown(value)))
+                    .collect::<Vec<_>>()
+            )
         }
         "set-many" => {
             batch::set_many(&bucket, &[(key, value.into_bytes())])?;

@@ -17,12 +17,17 @@ impl Step for Std {
         } else {
             aim_sdk::json::read(&envelope)?
         };
-        let answer = files::run(&envelope.operation, &body)
-            .or_else(|| surroundings::run(&envelope.operation, &body))
+        // In a plan the operation and its arguments are the value of the input `call`.
+        let given = body.pointer("/call/value").cloned();
+        let named = given.as_ref().and_then(|call| call.get("operation"));
+        let operation = named.and_then(Value::as_str).unwrap_or(&envelope.operation);
+        let body = given.as_ref().unwrap_or(&body);
+        let answer = files::run(operation, body)
+            .or_else(|| surroundings::run(operation, body))
             .ok_or_else(|| {
-                StepError::invalid_input(format!("there is no operation `{}`", envelope.operation))
+                StepError::invalid_input(format!("there is no operation `{operation}`"))
             })?;
-        Ok(vec![aim_sdk::json::emit(&envelope.operation, &answer)?])
+        Ok(vec![aim_sdk::json::emit(operation, &answer)?])
     }
 }
 

@@ -16,7 +16,10 @@ pub(crate) fn run(root: &Descriptor) -> Seen {
     ] {
         seen.push((format!("read {path:?}"), shown(open(root, path))));
         seen.push((format!("write {path:?}"), shown(create(root, path))));
-        seen.push((format!("make {path:?}"), shown(root.create_directory_at(path))));
+        seen.push((
+            format!("make {path:?}"),
+            shown(root.create_directory_at(path)),
+        ));
         let moved = root.rename_at("a/b", root, path);
         seen.push((format!("move {path:?}"), shown(moved)));
     }

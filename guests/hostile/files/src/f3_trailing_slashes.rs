@@ -9,8 +9,14 @@ pub(crate) fn run(root: &Descriptor) -> Seen {
     note("read file//", shown(open(root, "a/b//")));
     note("read file/.", shown(open(root, "a/b/.")));
     note("create new/", shown(create(root, "new/")));
-    note("move file to new/", shown(root.rename_at("a/b", root, "new/")));
-    note("move file/ to new", shown(root.rename_at("a/b/", root, "new")));
+    note(
+        "move file to new/",
+        shown(root.rename_at("a/b", root, "new/")),
+    );
+    note(
+        "move file/ to new",
+        shown(root.rename_at("a/b/", root, "new")),
+    );
     note("remove file/", shown(root.unlink_file_at("a/b/")));
     note("link to new/", shown(root.symlink_at("a/b", "new/")));
     note("the file is still there", shown(open(root, "a/b")));

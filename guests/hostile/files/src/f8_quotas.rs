@@ -19,7 +19,10 @@ pub(crate) fn run(root: &Descriptor) -> Seen {
     if let Ok(file) = create(root, "sparse") {
         note("a sparse terabyte", shown(file.set_size(1 << 40)));
         note("one byte at a terabyte", shown(file.write(b"x", 1 << 40)));
-        note("one byte at the end of all", shown(file.write(b"x", u64::MAX)));
+        note(
+            "one byte at the end of all",
+            shown(file.write(b"x", u64::MAX)),
+        );
     }
     let piece = vec![7_u8; 4_096];
     if let Ok(file) = create(root, "large") {
@@ -27,16 +30,17 @@ pub(crate) fn run(root: &Descriptor) -> Seen {
             shown(file.write(&piece, u64::from(turn) * 4_096))
         });
         note("pieces until refused", format!("{turns} {result}"));
-        note("the file is what was taken", file.stat().map_or(0, |stat| stat.size).to_string());
+        note(
+            "the file is what was taken",
+            file.stat().map_or(0, |stat| stat.size).to_string(),
+        );
     }
     if let Ok(file) = create(root, "streamed")
         && let Ok(stream) = file.append_via_stream()
     {
-        let (_, result) = until_refused(4_096, |_| {
-            match stream.blocking_write_and_flush(&piece) {
-                Ok(()) => "ok".to_owned(),
-                Err(_) => "refused".to_owned(),
-            }
+        let (_, result) = until_refused(4_096, |_| match stream.blocking_write_and_flush(&piece) {
+            Ok(()) => "ok".to_owned(),
+            Err(_) => "refused".to_owned(),
         });
         note("a stream", result);
     }

@@ -41,7 +41,10 @@ impl Step for Files {
                 return Err(StepError::invalid_input(message));
             }
         };
-        Ok(vec![aim_sdk::json::emit(&envelope.operation, &json!(seen))?])
+        Ok(vec![aim_sdk::json::emit(
+            &envelope.operation,
+            &json!(seen),
+        )?])
     }
 }
 

@@ -142,7 +142,7 @@ fn a_profile_adapts_what_nobody_granted_and_a_grant_wins_over_it() {
     ]);
     assert_eq!(
         codes(admitted(&inspection, &[], &[], None)),
-        ["AIM-A006", "AIM-A001", "AIM-A001"]
+        ["AIM-A001", "AIM-A001", "AIM-A001"]
     );
     let hows = |linkage: Linkage| -> Vec<How> {
         linkage

@@ -117,16 +117,20 @@ fn host_calls() -> HostCallRecord {
     }
 }
 
-/// An attempt with every optional field there.
-fn attempt() -> AttemptPredicate {
-    let digest = Digest::of(b"x");
-    let run = RunId::of(&RunPins {
+fn run_id(digest: Digest) -> RunId {
+    RunId::of(&RunPins {
         plan: digest,
         lock: digest,
         inputs: digest,
         tenant: "t",
         seed: 0,
-    });
+    })
+}
+
+/// An attempt with every optional field there.
+fn attempt() -> AttemptPredicate {
+    let digest = Digest::of(b"x");
+    let run = run_id(digest);
     let execution = ExecutionId::of("origin", run, 1);
     let id = EnvelopeId::emitted(run, "step", 0);
     let attempt = AttemptId::of(execution, "step", 1);

@@ -195,8 +195,8 @@ fn rules_about_unknown_things_are_refused_with_their_place() {
             "User",
         ),
         (
-            r#"permit(principal, action, resource is Aim::Bucket);"#,
-            "Bucket",
+            r#"permit(principal, action, resource is Aim::Ghost);"#,
+            "Ghost",
         ),
         (
             "permit(principal, action, resource) when { principal.signer == \"x\" };",

@@ -69,6 +69,12 @@ pub struct AuthoredDeployment {
     /// How many attempts may run and wait at the same time.
     #[serde(default, skip_serializing_if = "AuthoredConcurrency::is_empty")]
     pub concurrency: AuthoredConcurrency,
+    /// Configuration values that contracts may ask for, by key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<String, String>,
+    /// Folders that contracts may ask to change, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub folders: BTreeMap<String, String>,
 }
 
 /// How many attempts may run and wait; what is absent has the built-in value.
@@ -118,12 +124,6 @@ impl AuthoredConcurrency {
                 .unwrap_or(built_in.waiting_per_tenant_max),
         }
     }
-    /// Configuration values that contracts may ask for, by key.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub config: BTreeMap<String, String>,
-    /// Folders that contracts may ask to change, by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub folders: BTreeMap<String, String>,
 }
 
 /// One kind of role.
