@@ -11,8 +11,11 @@
 )]
 
 mod bytes;
+mod capabilities;
+mod files;
 mod gates;
 mod hostile;
+mod imports;
 mod proposals;
 mod steps;
 mod support;

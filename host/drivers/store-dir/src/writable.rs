@@ -117,8 +117,9 @@ impl DirFolder {
         parents.sort_unstable();
         parents.dedup();
         for parent in parents.into_iter().rev() {
-            match self.dir.open_dir(parent) {
-                Ok(dir) => dir.into_std_file().sync_all()?,
+            // As a file: a handle that only stands for a path can not be synced.
+            match self.dir.open(parent) {
+                Ok(dir) => dir.sync_all()?,
                 // Removed with its content.
                 Err(error) if is_gone(&error) => {}
                 Err(error) => return Err(error),

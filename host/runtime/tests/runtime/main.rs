@@ -12,6 +12,7 @@
 )]
 
 mod crash;
+mod effects;
 mod gates;
 mod rig;
 mod runs;
