@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::{guests, process, project::Project, say};
 
 /// Packages with tests that do more when they are asked to.
-const PACKAGES: [&str; 2] = ["aim-trust", "aim-core"];
+const PACKAGES: [&str; 3] = ["aim-trust", "aim-core", "aim-policy-cedar"];
 
 /// Runs the long forms.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {

@@ -72,6 +72,9 @@ pub(crate) enum Command {
     /// Make or show the signing keys of this machine.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Check, try, explain, compare and write operator policies. Nothing is run.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// The process that holds the signing keys; started by `run`.
     #[command(hide = true)]
     Signer(WorkerArgs),
@@ -221,6 +224,79 @@ pub(crate) enum KeysCommand {
     Init,
     /// Print the public keys, as `verify --key` wants them.
     Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Validate a policy against the schema, strictly; say everything that is wrong with it.
+    Check(PolicyCheckArgs),
+    /// Decide every case of a file; exit 1 when a verdict is another than the case says.
+    Test(PolicyTestArgs),
+    /// Say why one request is allowed or denied, and the smallest change that would allow it.
+    Explain(PolicyExplainArgs),
+    /// Write the least policy that grants what a plan's contracts ask for.
+    Suggest(PolicySuggestArgs),
+    /// Say what becomes allowed and what becomes denied for a plan's contracts when one policy replaces another.
+    Diff(PolicyDiffArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyCheckArgs {
+    /// A `.cedar` file or a folder of them.
+    pub(crate) policy: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyTestArgs {
+    /// The cases (`.toml`): policies, requests and the verdicts that are expected.
+    pub(crate) cases: PathBuf,
+
+    /// The policy for cases that name none of the file's own.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) policy: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyExplainArgs {
+    /// A `.cedar` file or a folder of them.
+    pub(crate) policy: PathBuf,
+
+    /// The request: action, plan, step, node, component, tenant; resource, kind and autonomy where they matter.
+    #[arg(value_name = "NAME=VALUE", required = true)]
+    pub(crate) request: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AskedArgs {
+    /// The plan (`.acl`) whose contracts' asks are looked at.
+    #[arg(long, value_name = "PLAN")]
+    pub(crate) plan: PathBuf,
+
+    /// Deployment file. Default: `aim.toml` beside the plan.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicySuggestArgs {
+    #[command(flatten)]
+    pub(crate) asked: AskedArgs,
+
+    /// Hold every rule to the exact bytes of the component.
+    #[arg(long)]
+    pub(crate) pin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyDiffArgs {
+    /// The policy that is replaced.
+    pub(crate) old: PathBuf,
+
+    /// The policy that replaces it.
+    pub(crate) new: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) asked: AskedArgs,
 }
 
 #[derive(Debug, Args)]

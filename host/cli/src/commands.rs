@@ -4,6 +4,7 @@ pub(crate) mod compile;
 pub(crate) mod inspect;
 pub(crate) mod keys;
 pub(crate) mod logs;
+pub(crate) mod policy;
 pub(crate) mod run;
 pub(crate) mod verify;
 pub(crate) mod witness;

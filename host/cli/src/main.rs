@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::{
-    args::{Cli, Command, KeysCommand, WitnessCommand},
+    args::{Cli, Command, KeysCommand, PolicyCommand, WitnessCommand},
     error::CliError,
 };
 use aim_core::outcome::Exit;
@@ -45,6 +45,11 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Command::Inspect(inspect) => commands::inspect::inspect(cli, inspect),
         Command::Keys(KeysCommand::Init) => commands::keys::init(cli),
         Command::Keys(KeysCommand::Show) => commands::keys::show(cli),
+        Command::Policy(PolicyCommand::Check(args)) => commands::policy::check(cli, args),
+        Command::Policy(PolicyCommand::Test(args)) => commands::policy::test(cli, args),
+        Command::Policy(PolicyCommand::Explain(args)) => commands::policy::explain(cli, args),
+        Command::Policy(PolicyCommand::Suggest(args)) => commands::policy::suggest(cli, args),
+        Command::Policy(PolicyCommand::Diff(args)) => commands::policy::diff(cli, args),
         Command::Signer(worker) => commands::workers::signer(worker),
         Command::CompileWorker(worker) => commands::workers::compile(worker),
     }

@@ -17,11 +17,23 @@ use crate::{
     name::{NodeId, StepName, TenantId},
 };
 
+mod decided;
+mod effect;
 mod matcher;
 mod resource;
+mod smallest;
+mod token;
+mod written;
 
+pub use decided::{DECISIONS_KEPT_MAX, DecisionCache};
+pub use effect::{Effect, EffectRow, Tool, effect_rows, undeclared};
 pub use matcher::GrantMatcher;
 pub use resource::{Fact, Resource, ResourceKind};
+pub use smallest::{smallest_permit, smallest_unless};
+pub use token::{
+    CapToken, SpendError, SplitError, TokenClaims, TokenLimits, TokenRecord, Wallet, WalletTerms,
+};
+pub use written::{UnknownRequestError, WrittenRequest};
 
 /// A named set of interfaces that is asked for and granted together; `crate::capability` holds the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -206,6 +218,12 @@ pub struct Ask {
     /// For `cli`: the arguments exactly as the guest gets them; by convention the first is the program's name.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub arguments: Vec<String>,
+    /// Bytes that it is good for in one attempt, where that is less than the step's own limits.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bytes_max: Option<u64>,
+    /// Calls that it is good for in one attempt, where that is less than the step's own limits.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub calls_max: Option<u32>,
     /// What is asked for.
     pub capability: Capability,
     /// For `cli`: the environment.
@@ -220,6 +238,9 @@ pub struct Ask {
     /// For `cli`: what standard input gives; at its end from the start when absent.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub stdin: Option<String>,
+    /// Milliseconds from the start of an attempt that it is good for, where that is less than the attempt's deadline.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub time_ms_max: Option<u64>,
     /// For `config`: values that the contract gives itself, by key; the deployment gives the others.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub values: BTreeMap<String, String>,
@@ -231,12 +252,15 @@ impl Ask {
     pub const fn plain(capability: Capability) -> Self {
         Self {
             arguments: Vec::new(),
+            bytes_max: None,
+            calls_max: None,
             capability,
             environment: BTreeMap::new(),
             modes: BTreeSet::new(),
             scope: BTreeSet::new(),
             stdin: None,
             values: BTreeMap::new(),
+            time_ms_max: None,
         }
     }
 
@@ -333,13 +357,69 @@ pub fn action_name(capability: Capability, mode: Option<Mode>) -> String {
     }
 }
 
-/// The policy's answer.
+/// Who asks: everything about a request that is the same for all uses of one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asker {
+    /// The component that asks.
+    pub component: Digest,
+    /// Its contract's node.
+    pub node: NodeId,
+    /// The plan's name.
+    pub plan: StepName,
+    /// The step in the plan.
+    pub step: StepName,
+    /// The tenant of the run.
+    pub tenant: TenantId,
+    /// How far the contract lets the step go by itself.
+    pub autonomy: Autonomy,
+}
+
+impl Asker {
+    /// The question about one use, as it is put at admission.
+    #[must_use]
+    pub fn request(&self, wanted: &Use) -> AccessRequest {
+        AccessRequest {
+            component: self.component,
+            node: self.node.clone(),
+            plan: self.plan.clone(),
+            step: self.step.clone(),
+            tenant: self.tenant.clone(),
+            capability: wanted.capability,
+            mode: wanted.mode,
+            resource: wanted.resource.clone(),
+            autonomy: self.autonomy,
+            facts: Vec::new(),
+        }
+    }
+
+    /// The questions about everything that `asks` stand for, in order.
+    #[must_use]
+    pub fn requests(&self, asks: &[Ask]) -> Vec<AccessRequest> {
+        let of_ask = |ask: &Ask| {
+            let capability = ask.capability;
+            let uses = ask.uses().into_iter();
+            uses.map(move |(mode, resource)| Use {
+                capability,
+                mode,
+                resource,
+            })
+            .collect::<Vec<Use>>()
+        };
+        let uses = asks.iter().flat_map(of_ask);
+        uses.map(|wanted| self.request(&wanted)).collect()
+    }
+}
+
+/// The policy's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AccessDecision {
     /// True only when a rule permits and none forbids.
     pub is_permitted: bool,
     /// Ids of the rules that decided; empty when nothing matched.
     pub rules: Vec<String>,
+    /// True when it is not permitted as it stands, and would be once a person approves it: every rule that permits wants
+    /// that, and none forbids.
+    pub is_approvable: bool,
 }
 
 /// An ask that policy refused.
@@ -349,6 +429,27 @@ pub struct RefusedAsk {
     pub ask: Ask,
     /// Rules that forbade it; empty when no rule permitted it.
     pub rules: Vec<String>,
+}
+
+/// One way of using one capability on one thing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Use {
+    /// The capability.
+    pub capability: Capability,
+    /// The way; `None` for capabilities without modes.
+    pub mode: Option<Mode>,
+    /// The thing.
+    pub resource: Resource,
+}
+
+impl fmt::Display for Use {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&action_name(self.capability, self.mode))?;
+        if self.resource.kind.is_scoped() {
+            write!(f, " on `{}`", self.resource.name.escape_debug())?;
+        }
+        Ok(())
+    }
 }
 
 /// What a step may use: the asks that policy allowed.
@@ -379,6 +480,19 @@ impl Grant {
     /// The granted folders, in order.
     pub fn folders(&self) -> impl Iterator<Item = &str> {
         self.scope_of(Capability::Filesystem)
+    }
+
+    /// Every granted use, in order: each ask, each mode, each name.
+    pub fn uses(&self) -> impl Iterator<Item = Use> {
+        self.asks.iter().flat_map(|ask| {
+            let capability = ask.capability;
+            let uses = ask.uses().into_iter();
+            uses.map(move |(mode, resource)| Use {
+                capability,
+                mode,
+                resource,
+            })
+        })
     }
 
     /// The granted names of one capability, in order.
@@ -472,7 +586,7 @@ mod tests {
         asks.dedup();
         let (grant, refused) = grant(&asks, None, |_, _, _| AccessDecision {
             is_permitted: true,
-            rules: vec![],
+            ..AccessDecision::default()
         });
         assert!(grant.asks.iter().all(Ask::is_effect_free));
         assert!(grant.permits(Capability::Clocks, Some(Mode::Virtual)));
@@ -488,6 +602,7 @@ mod tests {
         let only_read = |_: &Ask, mode: Option<Mode>, _: &Resource| AccessDecision {
             is_permitted: mode == Some(Mode::Read),
             rules: vec!["no-put".to_string()],
+            is_approvable: false,
         };
         let (granted, refused) = grant(&[artifact(&[Mode::Read, Mode::Put])], policy, only_read);
         assert!(granted.asks.is_empty());
@@ -508,7 +623,7 @@ mod tests {
         let policy = Some(Digest::of(b"policy"));
         let (granted, refused) = grant(&[two], policy, |_, _, resource| AccessDecision {
             is_permitted: resource.name == "logs",
-            rules: vec![],
+            ..AccessDecision::default()
         });
         assert!(granted.asks.is_empty());
         assert_eq!(refused.len(), 1);

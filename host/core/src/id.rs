@@ -108,6 +108,11 @@ id_type!(
     EventId, 16, "evt_"
 );
 
+id_type!(
+    /// One capability token.
+    CapId, 16, "cap_"
+);
+
 /// What a run id is derived from.
 #[derive(Debug, Clone, Copy)]
 pub struct RunPins<'a> {
@@ -159,6 +164,28 @@ impl AttemptId {
             "attempt",
             &[execution.as_bytes(), path.as_bytes(), &number.to_le_bytes()],
         )
+    }
+}
+
+impl CapId {
+    /// Derives the id of the `index`th token of an attempt, for one action on one resource.
+    #[must_use]
+    pub fn minted(attempt: AttemptId, index: u32, action: &str, resource: &str) -> Self {
+        Self::derive(
+            "capability",
+            &[
+                attempt.as_bytes(),
+                &index.to_le_bytes(),
+                action.as_bytes(),
+                resource.as_bytes(),
+            ],
+        )
+    }
+
+    /// Derives the id of part `index` of a token that was split.
+    #[must_use]
+    pub fn part(self, index: u32) -> Self {
+        Self::derive("capability-part", &[self.as_bytes(), &index.to_le_bytes()])
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 use aim_core::{
-    access::{AccessRequest, Ask, Capability, Grant, Mode, RefusedAsk, grant},
+    access::{AccessDecision, Ask, Asker, Capability, Grant, Mode, RefusedAsk, Use, grant},
     adapter::Profile,
     admission::{AdmissionRequest, Linkage, World, admit as admit_component},
     contract::NodeContract,
@@ -230,29 +230,19 @@ fn clear_step(
     node: &Node,
 ) -> Result<(Grant, Linkage), Box<RefusedLoad>> {
     let component = Digest::of(&node.component);
+    let asker = asker(request, step, node, component);
     let (granted, refused_asks) = grant(
         &node.contract.asks,
         request.policy.map(Policy::digest),
         |ask, mode, resource| {
-            let access = AccessRequest {
-                component,
-                node: node.contract.node_id.clone(),
-                plan: request.plan.name().clone(),
-                step: step.name.clone(),
-                tenant: request.tenant.clone(),
+            let wanted = Use {
                 capability: ask.capability,
                 mode,
                 resource: resource.clone(),
-                autonomy: node.contract.autonomy,
-                facts: Vec::new(),
             };
-            request.policy.map_or(
-                aim_core::access::AccessDecision {
-                    is_permitted: false,
-                    rules: Vec::new(),
-                },
-                |policy| policy.decide(&access),
-            )
+            let asked = asker.request(&wanted);
+            let none = AccessDecision::default();
+            request.policy.map_or(none, |policy| policy.decide(&asked))
         },
     );
     let result = link(node, World::Step, &node.contract.asks, &granted);
@@ -322,6 +312,17 @@ fn missing(request: &Request<'_>, grant: &Grant) -> Vec<RefusedReason> {
         }
     }
     reasons
+}
+
+fn asker(request: &Request<'_>, step: &Step, node: &Node, component: Digest) -> Asker {
+    Asker {
+        component,
+        node: node.contract.node_id.clone(),
+        plan: request.plan.name().clone(),
+        step: step.name.clone(),
+        tenant: request.tenant.clone(),
+        autonomy: node.contract.autonomy,
+    }
 }
 
 fn refused_reason(refused: &RefusedAsk) -> RefusedReason {

@@ -26,6 +26,7 @@ impl Policy for FixedPolicy {
         AccessDecision {
             is_permitted: *self == Self::Permit,
             rules: vec![self.rule().to_owned()],
+            is_approvable: false,
         }
     }
 }

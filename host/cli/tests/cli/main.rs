@@ -15,6 +15,7 @@ mod evidence;
 mod help;
 mod inspecting;
 mod keys;
+mod policy;
 mod runs;
 mod support;
 mod triage;

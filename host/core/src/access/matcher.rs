@@ -9,21 +9,15 @@ use alloc::{boxed::Box, vec::Vec};
 
 use super::{Capability, Grant, Mode};
 
-/// One granted ask, ready to compare.
+/// One granted use, ready to compare.
 #[derive(Debug, Clone)]
 struct Row {
     capability: Capability,
-    /// One bit for each mode; [`PLAIN`] for a capability without modes.
-    modes: u32,
-    /// Index of the ask in the grant.
-    ask: usize,
-    scope: Box<[Box<str>]>,
+    mode: Option<Mode>,
+    name: Box<str>,
 }
 
-/// The bit of a use without a mode.
-const PLAIN: u32 = 1;
-
-/// A compiled grant.
+/// A compiled grant: one row for each use in [`Grant::uses`], in the same order.
 #[derive(Debug, Clone, Default)]
 pub struct GrantMatcher {
     rows: Box<[Row]>,
@@ -33,53 +27,34 @@ impl GrantMatcher {
     /// Compiles a grant.
     #[must_use]
     pub fn compile(grant: &Grant) -> Self {
-        let row = |(ask, granted): (usize, &super::Ask)| Row {
-            capability: granted.capability,
-            modes: if granted.modes.is_empty() {
-                PLAIN
-            } else {
-                (granted.modes.iter()).fold(0, |bits, mode| bits | bit(Some(*mode)))
-            },
-            ask,
-            scope: granted
-                .scope
-                .iter()
-                .map(|name| name.as_str().into())
-                .collect(),
-        };
-        let rows: Vec<Row> = grant.asks.iter().enumerate().map(row).collect();
+        let rows: Vec<Row> = grant
+            .uses()
+            .map(|one| Row {
+                capability: one.capability,
+                mode: one.mode,
+                name: one.resource.name.into(),
+            })
+            .collect();
         Self { rows: rows.into() }
     }
 
-    /// The granted ask, by its place in the grant, that covers this use; `None` when none does.
+    /// The granted use, by its place in [`Grant::uses`], that covers this one; `None` when none does.
     ///
     /// `name` is what the call is about, of the capability's resource kind; it is not looked at where that is the host.
     #[must_use]
     pub fn find(&self, capability: Capability, mode: Option<Mode>, name: &str) -> Option<usize> {
-        let wanted = bit(mode);
         let kind = capability.resource_kind();
-        self.rows
-            .iter()
-            .find(|row| {
-                row.capability == capability
-                    && row.modes & wanted != 0
-                    && (!kind.is_scoped()
-                        || row.scope.iter().any(|granted| kind.covers(granted, name)))
-            })
-            .map(|row| row.ask)
+        self.rows.iter().position(|row| {
+            row.capability == capability
+                && row.mode == mode
+                && (!kind.is_scoped() || kind.covers(&row.name, name))
+        })
     }
 
-    /// True when some granted ask covers this use.
+    /// True when some granted use covers this one.
     #[must_use]
     pub fn permits(&self, capability: Capability, mode: Option<Mode>, name: &str) -> bool {
         self.find(capability, mode, name).is_some()
-    }
-}
-
-const fn bit(mode: Option<Mode>) -> u32 {
-    match mode {
-        None => PLAIN,
-        Some(mode) => PLAIN << (1 + mode as u32),
     }
 }
 

@@ -188,6 +188,18 @@ pub struct AuthoredAsk {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(max = 65536)))]
     pub stdin: Option<String>,
+    /// Calls that it is good for in one attempt, where that is less than the step's own limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub calls_max: Option<u32>,
+    /// Bytes that it is good for in one attempt, where that is less than the step's own limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub bytes_max: Option<u64>,
+    /// Milliseconds from the start of an attempt that it is good for, where that is less than the deadline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub time_ms_max: Option<u64>,
 }
 
 /// How often a transient failure is tried again.

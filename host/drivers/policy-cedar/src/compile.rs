@@ -4,13 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use cedar_policy::{Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{Effect, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use miette::Diagnostic;
 
 use crate::{
     SCHEMA,
     error::{PolicyFault, PolicyLoadError},
 };
+
+/// The annotation of permitting rules that count only once a person approved.
+pub(crate) const APPROVAL: &str = "approval";
 
 /// One text of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,13 +26,20 @@ pub struct PolicySource {
 
 /// Where a rule stands.
 #[derive(Debug, Clone)]
-struct Place {
-    file: String,
-    line: usize,
+pub(crate) struct Place {
+    pub(crate) file: String,
+    pub(crate) line: usize,
     column: usize,
 }
 
-pub(crate) fn compile(sources: &[PolicySource]) -> Result<(Schema, PolicySet), PolicyLoadError> {
+/// Rules that came through everything.
+pub(crate) struct Compiled {
+    pub(crate) schema: Schema,
+    pub(crate) rules: PolicySet,
+    pub(crate) places: BTreeMap<String, Place>,
+}
+
+pub(crate) fn compile(sources: &[PolicySource]) -> Result<Compiled, PolicyLoadError> {
     let (schema, _) = Schema::from_cedarschema_str(SCHEMA)
         .map_err(|error| PolicyLoadError::bug(&error.to_string()))?;
     let mut rules = Rules::default();
@@ -48,7 +58,11 @@ pub(crate) fn compile(sources: &[PolicySource]) -> Result<(Schema, PolicySet), P
     }
     rules.validate(&schema);
     if rules.faults.is_empty() {
-        return Ok((schema, rules.set));
+        return Ok(Compiled {
+            schema,
+            rules: rules.set,
+            places: rules.places,
+        });
     }
     let mut faults = rules.faults;
     faults.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
@@ -108,6 +122,16 @@ impl Rules {
             Some(id) => id.to_owned(),
             None => format!("{}:{}", place.file, place.line),
         };
+        if let Some(message) = wrong_annotation(rule) {
+            self.faults.push(PolicyFault {
+                code: "AIM-P006",
+                file: place.file.clone(),
+                line: place.line,
+                column: place.column,
+                message,
+                help: "annotate with `@id(\"...\")` and, on `permit` rules only, `@approval(\"person\")`".to_owned(),
+            });
+        }
         let is_plain = name.len() <= 200 && !name.chars().any(char::is_control);
         let is_new = is_plain && !self.places.contains_key(&name);
         if is_new && self.set.add(rule.new_id(PolicyId::new(&name))).is_ok() {
@@ -186,6 +210,20 @@ impl Rules {
             ),
         }
     }
+}
+
+/// What is wrong with a rule's annotations: a misspelt one would be a wish that nobody heard.
+fn wrong_annotation(rule: &Policy) -> Option<String> {
+    let known = |name: &str, value: &str| match name {
+        "id" => true,
+        APPROVAL => value == "person" && rule.effect() == Effect::Permit,
+        _ => false,
+    };
+    let wrong = rule.annotations().find(|(name, value)| !known(name, value));
+    wrong.map(|(name, value)| {
+        let (name, value) = (name.escape_debug(), value.escape_debug());
+        format!("the annotation `@{name}(\"{value}\")` means nothing here")
+    })
 }
 
 fn place(source: &PolicySource, offset: usize) -> Place {

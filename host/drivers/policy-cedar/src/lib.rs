@@ -21,11 +21,14 @@ use cedar_policy::{
     PolicySet, Request, RestrictedExpression, Schema,
 };
 
+pub mod cases;
 mod compile;
 mod error;
+mod explain;
 
 pub use compile::PolicySource;
 pub use error::{PolicyFault, PolicyLoadError};
+pub use explain::{Change, Explanation, RuleRef};
 
 /// The schema that rules and requests are held against; the same bytes as `contracts/policy/aim.cedarschema`.
 pub const SCHEMA: &str = include_str!("../../../../contracts/policy/aim.cedarschema");
@@ -37,6 +40,7 @@ pub struct CedarPolicy {
     names: Names,
     schema: Schema,
     rules: PolicySet,
+    places: BTreeMap<String, compile::Place>,
     authorizer: Authorizer,
 }
 
@@ -54,12 +58,13 @@ impl CedarPolicy {
     /// # Errors
     /// Every fault of every source; when there is one, there is no policy.
     pub fn compile(sources: &[PolicySource]) -> Result<Self, PolicyLoadError> {
-        let (schema, rules) = compile::compile(sources)?;
+        let compiled = compile::compile(sources)?;
         Ok(Self {
             digest: digest(sources),
             names: Names::parse().ok_or_else(|| PolicyLoadError::bug("entity types"))?,
-            schema,
-            rules,
+            schema: compiled.schema,
+            rules: compiled.rules,
+            places: compiled.places,
             authorizer: Authorizer::new(),
         })
     }
@@ -100,12 +105,6 @@ impl CedarPolicy {
         let request = Request::new(step, action, resource, context, Some(&self.schema)).ok()?;
         Some((request, entities))
     }
-
-    fn rule_names<'a>(&self, ids: impl Iterator<Item = &'a PolicyId>) -> Vec<String> {
-        let mut names: Vec<String> = ids.map(ToString::to_string).collect();
-        names.sort();
-        names
-    }
 }
 
 impl Policy for CedarPolicy {
@@ -116,34 +115,54 @@ impl Policy for CedarPolicy {
     fn decide(&self, asked: &AccessRequest) -> AccessDecision {
         // A request that does not fit the schema is about something unknown, and unknown is denied.
         let Some((request, entities)) = self.request(asked) else {
-            return AccessDecision {
-                is_permitted: false,
-                rules: Vec::new(),
-            };
+            return AccessDecision::default();
         };
-        let response = self
-            .authorizer
-            .is_authorized(&request, &self.rules, &entities);
-        let failed: Vec<PolicyId> = response
-            .diagnostics()
-            .errors()
-            .map(|error| match error {
-                cedar_policy::AuthorizationError::PolicyEvaluationError(error) => {
-                    error.policy_id().clone()
-                }
-            })
-            .collect();
-        if !failed.is_empty() {
+        let found = self.evaluate(&self.rules, &request, &entities);
+        if !found.failed.is_empty() {
             return AccessDecision {
-                is_permitted: false,
-                rules: self.rule_names(failed.iter()),
+                rules: found.failed,
+                ..AccessDecision::default()
             };
         }
+        let wants_approval = |name: &String| {
+            let rule = self.rules.policy(&PolicyId::new(name));
+            rule.is_none_or(|rule| rule.annotation(compile::APPROVAL).is_some())
+        };
+        let is_approvable = found.is_allowed && found.deciding.iter().all(wants_approval);
         AccessDecision {
-            is_permitted: response.decision() == Decision::Allow,
-            rules: self.rule_names(response.diagnostics().reason()),
+            is_permitted: found.is_allowed && !is_approvable,
+            rules: found.deciding,
+            is_approvable,
         }
     }
+}
+
+/// What one evaluation found; names are sorted.
+struct Found {
+    is_allowed: bool,
+    deciding: Vec<String>,
+    failed: Vec<String>,
+}
+
+impl CedarPolicy {
+    fn evaluate(&self, rules: &PolicySet, request: &Request, entities: &Entities) -> Found {
+        let response = self.authorizer.is_authorized(request, rules, entities);
+        let diagnostics = response.diagnostics();
+        let failed = diagnostics.errors().map(|error| match error {
+            cedar_policy::AuthorizationError::PolicyEvaluationError(error) => error.policy_id(),
+        });
+        Found {
+            is_allowed: response.decision() == Decision::Allow,
+            failed: rule_names(failed),
+            deciding: rule_names(diagnostics.reason()),
+        }
+    }
+}
+
+fn rule_names<'a>(ids: impl Iterator<Item = &'a PolicyId>) -> Vec<String> {
+    let mut names: Vec<String> = ids.map(ToString::to_string).collect();
+    names.sort();
+    names
 }
 
 impl Names {

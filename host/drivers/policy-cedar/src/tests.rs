@@ -60,13 +60,7 @@ const PERMIT_LOG: &str =
 #[test]
 fn what_no_rule_permits_is_denied() {
     let decision = policy(PERMIT_LOG).decide(&asks(Capability::Budget, None));
-    assert_eq!(
-        decision,
-        AccessDecision {
-            is_permitted: false,
-            rules: vec![]
-        }
-    );
+    assert_eq!(decision, AccessDecision::default());
     let decision = policy(PERMIT_LOG).decide(&asks(Capability::Log, None));
     assert!(decision.is_permitted);
     assert_eq!(decision.rules, ["logs"]);

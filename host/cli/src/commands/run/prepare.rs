@@ -150,22 +150,23 @@ fn read_policy(args: &RunArgs, registry: &Registry) -> Result<Option<CedarPolicy
     let Some(files) = files.transpose().map_err(|error| load_error(&error))? else {
         return Ok(None);
     };
+    compile_policy(files).map(Some)
+}
+
+/// Compiles a policy that was read, or says everything that is wrong with it.
+pub(crate) fn compile_policy(files: Vec<SourceFile>) -> Result<CedarPolicy, CliError> {
     let sources: Vec<PolicySource> = files
         .into_iter()
         .map(|SourceFile { name, text, .. }| PolicySource { name, text })
         .collect();
-    CedarPolicy::compile(&sources)
-        .map(Some)
-        .map_err(|error| CliError {
-            exit: Exit::Usage,
-            problems: error
-                .faults
-                .iter()
-                .map(|fault| {
-                    Problem::new(fault.code, fault.to_string()).with_help(fault.help.clone())
-                })
-                .collect(),
-        })
+    CedarPolicy::compile(&sources).map_err(|error| CliError {
+        exit: Exit::Usage,
+        problems: error
+            .faults
+            .iter()
+            .map(|fault| Problem::new(fault.code, fault.to_string()).with_help(fault.help.clone()))
+            .collect(),
+    })
 }
 
 /// A registry's faults, all of them. What is not there exits as not found, when nothing else is wrong.

@@ -81,11 +81,14 @@ fn checked_ask(field: &str, written: &AuthoredAsk, faults: &mut Faults) -> Ask {
     check_command(field, written, faults);
     Ask {
         arguments: written.arguments.clone(),
+        bytes_max: written.bytes_max,
+        calls_max: written.calls_max,
         capability,
         environment: written.environment.clone(),
         modes,
         scope,
         stdin: written.stdin.clone(),
+        time_ms_max: written.time_ms_max,
         values: written.values.clone(),
     }
 }

@@ -1,0 +1,281 @@
+//! `policy` as an operator uses it: check, test, explain, suggest, diff.
+
+use std::{fs, path::PathBuf};
+
+use crate::support::{Came, Place, guest};
+
+const COMPONENT: &str =
+    "component=blake3:abababababababababababababababababababababababababababababababab";
+
+fn root(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path)
+}
+
+fn run(place: &Place, arguments: &[&str]) -> Came {
+    let mut all = vec!["policy"];
+    all.extend(arguments);
+    place.run(&all)
+}
+
+#[test]
+fn a_good_policy_is_listed_and_a_bad_one_says_all_that_is_wrong() {
+    let place = Place::new();
+    place.write(
+        "good/a.cedar",
+        "@id(\"logs\") permit (principal, action == Aim::Action::\"log\", resource);\n",
+    );
+    place.write(
+        "good/b.cedar",
+        "\n@approval(\"person\") permit (principal, action, resource);\n",
+    );
+    let came = run(&place, &["check", "good"]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    assert!(
+        came.text().contains("logs (a.cedar:1)") && came.text().contains("b.cedar:2"),
+        "{}",
+        came.text()
+    );
+    let came = run(&place, &["check", "good", "-o", "json"]);
+    let document = &came.documents()[0];
+    assert_eq!(document["$type"], "aim.policy-check/v1");
+    assert_eq!(document["rules"][0]["line"], 1);
+    assert_eq!(document["rules"][1]["wantsApproval"], true);
+
+    place.write("bad/a.cedar", "permit (principal, action, resource\n");
+    place.write(
+        "bad/b.cedar",
+        "permit (principal, action == Aim::Action::\"fly\", resource);\n",
+    );
+    place.write(
+        "bad/c.cedar",
+        "\n\n@aproval(\"person\") permit (principal, action, resource);\n",
+    );
+    let came = run(&place, &["check", "bad"]);
+    came.assert_refused(2, "AIM-P001");
+    for what in ["AIM-P002", "AIM-P006", "c.cedar:3", "b.cedar:1"] {
+        assert!(came.stderr.contains(what), "{what}: {}", came.stderr);
+    }
+    run(&place, &["check", "nowhere"]).assert_refused(6, "AIM-C001");
+}
+
+/// The corpus that the library decides in the driver's own tests, here through the program.
+#[test]
+fn the_program_decides_every_row_of_the_corpus_as_the_row_says() {
+    let place = Place::new();
+    let mut rows = 0;
+    for entry in fs::read_dir(root("tests/policy")).unwrap() {
+        let path = entry.unwrap().path();
+        let came = run(&place, &["test", path.to_str().unwrap(), "-o", "json"]);
+        assert_eq!(
+            came.code,
+            0,
+            "{}: {}{}",
+            path.display(),
+            came.text(),
+            came.stderr
+        );
+        let documents = came.documents();
+        let (summary, cases) = documents.split_last().unwrap();
+        assert_eq!(summary["$type"], "aim.policy-test/v1");
+        assert_eq!(
+            (summary["cases"].as_u64(), summary["differ"].as_u64()),
+            (Some(cases.len() as u64), Some(0))
+        );
+        for case in cases {
+            assert_eq!(case["$type"], "aim.policy-case/v1");
+            assert_eq!(case["verdict"], case["expected"], "{case}");
+        }
+        rows += cases.len();
+    }
+    assert!(rows >= 100, "{rows}");
+}
+
+#[test]
+fn a_verdict_that_differs_exits_1_and_no_cases_exit_2() {
+    let place = Place::new();
+    place.write(
+        "p.cedar",
+        "@id(\"logs\") permit (principal, action == Aim::Action::\"log\", resource);\n",
+    );
+    let cases = format!(
+        "[request]\nplan = \"p\"\nstep = \"s\"\nnode = \"n\"\ntenant = \"global\"\n{}\"\n\
+         [[case]]\nname = \"log\"\nrequest = {{ action = \"log\" }}\nverdict = \"allow\"\n\
+         [[case]]\nname = \"budget\"\nrequest = {{ action = \"budget\" }}\nverdict = \"VERDICT\"\n",
+        COMPONENT.replace('=', " = \"")
+    );
+    place.write("right.toml", cases.replace("VERDICT", "deny"));
+    place.write("wrong.toml", cases.replace("VERDICT", "allow"));
+    let came = run(&place, &["test", "right.toml", "--policy", "p.cedar"]);
+    assert_eq!(
+        (came.code, came.text().as_str()),
+        (0, "2 cases, 0 differ\n"),
+        "{}",
+        came.stderr
+    );
+    let came = run(&place, &["test", "wrong.toml", "--policy", "p.cedar"]);
+    assert_eq!(came.code, 1);
+    assert!(
+        came.text().contains("budget: expected allow, is deny"),
+        "{}",
+        came.text()
+    );
+    run(&place, &["test", "right.toml"]).assert_refused(2, "AIM-P010");
+    place.write("empty.toml", "");
+    run(&place, &["test", "empty.toml"]).assert_refused(2, "AIM-P010");
+    run(&place, &["test", "nowhere.toml"]).assert_refused(6, "AIM-C041");
+}
+
+#[test]
+fn an_explanation_names_rules_and_the_smallest_change() {
+    let place = Place::new();
+    let forbid = "\n@id(\"no-put\") forbid (principal, action == Aim::Action::\"artifact.put\", resource);\n";
+    place.write(
+        "p.cedar",
+        format!(
+            "@id(\"logs\") permit (principal, action == Aim::Action::\"log\", resource);{forbid}"
+        ),
+    );
+    let of = |action: &str, more: &[&str]| {
+        let action = format!("action={action}");
+        let mut all = vec![
+            "explain",
+            "p.cedar",
+            &action,
+            "plan=triage",
+            "step=ingest",
+            "node=n",
+            COMPONENT,
+            "tenant=global",
+        ];
+        all.extend(more);
+        run(&place, &all)
+    };
+    let came = of("log", &[]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    assert!(
+        came.text().contains("permits    logs (p.cedar:1)"),
+        "{}",
+        came.text()
+    );
+
+    let came = of("filesystem.read", &["resource=logs", "-o", "json"]);
+    assert_eq!(came.code, 3);
+    let document = &came.documents()[0];
+    assert_eq!(
+        (&document["$type"], &document["verdict"]),
+        (&"aim.policy-explain/v1".into(), &"deny".into())
+    );
+    assert_eq!(document["change"]["kind"], "add");
+    let rule = document["change"]["add"].as_str().unwrap();
+    place.write("more/added.cedar", rule);
+    let came = run(
+        &place,
+        &[
+            "explain",
+            "more",
+            "action=filesystem.read",
+            "plan=triage",
+            "step=ingest",
+            "node=n",
+            COMPONENT,
+            "tenant=global",
+            "resource=logs",
+        ],
+    );
+    assert_eq!(
+        came.code,
+        0,
+        "the rule that was named allows it: {}",
+        came.text()
+    );
+    let came = run(
+        &place,
+        &[
+            "explain",
+            "more",
+            "action=filesystem.read",
+            "plan=triage",
+            "step=ingest",
+            "node=n",
+            COMPONENT,
+            "tenant=global",
+            "resource=keys",
+        ],
+    );
+    assert_eq!(came.code, 3, "and nothing else: {}", came.text());
+
+    let came = of("artifact.put", &["-o", "json"]);
+    assert_eq!(came.documents()[0]["change"]["kind"], "except");
+    assert_eq!(came.documents()[0]["forbids"][0]["line"], 2);
+    of("artifact.fly", &[]).assert_refused(2, "AIM-P012");
+    of("log", &["colour=red"]).assert_refused(2, "AIM-P012");
+    run(&place, &["explain", "p.cedar", "action=log"]).assert_refused(2, "AIM-P012");
+}
+
+#[test]
+fn a_suggested_policy_grants_the_example_what_it_asks_and_nothing_else() {
+    let _is_built = guest("triage-ingest.wasm");
+    let place = Place::new();
+    let plan = root("examples/incident-triage/plan.acl");
+    let plan = plan.to_str().unwrap();
+    let came = run(&place, &["suggest", "--plan", plan]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    place.write("suggested.cedar", came.text());
+    assert!(
+        came.text().contains("Aim::Folder::\"logs\""),
+        "{}",
+        came.text()
+    );
+    assert!(
+        !came.text().contains("permit (principal, action"),
+        "{}",
+        came.text()
+    );
+
+    let shipped = root("examples/incident-triage/policy");
+    let came = run(
+        &place,
+        &[
+            "diff",
+            shipped.to_str().unwrap(),
+            "suggested.cedar",
+            "--plan",
+            plan,
+        ],
+    );
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    assert!(
+        came.text().ends_with(" requests, 0 changes\n"),
+        "{}",
+        came.text()
+    );
+
+    place.write(
+        "none.cedar",
+        "@id(\"never\") forbid (principal, action, resource);\n",
+    );
+    let came = run(
+        &place,
+        &[
+            "diff",
+            "suggested.cedar",
+            "none.cedar",
+            "--plan",
+            plan,
+            "-o",
+            "json",
+        ],
+    );
+    let documents = came.documents();
+    let (summary, rows) = documents.split_last().unwrap();
+    assert_eq!(summary["changes"], summary["requests"]);
+    assert!(
+        rows.len() > 3
+            && rows
+                .iter()
+                .all(|row| row["was"] == "allow" && row["becomes"] == "deny")
+    );
+    assert_eq!(rows[0]["becomesBy"][0]["name"], "never");
+}

@@ -1,0 +1,445 @@
+//! Capability tokens: a granted use as something that is spent, runs out, and can be divided but never multiplied.
+//!
+//! The host mints one token for each granted use of an attempt, from the grant and the attempt's id. Its number (`jti`) is
+//! derived, so two hosts mint the same; what was minted and spent stands in the witness, which is signed. Guests never
+//! hold a token and can not name one: the door spends it for them.
+//!
+//! INVARIANT: a token is linear. It can't be copied, only moved; splitting consumes it, and the parts together are never
+//! more than what was left of it, never live longer and never cover more.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Capability, Grant, GrantMatcher, Mode, Use, action_name};
+use crate::{
+    id::{AttemptId, CapId},
+    time::Timestamp,
+};
+
+/// The most runs of call numbers that are kept for one token; past that only the count goes on.
+const RUNS_MAX: usize = 256;
+
+/// How much may be done with a token in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenLimits {
+    /// Bytes, both ways.
+    pub bytes: u64,
+    /// Calls.
+    pub calls: u32,
+}
+
+/// What a token says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenClaims {
+    /// The action: `artifact.put`.
+    pub act: String,
+    /// The only host that takes it: the origin of its log.
+    pub aud: String,
+    /// The last moment at which it can be spent.
+    pub exp: Timestamp,
+    /// Its number, which labels what was got with it.
+    pub jti: CapId,
+    /// What may be done with it in all.
+    pub lim: TokenLimits,
+    /// What it is for: `Folder/logs`.
+    pub res: String,
+    /// Who may spend it: `<plan>/<step path>`.
+    pub sub: String,
+}
+
+/// A token. It has no `Clone`: whoever has it can spend it, hand it on or divide it, once.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CapToken {
+    claims: TokenClaims,
+    used: TokenLimits,
+}
+
+/// Why a token can't be divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a token can't be split into {branches} parts with {calls} calls left in it: grant more calls or run fewer branches"
+)]
+pub struct SplitError {
+    /// The parts that were wanted.
+    pub branches: u32,
+    /// The calls that are left.
+    pub calls: u32,
+}
+
+/// Why a use is not covered. Every one of them is a violation and ends as a denial of the call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpendError {
+    /// No token is for it.
+    #[error("requires {wanted}; have {have}")]
+    Missing {
+        /// The use that was wanted.
+        wanted: String,
+        /// The uses of that capability that there are tokens for, or `nothing`.
+        have: String,
+    },
+    /// It expired.
+    #[error("{jti} for {act} expired at {exp}: the contract's ask can give it more time")]
+    Expired {
+        /// The token.
+        jti: CapId,
+        /// Its action.
+        act: String,
+        /// Since when.
+        exp: Timestamp,
+    },
+    /// Its calls are used up.
+    #[error("{jti} for {act} was good for {calls} calls: the contract's ask can name more")]
+    Calls {
+        /// The token.
+        jti: CapId,
+        /// Its action.
+        act: String,
+        /// How many calls it was good for.
+        calls: u32,
+    },
+    /// Its bytes are used up.
+    #[error("{jti} for {act} was good for {bytes} bytes: the contract's ask can name more")]
+    Bytes {
+        /// The token.
+        jti: CapId,
+        /// Its action.
+        act: String,
+        /// How many bytes it was good for.
+        bytes: u64,
+    },
+}
+
+impl SpendError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "AIM-P040",
+            Self::Expired { .. } => "AIM-P041",
+            Self::Calls { .. } | Self::Bytes { .. } => "AIM-P042",
+        }
+    }
+
+    /// The rule that the denial of the call names.
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "grant",
+            Self::Expired { .. } => "token.expired",
+            Self::Calls { .. } => "token.calls",
+            Self::Bytes { .. } => "token.bytes",
+        }
+    }
+}
+
+impl CapToken {
+    /// What it says.
+    #[must_use]
+    pub const fn claims(&self) -> &TokenClaims {
+        &self.claims
+    }
+
+    /// What was spent of it.
+    #[must_use]
+    pub const fn used(&self) -> TokenLimits {
+        self.used
+    }
+
+    /// What is left of it.
+    #[must_use]
+    pub const fn left(&self) -> TokenLimits {
+        TokenLimits {
+            bytes: self.claims.lim.bytes.saturating_sub(self.used.bytes),
+            calls: self.claims.lim.calls.saturating_sub(self.used.calls),
+        }
+    }
+
+    /// Spends one call and `bytes` of it at the moment `now`. Nothing is spent when it is not enough.
+    ///
+    /// # Errors
+    /// [`SpendError`], for anything but [`SpendError::Missing`].
+    pub fn spend(&mut self, bytes: u64, now: Timestamp) -> Result<CapId, SpendError> {
+        let (jti, act) = (self.claims.jti, || self.claims.act.clone());
+        if now > self.claims.exp {
+            let exp = self.claims.exp;
+            return Err(SpendError::Expired {
+                jti,
+                act: act(),
+                exp,
+            });
+        }
+        let left = self.left();
+        if left.calls == 0 {
+            let calls = self.claims.lim.calls;
+            return Err(SpendError::Calls {
+                jti,
+                act: act(),
+                calls,
+            });
+        }
+        if bytes > left.bytes {
+            let bytes = self.claims.lim.bytes;
+            return Err(SpendError::Bytes {
+                jti,
+                act: act(),
+                bytes,
+            });
+        }
+        self.used.calls = self.used.calls.saturating_add(1);
+        self.used.bytes = self.used.bytes.saturating_add(bytes);
+        Ok(jti)
+    }
+
+    /// A token with at most these limits, that expires at the latest then. What is wider than the token has no effect.
+    #[must_use]
+    pub fn narrow(mut self, limits: TokenLimits, exp: Timestamp) -> Self {
+        let left = self.left();
+        self.claims.lim = TokenLimits {
+            bytes: self.used.bytes.saturating_add(left.bytes.min(limits.bytes)),
+            calls: self.used.calls.saturating_add(left.calls.min(limits.calls)),
+        };
+        self.claims.exp = self.claims.exp.min(exp);
+        self
+    }
+
+    /// Divides what is left evenly among parallel branches. What can't be divided is given up.
+    ///
+    /// # Errors
+    /// [`SplitError`] for no branches, or more than there are calls left; the token is gone then.
+    pub fn split(self, branches: u32) -> Result<Vec<Self>, SplitError> {
+        let left = self.left();
+        let calls = left.calls.checked_div(branches).unwrap_or(0);
+        if calls == 0 {
+            let calls = left.calls;
+            return Err(SplitError { branches, calls });
+        }
+        let bytes = left.bytes.checked_div(u64::from(branches)).unwrap_or(0);
+        let part = |index| Self {
+            claims: TokenClaims {
+                jti: self.claims.jti.part(index),
+                lim: TokenLimits { bytes, calls },
+                sub: format!("{}[{index}]", self.claims.sub),
+                ..self.claims.clone()
+            },
+            used: TokenLimits::default(),
+        };
+        Ok((0..branches).map(part).collect())
+    }
+}
+
+/// What was minted and what became of it, for the witness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRecord {
+    /// Host calls that were made with it, by number: runs of first and last. What they returned is labelled by `claims.jti`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<[u32; 2]>,
+    /// What it says.
+    pub claims: TokenClaims,
+    /// Calls that it was refused for.
+    pub refused: u32,
+    /// What was spent.
+    pub used: TokenLimits,
+}
+
+/// Under which terms tokens are minted.
+#[derive(Debug, Clone)]
+pub struct WalletTerms {
+    /// The attempt that they are for.
+    pub attempt: AttemptId,
+    /// Who may spend them: `<plan>/<step path>`.
+    pub subject: String,
+    /// The only host that takes them.
+    pub audience: String,
+    /// When the attempt starts.
+    pub starts_at: Timestamp,
+    /// How long they live at most, in milliseconds.
+    pub time_ms_max: u64,
+    /// What each is good for when its ask names nothing less.
+    pub limits: TokenLimits,
+}
+
+#[derive(Debug)]
+struct Slot {
+    granted: Use,
+    token: CapToken,
+    calls: Vec<[u32; 2]>,
+    refused: u32,
+}
+
+/// The tokens of one attempt: one for each granted use, spent at the door.
+#[derive(Debug, Default)]
+pub struct Wallet {
+    matcher: GrantMatcher,
+    slots: Vec<Slot>,
+}
+
+impl Wallet {
+    /// Mints the tokens of an attempt.
+    #[must_use]
+    pub fn mint(grant: &Grant, terms: &WalletTerms) -> Self {
+        let mut slots = Vec::new();
+        for ask in &grant.asks {
+            let limits = TokenLimits {
+                bytes: ask
+                    .bytes_max
+                    .map_or(terms.limits.bytes, |max| max.min(terms.limits.bytes)),
+                calls: ask
+                    .calls_max
+                    .map_or(terms.limits.calls, |max| max.min(terms.limits.calls)),
+            };
+            let time_ms = ask
+                .time_ms_max
+                .map_or(terms.time_ms_max, |max| max.min(terms.time_ms_max));
+            let exp = Timestamp::from_millis(terms.starts_at.millis().saturating_add(time_ms));
+            for (mode, resource) in ask.uses() {
+                let index = u32::try_from(slots.len()).unwrap_or(u32::MAX);
+                let act = action_name(ask.capability, mode);
+                let res = format!("{}/{}", resource.kind.entity(), resource.name);
+                let claims = TokenClaims {
+                    aud: terms.audience.clone(),
+                    exp,
+                    jti: CapId::minted(terms.attempt, index, &act, &res),
+                    lim: limits,
+                    sub: terms.subject.clone(),
+                    act,
+                    res,
+                };
+                let capability = ask.capability;
+                slots.push(Slot {
+                    granted: Use {
+                        capability,
+                        mode,
+                        resource,
+                    },
+                    token: CapToken {
+                        claims,
+                        used: TokenLimits::default(),
+                    },
+                    calls: Vec::new(),
+                    refused: 0,
+                });
+            }
+        }
+        Self {
+            matcher: GrantMatcher::compile(grant),
+            slots,
+        }
+    }
+
+    /// Spends one call of `bytes` on this use, for host call number `call`, and says which token that was.
+    ///
+    /// # Errors
+    /// [`SpendError`]; the call is to be denied then.
+    pub fn spend(
+        &mut self,
+        wanted: (Capability, Option<Mode>, &str),
+        bytes: u64,
+        call: u32,
+        now: Timestamp,
+    ) -> Result<CapId, SpendError> {
+        let (capability, mode, name) = wanted;
+        let found = self.matcher.find(capability, mode, name);
+        let Some(slot) = found.and_then(|index| self.slots.get_mut(index)) else {
+            return Err(self.missing(capability, mode, name));
+        };
+        match slot.token.spend(bytes, now) {
+            Ok(jti) => {
+                slot.note(call);
+                Ok(jti)
+            }
+            Err(error) => {
+                slot.refused = slot.refused.saturating_add(1);
+                Err(error)
+            }
+        }
+    }
+
+    /// What there is instead of what was wanted.
+    fn missing(&self, capability: Capability, mode: Option<Mode>, name: &str) -> SpendError {
+        let wanted = Use {
+            capability,
+            mode,
+            resource: super::Resource::new(capability.resource_kind(), name),
+        };
+        let same = self.slots.iter().map(|slot| &slot.granted);
+        let same = same.filter(|granted| granted.capability == capability);
+        let have: Vec<String> = same.map(ToString::to_string).collect();
+        SpendError::Missing {
+            wanted: wanted.to_string(),
+            have: if have.is_empty() {
+                "nothing".to_string()
+            } else {
+                have.join(", ")
+            },
+        }
+    }
+
+    /// Divides every token among parallel branches; each branch gets a wallet of its own.
+    ///
+    /// # Errors
+    /// [`SplitError`] when some token is not enough for all branches; nothing is left of any then.
+    pub fn split(self, branches: u32) -> Result<Vec<Self>, SplitError> {
+        let mut wallets: Vec<Self> = Vec::new();
+        for _ in 0..branches {
+            wallets.push(Self {
+                matcher: self.matcher.clone(),
+                slots: Vec::new(),
+            });
+        }
+        for slot in self.slots {
+            let parts = slot.token.split(branches)?;
+            for (wallet, token) in wallets.iter_mut().zip(parts) {
+                wallet.slots.push(Slot {
+                    granted: slot.granted.clone(),
+                    token,
+                    calls: Vec::new(),
+                    refused: 0,
+                });
+            }
+        }
+        Ok(wallets)
+    }
+
+    /// The tokens.
+    pub fn tokens(&self) -> impl Iterator<Item = &CapToken> {
+        self.slots.iter().map(|slot| &slot.token)
+    }
+
+    /// What became of the tokens that something was done with, in order. Ends the wallet.
+    #[must_use]
+    pub fn settle(self) -> Vec<TokenRecord> {
+        self.slots
+            .into_iter()
+            .filter(|slot| slot.token.used.calls > 0 || slot.refused > 0)
+            .map(|slot| TokenRecord {
+                calls: slot.calls,
+                refused: slot.refused,
+                used: slot.token.used,
+                claims: slot.token.claims,
+            })
+            .collect()
+    }
+}
+
+impl Slot {
+    fn note(&mut self, call: u32) {
+        if let Some([_, last]) = self.calls.last_mut()
+            && (*last == call || last.checked_add(1) == Some(call))
+        {
+            *last = call;
+        } else if self.calls.len() < RUNS_MAX {
+            self.calls.push([call, call]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
