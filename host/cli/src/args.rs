@@ -72,6 +72,9 @@ pub(crate) enum Command {
     /// Make or show the signing keys of this machine.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Say why something was refused.
+    #[command(subcommand)]
+    Explain(ExplainCommand),
     /// Check, try, explain, compare and write operator policies. Nothing is run.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -227,6 +230,26 @@ pub(crate) enum KeysCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum ExplainCommand {
+    /// Print the rule that refused a host call or a load, the request, and the smallest grant that would allow it.
+    Deny(ExplainDenyArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainDenyArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+
+    /// The run or execution (`run_…`, `exe_…`, a unique beginning of one, or `last`); `load` for a component that was
+    /// refused before the run.
+    pub(crate) run: String,
+
+    /// The step, where several made calls, and the number of the host call; for `load` the index in the log.
+    #[arg(value_name = "[STEP] SEQ", required = true, num_args = 1..=2)]
+    pub(crate) place: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
     /// Validate a policy against the schema, strictly; say everything that is wrong with it.
     Check(PolicyCheckArgs),
@@ -234,7 +257,7 @@ pub(crate) enum PolicyCommand {
     Test(PolicyTestArgs),
     /// Say why one request is allowed or denied, and the smallest change that would allow it.
     Explain(PolicyExplainArgs),
-    /// Write the least policy that grants what a plan's contracts ask for.
+    /// Write the least policy that grants what a plan's contracts ask for, or what a policy on trial would have refused.
     Suggest(PolicySuggestArgs),
     /// Say what becomes allowed and what becomes denied for a plan's contracts when one policy replaces another.
     Diff(PolicyDiffArgs),
@@ -279,8 +302,25 @@ pub(crate) struct AskedArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PolicySuggestArgs {
+    /// The plan (`.acl`) whose contracts' asks are looked at.
+    #[arg(
+        long,
+        value_name = "PLAN",
+        required_unless_present = "run",
+        conflicts_with = "run"
+    )]
+    pub(crate) plan: Option<PathBuf>,
+
+    /// Deployment file. Default: `aim.toml` beside the plan.
+    #[arg(long, value_name = "FILE", requires = "plan")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The run whose would-deny counters are looked at (`run_…`, `exe_…`, a unique beginning of one, or `last`).
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<String>,
+
     #[command(flatten)]
-    pub(crate) asked: AskedArgs,
+    pub(crate) data: DataArgs,
 
     /// Hold every rule to the exact bytes of the component.
     #[arg(long)]

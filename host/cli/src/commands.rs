@@ -1,6 +1,7 @@
 //! One file for each command; what a command needs beyond its own lines is in the runtime or in a driver.
 
 pub(crate) mod compile;
+pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod keys;
 pub(crate) mod logs;

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::{
-    args::{Cli, Command, KeysCommand, PolicyCommand, WitnessCommand},
+    args::{Cli, Command, ExplainCommand, KeysCommand, PolicyCommand, WitnessCommand},
     error::CliError,
 };
 use aim_core::outcome::Exit;
@@ -45,6 +45,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Command::Inspect(inspect) => commands::inspect::inspect(cli, inspect),
         Command::Keys(KeysCommand::Init) => commands::keys::init(cli),
         Command::Keys(KeysCommand::Show) => commands::keys::show(cli),
+        Command::Explain(ExplainCommand::Deny(args)) => commands::explain::deny(cli, args),
         Command::Policy(PolicyCommand::Check(args)) => commands::policy::check(cli, args),
         Command::Policy(PolicyCommand::Test(args)) => commands::policy::test(cli, args),
         Command::Policy(PolicyCommand::Explain(args)) => commands::policy::explain(cli, args),

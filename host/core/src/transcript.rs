@@ -393,6 +393,20 @@ impl Fields {
     pub fn finish(self) -> Vec<u8> {
         self.0
     }
+
+    /// Reads encoded fields; `None` when the bytes are not exactly a row of them.
+    #[must_use]
+    pub fn read(mut encoded: &[u8]) -> Option<Vec<&[u8]>> {
+        let mut fields = Vec::new();
+        // BOUND: every turn takes at least the four bytes of a length.
+        while let Some((length, rest)) = encoded.split_first_chunk::<4>() {
+            let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+            let (field, rest) = rest.split_at_checked(length)?;
+            fields.push(field);
+            encoded = rest;
+        }
+        encoded.is_empty().then_some(fields)
+    }
 }
 
 #[cfg(test)]
@@ -429,6 +443,19 @@ mod tests {
         assert!(transcript.payloads().is_empty());
         assert_eq!((transcript.digest(), decoded.digest()), (digest, digest));
         assert_eq!(decoded, transcript);
+    }
+
+    #[test]
+    fn fields_are_read_as_they_were_written_and_nothing_else_is() {
+        let written = Fields::new().text("denied").text("").number(7).finish();
+        let read = Fields::read(&written).unwrap();
+        assert_eq!(read, [b"denied".as_slice(), b"", &7u64.to_le_bytes()]);
+        assert_eq!(Fields::read(&[]), Some(Vec::new()));
+        for cut in 1..written.len() {
+            let is_whole = Fields::read(&written[..cut]).is_some_and(|fields| fields.len() == 3);
+            assert!(!is_whole, "{cut}");
+        }
+        assert!(Fields::read(&[255, 255, 255, 255, 1]).is_none());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    access::{Grant, RefusedAsk},
+    access::{Grant, RefusedAsk, TokenRecord},
     claims::GuestClaims,
     digest::{Digest, Sha256},
     envelope::{ArtifactRef, Target},
@@ -154,6 +154,9 @@ pub struct AttemptPredicate {
     /// Claimed confidence against the threshold, where the contract has one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kappa: Option<KappaRecord>,
+    /// What the policy that is only tried out would have refused; absent when none is tried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitor: Option<MonitorRecord>,
     /// The node contract's id.
     pub node: NodeId,
     /// The log this statement belongs to.
@@ -184,6 +187,9 @@ pub struct AttemptPredicate {
     pub step: StepName,
     /// Whose run it is.
     pub tenant: TenantId,
+    /// Capability tokens that something was done with: what they say, what was spent, and by which host calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<TokenRecord>,
     /// The execution's trace.
     pub trace: TraceId,
     /// The worst verdict of all gates that were asked.
@@ -296,6 +302,32 @@ pub struct DeniedCall {
     pub rule: String,
     /// What it was about.
     pub target: String,
+}
+
+/// What a policy that is tried out beside the enforced one would have changed. It is counted, never obeyed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MonitorRecord {
+    /// Digest of that policy.
+    pub policy: Digest,
+    /// Granted uses that it would have refused, in the order of the grant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub would_deny: Vec<WouldDeny>,
+}
+
+/// One granted use that a policy on trial would have refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WouldDeny {
+    /// The action: `artifact.put`.
+    pub action: String,
+    /// Host calls that were made with it and would not have been.
+    pub calls: u64,
+    /// What it is on: `Folder/logs`.
+    pub resource: String,
+    /// Rules that forbid it; empty when none permits it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
 }
 
 /// Claimed confidence against a threshold.
@@ -424,6 +456,12 @@ pub struct DeniedLoadPredicate {
     pub node: NodeId,
     /// The log this statement belongs to.
     pub origin: String,
+    /// The plan that it was to be loaded for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<StepName>,
+    /// Digest of the policy that was asked; absent when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Digest>,
     /// Host's claim.
     pub refused_at: Timestamp,
     /// Asks that policy refused.

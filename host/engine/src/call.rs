@@ -11,7 +11,7 @@ use std::{
 };
 
 use aim_core::{
-    access::Grant,
+    access::{Grant, TokenRecord, WalletTerms},
     attempt::RunEnd,
     claims::{Confidence, GuestClaims},
     digest::Digest,
@@ -22,7 +22,7 @@ use aim_core::{
     time::Timestamp,
     transcript::Transcript,
 };
-use aim_ports::services::StepServices;
+use aim_ports::{clock::Clock, services::StepServices};
 use tokio::sync::Notify;
 
 use crate::{
@@ -124,6 +124,10 @@ pub struct StepCall {
     pub context: Arc<StepContext>,
     /// What it may use.
     pub grant: Arc<Grant>,
+    /// Under which terms its capability tokens are minted.
+    pub terms: WalletTerms,
+    /// The time that tokens expire by.
+    pub clock: Arc<dyn Clock>,
     /// Its limits.
     pub limits: Limits,
     /// What the plan leaves to it.
@@ -302,6 +306,8 @@ pub struct StepReport {
     pub log_dropped_bytes: u64,
     /// Host calls that were denied.
     pub denials: u32,
+    /// Capability tokens that something was done with.
+    pub tokens: Vec<TokenRecord>,
 }
 
 impl StepReport {

@@ -3,6 +3,7 @@
 //! INVARIANT: a call that is not recorded had no answer; a denial is a value with the index of its record, never a trap.
 
 use aim_core::{
+    access::{Capability, Mode, SpendError, action_name},
     outcome::LimitKind,
     transcript::{CallVerdict, Fields},
 };
@@ -108,6 +109,35 @@ pub(crate) fn conclude<T>(
     }
     record(guest, function, verdict, request, response)?;
     Ok((result,))
+}
+
+/// Spends one call of `bytes` of the capability token for this use.
+///
+/// # Errors
+/// The denial that the guest gets: no token covers the use, or the one that does expired or is used up.
+pub(crate) fn spend(
+    guest: &mut Guest,
+    (capability, mode, name): (Capability, Option<Mode>, &str),
+    bytes: usize,
+    action: &str,
+) -> Result<(), wit::HostError> {
+    let call = guest.transcript.next_index();
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    let spent = guest.purse.as_mut().map(|purse| {
+        let now = purse.clock.now();
+        purse
+            .wallet
+            .spend((capability, mode, name), bytes, call, now)
+    });
+    let wanted = action_name(capability, mode);
+    match spent {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(error @ SpendError::Missing { .. })) => {
+            Err(denied(guest, &wanted, action, &error.to_string()))
+        }
+        Some(Err(error)) => Err(denied(guest, error.rule(), action, &error.to_string())),
+        None => Err(denied(guest, &wanted, action, name)),
+    }
 }
 
 /// A denial by the grant, citing the call that is about to be recorded.

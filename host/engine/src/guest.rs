@@ -9,7 +9,7 @@ use std::{
 };
 
 use aim_core::{
-    access::{Capability, Grant, Mode},
+    access::{Capability, Grant, Mode, Wallet},
     adapter,
     claims::GuestClaims,
     digest::Digest,
@@ -18,7 +18,7 @@ use aim_core::{
     outcome::LimitKind,
     transcript::Transcript,
 };
-use aim_ports::services::StepServices;
+use aim_ports::{clock::Clock, services::StepServices};
 use wasmtime::component::ResourceTable;
 
 use crate::{
@@ -66,6 +66,13 @@ impl Permits {
             artifact_put: grant.permits(Capability::Artifact, Some(Mode::Put)),
         }
     }
+}
+
+/// The tokens of an attempt and the clock that they expire by.
+#[derive(Debug)]
+pub(crate) struct Purse {
+    pub(crate) wallet: Wallet,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// Log lines within a byte budget.
@@ -155,6 +162,8 @@ pub(crate) struct Guest {
     pub(crate) limiter: Limiter,
     pub(crate) limits: Limits,
     pub(crate) permits: Permits,
+    /// Capability tokens, with the time that they expire by. A gate has none.
+    pub(crate) purse: Option<Purse>,
     pub(crate) context: Arc<StepContext>,
     pub(crate) budget: PlanBudget,
     pub(crate) services: Option<Arc<dyn StepServices>>,
@@ -187,6 +196,8 @@ pub(crate) struct Guest {
 pub(crate) struct Setup {
     pub(crate) limits: Limits,
     pub(crate) permits: Permits,
+    /// Capability tokens, with the time that they expire by. A gate has none.
+    pub(crate) purse: Option<Purse>,
     pub(crate) context: Arc<StepContext>,
     pub(crate) budget: PlanBudget,
     pub(crate) services: Option<Arc<dyn StepServices>>,
@@ -210,6 +221,7 @@ impl Guest {
             table,
             limiter: Limiter::new(limits),
             permits: setup.permits,
+            purse: setup.purse,
             context: setup.context,
             budget: setup.budget,
             services: setup.services,

@@ -12,6 +12,7 @@ use std::{
 };
 
 use aim_core::{
+    access::Wallet,
     admission::World,
     digest::Digest,
     envelope::Emission,
@@ -33,7 +34,7 @@ use crate::{
     },
     convert,
     deadline::Ticker,
-    guest::{Guest, Permits, Setup},
+    guest::{Guest, Permits, Purse, Setup},
     load::{LinkedGate, LinkedStep, Loaded},
     resources::{Held, StagedEffects},
     store::{CANCEL_GRACE, arm},
@@ -57,6 +58,8 @@ impl LinkedStep {
             envelope,
             context,
             grant,
+            terms,
+            clock,
             limits,
             budget,
             services,
@@ -68,6 +71,10 @@ impl LinkedStep {
         let setup = Setup {
             limits,
             permits: Permits::of(&grant),
+            purse: Some(Purse {
+                wallet: Wallet::mint(&grant, &terms),
+                clock,
+            }),
             context,
             budget,
             services: Some(services),
@@ -119,6 +126,7 @@ impl LinkedGate {
                 artifact_read: false,
                 artifact_put: false,
             },
+            purse: None,
             context: Arc::clone(&GATE_CONTEXT),
             budget: PlanBudget::default(),
             services: None,
@@ -316,6 +324,10 @@ fn report(guest: Guest, end: StepEnd, fuel_used: u64, started: Instant) -> StepR
         logs,
         log_dropped_bytes,
         denials: guest.denials,
+        tokens: guest
+            .purse
+            .map(|purse| purse.wallet.settle())
+            .unwrap_or_default(),
     }
 }
 
@@ -336,5 +348,6 @@ fn unarmed(why: String, started: Instant) -> StepReport {
         logs: Vec::new(),
         log_dropped_bytes: 0,
         denials: 0,
+        tokens: Vec::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! What a step gets from every interface of ours, and what is written down about it.
 
 use aim_core::{
-    access::Mode,
+    access::{Capability, Mode},
     claims::Relation,
     digest::Digest,
     outcome::{DeniedBy, Failure, Outcome},
@@ -213,6 +213,55 @@ async fn a_mode_that_is_not_granted_is_a_typed_denial_and_nothing_is_staged() {
         let is_denied = answer(&report)[0]["err"]["denied"].is_object();
         assert_eq!((is_denied, report.staged.len()), (staged == 0, staged));
     }
+}
+
+#[tokio::test]
+async fn a_token_that_is_used_up_or_expired_denies_the_call_and_is_counted() {
+    let put = |body: &str| {
+        call(
+            "aim:artifact/store.put",
+            json!({ "media-type": "text/plain", "body": body }),
+        )
+    };
+    let calls = json!([put("four"), put("too long"), put("more"), put("x")]);
+    let mut asks = with_artifact_mode(Mode::Put);
+    for ask in asks
+        .iter_mut()
+        .filter(|ask| ask.capability == Capability::Artifact)
+    {
+        (ask.calls_max, ask.bytes_max) = (Some(2), Some(8));
+    }
+    let step = step("conformance-functions", &asks);
+    let mut attempt = Try::new("batch", &calls);
+    attempt.asks = asks.clone();
+    let report = attempt.on(&step).await;
+    let answers = answer(&report);
+    assert_eq!(
+        answers[1]["err"]["denied"]["rule"], "token.bytes",
+        "{answers}"
+    );
+    assert_eq!(
+        answers[3]["err"]["denied"]["rule"], "token.calls",
+        "{answers}"
+    );
+    assert_eq!((report.staged.len(), report.denials), (2, 2));
+    let token = &report.tokens[0];
+    assert_eq!(
+        (token.claims.act.as_str(), token.claims.res.as_str()),
+        ("artifact.put", "Host/any")
+    );
+    assert_eq!(
+        (token.used.calls, token.used.bytes, token.refused),
+        (2, 8, 2)
+    );
+    assert_eq!(token.calls, [[0, 0], [2, 2]]);
+
+    let mut late = Try::new("batch", &json!([put("x")]));
+    late.asks = asks;
+    late.clock.advance(std::time::Duration::from_secs(3600));
+    let report = late.on(&step).await;
+    assert_eq!(answer(&report)[0]["err"]["denied"]["rule"], "token.expired");
+    assert!(report.staged.is_empty());
 }
 
 #[tokio::test]

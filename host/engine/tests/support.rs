@@ -8,13 +8,13 @@ use std::{
 };
 
 use aim_core::{
-    access::{Ask, Capability, Grant, Mode},
+    access::{Ask, Capability, Grant, Mode, TokenLimits, WalletTerms},
     adapter::Profile,
     admission::{AdmissionRequest, Linkage, Mismatch, World, admit},
     digest::Digest,
     envelope::{ArtifactRef, Envelope},
     gate::{Decision, Doubt},
-    id::EnvelopeId,
+    id::{AttemptId, EnvelopeId},
     limits::Limits,
     time::Timestamp,
     verdict::Verdict,
@@ -24,6 +24,7 @@ use aim_engine::{
     Resources, Snapshot, StepCall, StepContext, StepEnd, StepReport, VerifiedNativeCode, inspect,
 };
 use aim_ports::{PortError, PortFault, services::StepServices};
+use aim_testkit::SimClock;
 use serde_json::Value;
 
 pub(crate) static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
@@ -163,6 +164,21 @@ pub(crate) struct Try {
     pub(crate) resources: Resources,
     pub(crate) seed: u64,
     pub(crate) cancel: Cancel,
+    pub(crate) clock: SimClock,
+}
+
+/// When attempts of tests start.
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_000_000);
+
+fn terms(limits: &Limits) -> WalletTerms {
+    WalletTerms {
+        attempt: AttemptId::from_bytes([1; 16]),
+        subject: "plan/step".to_owned(),
+        audience: "test".to_owned(),
+        starts_at: START,
+        time_ms_max: limits.deadline_ms_max,
+        limits: TokenLimits::of(limits),
+    }
 }
 
 impl Try {
@@ -177,6 +193,7 @@ impl Try {
             resources: Resources::default(),
             seed: 7,
             cancel: Cancel::new(),
+            clock: SimClock::at(START),
         }
     }
 
@@ -198,6 +215,8 @@ impl Try {
             envelope: envelope(&self.operation, self.body, artifacts),
             context: Arc::new(context(self.seed)),
             grant: Arc::new(grant_of(&self.asks)),
+            terms: terms(&self.limits),
+            clock: Arc::new(self.clock),
             limits: self.limits,
             budget: PlanBudget {
                 calls: Some(3),

@@ -21,6 +21,7 @@ use aim_core::{
     limits::Limits,
     name::{NodeId, StepName, TenantId},
     plan::{GatePin, LOCK_VERSION, Lock, Plan, Step, StepPin},
+    witness::{MonitorRecord, WouldDeny},
 };
 use aim_engine::{EngineProfile, inspect};
 use aim_ports::{
@@ -55,6 +56,8 @@ pub struct Request<'a> {
     pub ethical: &'a NodeId,
     /// The operator's policy; without one only effect-free capabilities are granted.
     pub policy: Option<&'a dyn Policy>,
+    /// A policy on trial: it is asked about what was granted, its refusals are counted, and nothing is done about them.
+    pub monitor: Option<&'a dyn Policy>,
     /// Whose run it is.
     pub tenant: &'a TenantId,
     /// Compiles what is not in the cache.
@@ -82,6 +85,7 @@ struct AdmittedStep {
     node: NodeId,
     contract: NodeContract,
     grant: Grant,
+    monitor: Option<MonitorRecord>,
     component: AdmittedComponent,
     config: Arc<BTreeMap<String, String>>,
     input: Option<Arc<dyn Schema>>,
@@ -145,6 +149,7 @@ pub fn admit(request: Request<'_>) -> Result<Admitted, AdmissionError> {
             step: step.clone(),
             contract: node.contract.clone(),
             config: Arc::new(config_of(&request, &grant)),
+            monitor: monitor(&request, step, node, &grant),
             grant,
             component: AdmittedComponent { native, linkage },
             input: schema(request.schemas, &node_id, node.contract.input.as_ref())?,
@@ -155,10 +160,8 @@ pub fn admit(request: Request<'_>) -> Result<Admitted, AdmissionError> {
     let mut gates = BTreeMap::new();
     for (id, node, linkage) in cleared_gates {
         let native = code.native(request.compiler, id, node)?;
-        let codex = node
-            .codex
-            .as_deref()
-            .ok_or_else(|| AdmissionError::NoCodex(id.clone()))?;
+        let no_codex = || AdmissionError::NoCodex(id.clone());
+        let codex = node.codex.as_deref().ok_or_else(no_codex)?;
         let component = AdmittedComponent { native, linkage };
         let limits = gate_limits(&node.contract.limits);
         gates.insert(
@@ -312,6 +315,31 @@ fn missing(request: &Request<'_>, grant: &Grant) -> Vec<RefusedReason> {
         }
     }
     reasons
+}
+
+/// What the policy on trial would have refused of what was granted. It never grants: only granted uses are asked about.
+fn monitor(
+    request: &Request<'_>,
+    step: &Step,
+    node: &Node,
+    granted: &Grant,
+) -> Option<MonitorRecord> {
+    let policy = request.monitor?;
+    let asker = asker(request, step, node, Digest::of(&node.component));
+    let refused = granted.uses().filter_map(|wanted| {
+        let asked = asker.request(&wanted);
+        let decision = policy.decide(&asked);
+        (!decision.is_permitted).then(|| WouldDeny {
+            action: asked.action(),
+            calls: 0,
+            resource: format!("{}/{}", wanted.resource.kind.entity(), wanted.resource.name),
+            rules: decision.rules,
+        })
+    });
+    Some(MonitorRecord {
+        policy: policy.digest(),
+        would_deny: refused.collect(),
+    })
 }
 
 fn asker(request: &Request<'_>, step: &Step, node: &Node, component: Digest) -> Asker {

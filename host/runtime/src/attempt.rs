@@ -5,6 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aim_core::{
+    access::{TokenLimits, WalletTerms},
     attempt::{Cleared, Ended, Position, Received, Released, RunEnd, Witnessed},
     digest::Digest,
     envelope::Envelope,
@@ -323,6 +324,15 @@ fn call(
         }),
         envelope,
         grant: Arc::clone(&unit.grant),
+        terms: WalletTerms {
+            attempt,
+            subject: format!("{}/{}", run.plan_name, unit.step.name),
+            audience: host.facts.origin.clone(),
+            starts_at: host.clock.now(),
+            time_ms_max: unit.limits.deadline_ms_max,
+            limits: TokenLimits::of(&unit.limits),
+        },
+        clock: Arc::clone(&host.clock),
         limits: unit.limits,
         budget: PlanBudget {
             calls: Some(unit.step.budget.tools),

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use aim_core::{
+    access::TokenRecord,
     attempt::Ended,
     claims::GuestClaims,
     digest::{Digest, Sha256},
@@ -12,10 +13,10 @@ use aim_core::{
     id::{AttemptId, EnvelopeId, SpanId},
     leaf::LeafKind,
     time::Timestamp,
-    transcript::CallVerdict,
+    transcript::{CallRecord, CallVerdict, Fields, Transcript},
     witness::{
         ATTEMPT_PREDICATE, AttemptPredicate, BudgetUse, DeniedCall, EnvelopeRecord, HostCallRecord,
-        KappaRecord, OutputRecord, Statement, Subject,
+        KappaRecord, MonitorRecord, OutputRecord, Statement, Subject,
     },
 };
 use aim_engine::{LogLine, StagedArtifact, StagedEffects, StepReport};
@@ -30,6 +31,9 @@ use crate::{
 
 /// Payloads up to this size lie in the log; larger ones in the artifact store.
 pub(crate) const LOG_BLOB_BYTES_MAX: usize = 64 * 1024;
+
+/// Characters of a denial's words that a witness keeps.
+const DENIAL_CHARS_MAX: usize = 512;
 
 /// Everything a statement is made from.
 pub(crate) struct Facts<'a> {
@@ -173,6 +177,7 @@ fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<At
         host: host.host.clone(),
         host_calls: host_calls(facts.report, logs, transcript),
         kappa: facts.kappa.clone(),
+        monitor: monitor(unit, facts.report),
         node: unit.contract.node_id.clone(),
         origin: host.origin.clone(),
         outcome: ended.outcome().clone(),
@@ -191,6 +196,7 @@ fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<At
         started_at: facts.started_at,
         step: unit.step.name.clone(),
         tenant: run.tenant.clone(),
+        tokens: tokens(facts.report),
         trace: run.trace,
         verdict: ended.verdict(),
     };
@@ -292,17 +298,53 @@ fn host_calls(report: Option<&StepReport>, logs: &[u8], transcript: Digest) -> H
         adapters: report.adapter_calls().clone(),
         calls: report.transcript.records().len() as u64,
         denials: denied
-            .map(|record| DeniedCall {
-                action: record.function.to_string(),
-                call: record.index,
-                rule: "grant".to_owned(),
-                target: record.request.digest.to_string(),
-            })
+            .map(|record| denied_call(&report.transcript, record))
             .collect(),
         log_bytes_dropped: report.log_dropped_bytes,
         logs: (!logs.is_empty()).then(|| Digest::of(logs)),
         transcript,
     }
+}
+
+fn tokens(report: Option<&StepReport>) -> Vec<TokenRecord> {
+    report.map_or_else(Vec::new, |report| report.tokens.clone())
+}
+
+/// A denial as the guest got it; where its words are gone, the digests that are left.
+fn denied_call(transcript: &Transcript, record: &CallRecord) -> DeniedCall {
+    let payload = transcript.payloads().get(&record.response.digest);
+    let fields = payload.and_then(|bytes| Fields::read(bytes));
+    let text = |index: usize| {
+        let field = fields.as_ref()?.get(index)?;
+        Some(
+            std::str::from_utf8(field)
+                .ok()?
+                .chars()
+                .take(DENIAL_CHARS_MAX)
+                .collect(),
+        )
+    };
+    DeniedCall {
+        action: record.function.to_string(),
+        call: record.index,
+        rule: text(1).unwrap_or_else(|| "grant".to_owned()),
+        target: text(3).unwrap_or_else(|| record.request.digest.to_string()),
+    }
+}
+
+/// What the policy on trial would have refused of what this attempt was granted, with the calls that it made.
+fn monitor(unit: &Unit, report: Option<&StepReport>) -> Option<MonitorRecord> {
+    let mut record = unit.monitor.clone()?;
+    let tokens = report
+        .map(|report| report.tokens.as_slice())
+        .unwrap_or_default();
+    for one in &mut record.would_deny {
+        let same = tokens
+            .iter()
+            .filter(|token| token.claims.act == one.action && token.claims.res == one.resource);
+        one.calls = same.map(|token| u64::from(token.used.calls)).sum();
+    }
+    Some(record)
 }
 
 /// Log lines as JSON lines; empty for none.

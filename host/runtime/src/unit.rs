@@ -10,6 +10,7 @@ use aim_core::{
     digest::Digest,
     limits::Limits,
     plan::{self, Step},
+    witness::MonitorRecord,
 };
 use aim_engine::{LinkedStep, Snapshot};
 use aim_ports::schema::Schema;
@@ -43,6 +44,8 @@ pub struct UnitParts {
     pub folders: BTreeMap<String, Snapshot>,
     /// Configuration values that the deployment gives, by key.
     pub config: Arc<BTreeMap<String, String>>,
+    /// What the policy on trial would refuse of the grant, with no calls counted yet.
+    pub monitor: Option<MonitorRecord>,
 }
 
 /// A step that may run.
@@ -63,6 +66,7 @@ pub struct Unit {
     pub(crate) folders: Arc<BTreeMap<String, Snapshot>>,
     pub(crate) folder_digests: BTreeMap<String, Digest>,
     pub(crate) config: Arc<BTreeMap<String, String>>,
+    pub(crate) monitor: Option<MonitorRecord>,
 }
 
 impl Unit {
@@ -101,6 +105,7 @@ impl Unit {
             folders: Arc::new(parts.folders),
             folder_digests,
             config: parts.config,
+            monitor: parts.monitor,
         }
     }
 

@@ -340,6 +340,7 @@ fn unit(
         plan_gates: Vec::new(),
         folders: std::collections::BTreeMap::new(),
         config: Arc::default(),
+        monitor: None,
     }))
 }
 

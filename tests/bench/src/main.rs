@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod asking;
 mod bare;
 mod case;
 mod cold;
@@ -52,6 +53,8 @@ struct Options {
     only: String,
     /// Only what a neighbour notices of a hostile step.
     is_neighbour: bool,
+    /// Only what asking costs.
+    is_asking: bool,
     /// Be the idle host that another `aim-bench` looks at.
     is_idle: bool,
 }
@@ -63,6 +66,7 @@ impl Options {
             rounds: 7,
             only: String::new(),
             is_neighbour: false,
+            is_asking: false,
             is_idle: false,
         };
         let mut arguments = arguments;
@@ -74,11 +78,14 @@ impl Options {
                 "--guests" => options.places.guests = value()?.into(),
                 "--aimctl" => options.places.aimctl = value()?.into(),
                 "--neighbour" => options.is_neighbour = true,
+                "--asking" => options.is_asking = true,
                 "--idle" => options.is_idle = true,
                 _ => {
-                    return Err("usage: aim-bench [--rounds N] [--only TEXT | --neighbour] \
+                    return Err(
+                        "usage: aim-bench [--rounds N] [--only TEXT | --neighbour | --asking] \
                                 [--guests FOLDER] [--aimctl FILE]"
-                        .into());
+                            .into(),
+                    );
                 }
             }
         }
@@ -90,6 +97,10 @@ impl Options {
 }
 
 fn run(options: &Options) -> Result<()> {
+    if options.is_asking {
+        say::line(&asking::text()?);
+        return Ok(());
+    }
     let fixture = Fixture::load(&options.places)?;
     if options.is_idle {
         return cold::be_idle(&fixture);
@@ -124,6 +135,7 @@ fn run(options: &Options) -> Result<()> {
         results.cold = Some(cold::measure(&fixture)?);
     }
     say::line(&results.text());
+    say::line(&asking::text()?);
     if options.only.is_empty() {
         say::progress("a neighbour of hostile steps");
         let rows = neighbour::measure(&fixture, options.rounds)?;

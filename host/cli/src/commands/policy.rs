@@ -144,7 +144,9 @@ impl ShownExplanation {
         }
         let what = match self.change.kind {
             "nothing" => "none is needed",
-            "approve" => "a person approves it: see `aimctl approve --help`",
+            "approve" => {
+                "the rules that permit it want a person's approval; until there is one it is denied"
+            }
             "add" => "add this rule:",
             "except" => "add this clause to each rule that forbids:",
             "repair" => "repair the rules that fail when they are evaluated",

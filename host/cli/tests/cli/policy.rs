@@ -2,7 +2,10 @@
 
 use std::{fs, path::PathBuf};
 
-use crate::support::{Came, Place, guest};
+use crate::{
+    runs::{assert_verified, deployment},
+    support::{Came, Place, guest},
+};
 
 const COMPONENT: &str =
     "component=blake3:abababababababababababababababababababababababababababababababab";
@@ -127,6 +130,21 @@ fn a_verdict_that_differs_exits_1_and_no_cases_exit_2() {
     run(&place, &["test", "nowhere.toml"]).assert_refused(6, "AIM-C041");
 }
 
+fn explain(place: &Place, policy: &str, action: &str, more: &[&str]) -> Came {
+    let action = format!("action={action}");
+    let request = [
+        "plan=triage",
+        "step=ingest",
+        "node=n",
+        COMPONENT,
+        "tenant=global",
+    ];
+    let mut all = vec!["explain", policy, &action];
+    all.extend(request);
+    all.extend(more);
+    run(place, &all)
+}
+
 #[test]
 fn an_explanation_names_rules_and_the_smallest_change() {
     let place = Place::new();
@@ -137,21 +155,7 @@ fn an_explanation_names_rules_and_the_smallest_change() {
             "@id(\"logs\") permit (principal, action == Aim::Action::\"log\", resource);{forbid}"
         ),
     );
-    let of = |action: &str, more: &[&str]| {
-        let action = format!("action={action}");
-        let mut all = vec![
-            "explain",
-            "p.cedar",
-            &action,
-            "plan=triage",
-            "step=ingest",
-            "node=n",
-            COMPONENT,
-            "tenant=global",
-        ];
-        all.extend(more);
-        run(&place, &all)
-    };
+    let of = |action: &str, more: &[&str]| explain(&place, "p.cedar", action, more);
     let came = of("log", &[]);
     assert_eq!(came.code, 0, "{}", came.stderr);
     assert!(
@@ -170,41 +174,15 @@ fn an_explanation_names_rules_and_the_smallest_change() {
     assert_eq!(document["change"]["kind"], "add");
     let rule = document["change"]["add"].as_str().unwrap();
     place.write("more/added.cedar", rule);
-    let came = run(
-        &place,
-        &[
-            "explain",
-            "more",
-            "action=filesystem.read",
-            "plan=triage",
-            "step=ingest",
-            "node=n",
-            COMPONENT,
-            "tenant=global",
-            "resource=logs",
-        ],
-    );
-    assert_eq!(
-        came.code,
-        0,
-        "the rule that was named allows it: {}",
-        came.text()
-    );
-    let came = run(
-        &place,
-        &[
-            "explain",
-            "more",
-            "action=filesystem.read",
-            "plan=triage",
-            "step=ingest",
-            "node=n",
-            COMPONENT,
-            "tenant=global",
-            "resource=keys",
-        ],
-    );
-    assert_eq!(came.code, 3, "and nothing else: {}", came.text());
+    for (name, exit) in [("resource=logs", 0), ("resource=keys", 3)] {
+        let came = explain(&place, "more", "filesystem.read", &[name]);
+        assert_eq!(
+            came.code,
+            exit,
+            "it allows this and nothing else: {}",
+            came.text()
+        );
+    }
 
     let came = of("artifact.put", &["-o", "json"]);
     assert_eq!(came.documents()[0]["change"]["kind"], "except");
@@ -278,4 +256,109 @@ fn a_suggested_policy_grants_the_example_what_it_asks_and_nothing_else() {
                 .all(|row| row["was"] == "allow" && row["becomes"] == "deny")
     );
     assert_eq!(rows[0]["becomesBy"][0]["name"], "never");
+}
+
+/// A policy on trial: its refusals are in the witness, `suggest --run` writes what they need, and the run is as without.
+#[test]
+fn a_policy_on_trial_is_counted_and_its_least_successor_is_suggested() {
+    let place = deployment();
+    let asks = "kind: compute\nnode_id: echo\nversion: \"0.1.0\"\ncomponent: { path: echo.wasm }\n\
+                asks: [{ capability: artifact, modes: [put] }]\n";
+    place.write("contracts/echo.yaml", asks);
+    place.write("now.cedar", "permit (principal, action, resource);\n");
+    place.write(
+        "next.cedar",
+        "@id(\"no-put\") forbid (principal, action, resource);\n",
+    );
+    let config = fs::read_to_string(place.path("aim.toml")).unwrap();
+    place.write(
+        "aim.toml",
+        format!("policy = \"now.cedar\"\nmonitor = \"next.cedar\"\n{config}"),
+    );
+    let came = place.run(&["run", "plan.acl", "-i", "word=hello"]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    assert_verified(&place);
+    let came = place.run(&["witness", "show", "1", "-o", "json"]);
+    assert!(
+        came.text().contains("would_deny") && came.text().contains("no-put"),
+        "{}",
+        came.text()
+    );
+    let came = run(&place, &["suggest", "--run", "last"]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    assert_eq!(
+        came.text().matches("permit (").count(),
+        2,
+        "{}",
+        came.text()
+    );
+    assert!(
+        came.text().contains("Aim::Step::\"chain.one\""),
+        "{}",
+        came.text()
+    );
+
+    // A trial never grants: with the two exchanged, nothing runs.
+    place.write(
+        "aim.toml",
+        format!("policy = \"next.cedar\"\nmonitor = \"now.cedar\"\n{config}"),
+    );
+    place
+        .run(&["run", "plan.acl", "-i", "word=hello"])
+        .assert_refused(3, "AIM-A002");
+    // And a trial that can't be held is no trial without findings.
+    place.write("next.cedar", "permit (");
+    place.write(
+        "aim.toml",
+        format!("policy = \"now.cedar\"\nmonitor = \"next.cedar\"\n{config}"),
+    );
+    place
+        .run(&["run", "plan.acl", "-i", "word=hello"])
+        .assert_refused(2, "AIM-P001");
+}
+
+#[test]
+fn a_refused_load_is_explained_from_the_log_alone() {
+    let place = deployment();
+    let asks = "kind: compute\nnode_id: echo\nversion: \"0.1.0\"\ncomponent: { path: echo.wasm }\n\
+                asks: [{ capability: artifact, modes: [put] }]\n";
+    place.write("contracts/echo.yaml", asks);
+    place.write(
+        "p.cedar",
+        "@id(\"log\") permit (principal, action == Aim::Action::\"log\", resource);\n",
+    );
+    let refused = place.run(&["run", "plan.acl", "-i", "word=hello", "--policy", "p.cedar"]);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    fs::remove_file(place.path("p.cedar")).unwrap();
+    let came = place.run(&["explain", "deny", "load", "1", "-o", "json"]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    let document = &came.documents()[0];
+    assert_eq!(document["$type"], "aim.explain-deny/v1");
+    assert_eq!(
+        (&document["step"], &document["node"]),
+        (&"one".into(), &"echo".into())
+    );
+    let permit = document["permit"].as_str().unwrap().to_owned();
+    let text = place.run(&["explain", "deny", "load", "1"]).text();
+    assert!(text.contains("no rule permits it"), "{text}");
+    // What it names, for both steps, is enough to run.
+    let other = place
+        .run(&["explain", "deny", "load", "2", "-o", "json"])
+        .documents()
+        .remove(0);
+    place.write(
+        "p.cedar",
+        format!("{permit}\n{}", other["permit"].as_str().unwrap()),
+    );
+    let came = place.run(&["run", "plan.acl", "-i", "word=hello", "--policy", "p.cedar"]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    place
+        .run(&["explain", "deny", "last", "one", "0"])
+        .assert_refused(6, "AIM-P014");
+    place
+        .run(&["explain", "deny", "last", "x"])
+        .assert_refused(6, "AIM-P014");
+    place
+        .run(&["explain", "deny", "load", "0"])
+        .assert_refused(6, "AIM-P014");
 }

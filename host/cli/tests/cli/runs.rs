@@ -37,7 +37,7 @@ const GATE: &str = "kind: compute\nnode_id: ethical\nversion: \"0.1.0\"\nworld: 
                     component: { path: gate.wasm }\nasks: [{ capability: codex }]\ncodex: ../codex.json\n";
 
 /// A deployment of two echoes and the shipped gate.
-fn deployment() -> Place {
+pub(crate) fn deployment() -> Place {
     let place = Place::new();
     place.write("plan.acl", PLAN);
     place.write("aim.toml", DEPLOYMENT);
@@ -62,7 +62,7 @@ fn run(place: &Place, more: &[&str]) -> Came {
     place.run(&arguments)
 }
 
-fn assert_verified(place: &Place) {
+pub(crate) fn assert_verified(place: &Place) {
     place.write("aim.pub", place.run(&["keys", "show"]).stdout);
     let came = place.run(&["verify", ".aim", "--key=aim.pub"]);
     assert_eq!(came.code, 0, "{}{}", came.text(), came.stderr);

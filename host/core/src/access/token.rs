@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::{Capability, Grant, GrantMatcher, Mode, Use, action_name};
 use crate::{
     id::{AttemptId, CapId},
+    limits::Limits,
     time::Timestamp,
 };
 
@@ -32,6 +33,19 @@ pub struct TokenLimits {
     pub bytes: u64,
     /// Calls.
     pub calls: u32,
+}
+
+impl TokenLimits {
+    /// What a step's limits let it do with one use in all.
+    #[must_use]
+    pub fn of(limits: &Limits) -> Self {
+        let bytes =
+            u64::from(limits.host_calls_max).saturating_mul(u64::from(limits.host_call_bytes_max));
+        Self {
+            bytes,
+            calls: limits.host_calls_max,
+        }
+    }
 }
 
 /// What a token says.

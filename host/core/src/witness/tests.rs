@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    access::{Ask, Capability},
+    access::{Ask, Capability, TokenClaims, TokenLimits},
     claims::{Citation, Claim, Confidence, Relation},
     gate::{Consequence, Decision, Doubt, GateKind, Phase},
-    id::RunPins,
+    id::{CapId, RunPins},
     outcome::LimitKind,
     verdict::Severity,
 };
@@ -117,6 +117,43 @@ fn host_calls() -> HostCallRecord {
     }
 }
 
+fn fault() -> Fault {
+    Fault {
+        code: "C-1".to_string(),
+        message: "why".to_string(),
+    }
+}
+
+fn monitor() -> MonitorRecord {
+    MonitorRecord {
+        policy: Digest::of(b"trial"),
+        would_deny: vec![WouldDeny {
+            action: "artifact.put".to_string(),
+            calls: 1,
+            resource: "Host/any".to_string(),
+            rules: vec!["rule".to_string()],
+        }],
+    }
+}
+
+fn token() -> TokenRecord {
+    let limits = TokenLimits { bytes: 1, calls: 2 };
+    TokenRecord {
+        calls: vec![[0, 1]],
+        claims: TokenClaims {
+            act: "artifact.put".to_string(),
+            aud: "origin".to_string(),
+            exp: Timestamp::from_millis(1),
+            jti: CapId::from_bytes([1; 16]),
+            lim: limits,
+            res: "Host/any".to_string(),
+            sub: "plan/step".to_string(),
+        },
+        refused: 1,
+        used: limits,
+    }
+}
+
 fn run_id(digest: Digest) -> RunId {
     RunId::of(&RunPins {
         plan: digest,
@@ -154,10 +191,7 @@ fn attempt() -> AttemptPredicate {
         },
         envelope: envelope(id),
         execution,
-        fault: Some(Fault {
-            code: "C-1".to_string(),
-            message: "why".to_string(),
-        }),
+        fault: Some(fault()),
         folders: BTreeMap::from([("logs".to_string(), digest)]),
         gates: vec![gate()],
         grant: Grant {
@@ -175,6 +209,7 @@ fn attempt() -> AttemptPredicate {
             confidence_ppm: Some(1),
             threshold_ppm: 2,
         }),
+        monitor: Some(monitor()),
         node: NodeId::parse("node").unwrap(),
         origin: "origin".to_string(),
         outcome: Outcome::Limit(LimitKind::Fuel),
@@ -189,6 +224,7 @@ fn attempt() -> AttemptPredicate {
         started_at: Timestamp::from_millis(0),
         step: StepName::parse("step").unwrap(),
         tenant: TenantId::parse("tenant").unwrap(),
+        tokens: vec![token()],
         trace: TraceId::of(execution),
         verdict: Verdict::Warn,
     }

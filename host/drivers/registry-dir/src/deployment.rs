@@ -54,6 +54,10 @@ pub struct AuthoredDeployment {
     /// The operator's policy: a `.cedar` file or a folder of them. Without it only effect-free capabilities are granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// A policy on trial beside the enforced one: what it would refuse is counted in every witness, and nothing is done about
+    /// it. It never grants anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitor: Option<String>,
     /// Which node serves which kind of role.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub roles: BTreeMap<String, AuthoredRole>,
@@ -182,6 +186,8 @@ pub struct Deployment {
     pub codex: Option<PathBuf>,
     /// The operator's policy, file or folder.
     pub policy: Option<PathBuf>,
+    /// The policy on trial, file or folder.
+    pub monitor: Option<PathBuf>,
     /// Which node serves which kind of role.
     pub roles: BTreeMap<StepName, NodeId>,
     /// The ethical gate's node.
@@ -367,6 +373,10 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
             Some((name.clone(), found))
         })
         .collect();
+    let monitor = authored
+        .monitor
+        .as_deref()
+        .and_then(|path| find("/monitor".to_owned(), path));
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -378,6 +388,7 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
         components,
         codex,
         policy,
+        monitor,
         roles: checked.roles,
         ethical_gate: checked.ethical_gate,
         signing: authored

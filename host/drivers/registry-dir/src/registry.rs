@@ -159,6 +159,18 @@ impl Registry {
             .transpose()
     }
 
+    /// Reads the policy on trial; `None` when the deployment names none.
+    ///
+    /// # Errors
+    /// Every file that can not be taken.
+    pub fn read_monitor(&self) -> Result<Option<Vec<SourceFile>>, LoadError> {
+        self.deployment
+            .monitor
+            .as_deref()
+            .map(source::read_policy)
+            .transpose()
+    }
+
     fn component_of(&self, id: &NodeId) -> Result<(&LoadedNode, &ComponentRef), LoadFault> {
         let Some(node) = self.nodes.get(id) else {
             return Err(LoadFault::of_file(

@@ -5,7 +5,12 @@
 
 use std::sync::Arc;
 
-use aim_core::{digest::Digest, envelope::ArtifactRef, transcript::Fields};
+use aim_core::{
+    access::{Capability, Mode},
+    digest::Digest,
+    envelope::ArtifactRef,
+    transcript::Fields,
+};
 use wasmtime::{
     StoreContextMut,
     component::{LinkerInstance, Resource, ResourceType},
@@ -25,6 +30,9 @@ const PUT: &str = "aim:artifact/store.put";
 const CREATE: &str = "aim:artifact/store.[static]writer.create";
 const APPEND: &str = "aim:artifact/store.[method]writer.append";
 const FINISH: &str = "aim:artifact/store.[static]writer.finish";
+
+const CAN_READ: (Capability, Option<Mode>, &str) = (Capability::Artifact, Some(Mode::Read), "any");
+const CAN_PUT: (Capability, Option<Mode>, &str) = (Capability::Artifact, Some(Mode::Put), "any");
 
 type Cx<'a> = StoreContextMut<'a, Guest>;
 type Answer<T> = wasmtime::Result<(Result<T, wit::HostError>,)>;
@@ -63,7 +71,10 @@ async fn read(mut cx: Cx<'_>, digest: String, offset: u64, len: u32) -> Answer<V
         .number(offset)
         .number(u64::from(len));
     let result = match open(&mut cx, &digest).await {
-        Ok(bytes) => Ok(slice(cx.data(), &bytes, offset, len)),
+        Ok(bytes) => {
+            let piece = slice(cx.data(), &bytes, offset, len);
+            door::spend(cx.data_mut(), CAN_READ, piece.len(), READ).map(|()| piece)
+        }
         Err(error) => Err(error),
     };
     if let Ok(piece) = &result {
@@ -122,6 +133,7 @@ fn put(mut cx: Cx<'_>, (media_type, body): (String, Vec<u8>)) -> Answer<wit::Art
     let digest = Digest::of(&body);
     let request = Fields::new().text(&media_type).text(&digest.to_string());
     let result = permit_put(guest, PUT, &media_type)
+        .and_then(|()| door::spend(guest, CAN_PUT, body.len(), PUT))
         .and_then(|()| reserve(guest, body.len()))
         .and_then(|()| stage(guest, digest, media_type, body));
     door::conclude(guest, PUT, request, result, show_ref)
@@ -199,7 +211,9 @@ fn create(mut cx: Cx<'_>, (media_type,): (String,)) -> Answer<Resource<Writer>> 
     door::begin(&mut cx, Class::Write, media_type.len())?;
     let guest = cx.data_mut();
     let request = Fields::new().text(&media_type);
-    let result = match permit_put(guest, CREATE, &media_type) {
+    let permitted = permit_put(guest, CREATE, &media_type)
+        .and_then(|()| door::spend(guest, CAN_PUT, 0, CREATE));
+    let result = match permitted {
         Ok(()) => Ok(guest
             .table
             .push(Writer {
@@ -217,7 +231,12 @@ fn append(mut cx: Cx<'_>, (writer, chunk): (Resource<Writer>, Vec<u8>)) -> Answe
     door::begin(&mut cx, Class::Write, chunk.len())?;
     let guest = cx.data_mut();
     let request = Fields::new().text(&Digest::of(&chunk).to_string());
-    let reserved = reserve(guest, chunk.len());
+    // A piece that the token does not cover ends the writer, as one past the limit does.
+    let spent = door::spend(guest, CAN_PUT, chunk.len(), APPEND);
+    let reserved = match spent {
+        Ok(()) => reserve(guest, chunk.len()),
+        Err(denied) => Err(denied),
+    };
     let open = guest.table.get_mut(&writer).map_err(table_error)?;
     let result = match reserved {
         Ok(()) if !open.is_exhausted => {
@@ -231,7 +250,10 @@ fn append(mut cx: Cx<'_>, (writer, chunk): (Resource<Writer>, Vec<u8>)) -> Answe
                 freed += chunk.len();
             }
             guest.staged_bytes = guest.staged_bytes.saturating_sub(freed as u64);
-            Err(wit::HostError::Exhausted("artifact-bytes".to_owned()))
+            match reserved {
+                Err(error @ wit::HostError::Denied(_)) => Err(error),
+                _ => Err(wit::HostError::Exhausted("artifact-bytes".to_owned())),
+            }
         }
     };
     door::conclude(guest, APPEND, request, result, |()| Fields::new())

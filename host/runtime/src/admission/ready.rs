@@ -98,6 +98,7 @@ impl Admitted {
             },
             folders,
             config: Arc::clone(&step.config),
+            monitor: step.monitor.clone(),
         }))
     }
 }

@@ -11,6 +11,7 @@
     reason = "a helper of a test fails the test"
 )]
 
+mod asking;
 mod crash;
 mod effects;
 mod gates;

@@ -145,6 +145,7 @@ pub(crate) struct Rig {
     pub(crate) log: MemoryLog,
     pub(crate) store: Arc<MemoryArtifacts>,
     pub(crate) policy: Option<FixedPolicy>,
+    pub(crate) monitor: Option<FixedPolicy>,
     pub(crate) mode: SigningMode,
     pub(crate) traffic: TrafficLimits,
     pub(crate) config: BTreeMap<String, String>,
@@ -163,6 +164,7 @@ impl Rig {
             log: MemoryLog::default(),
             store: Arc::default(),
             policy: Some(FixedPolicy::Permit),
+            monitor: None,
             mode: SigningMode::Each,
             traffic: TrafficLimits::DEFAULT,
             config: BTreeMap::new(),
@@ -199,13 +201,14 @@ impl Rig {
     }
 
     pub(crate) fn admit(&self) -> Result<Admitted, AdmissionError> {
-        let policy = self.policy;
+        let (policy, monitor) = (self.policy, self.monitor);
         admit(Request {
             plan: &self.plan,
             bindings: &bindings(&self.plan, &BTreeMap::new()).unwrap(),
             nodes: &self.nodes,
             ethical: &NodeId::parse("ethical").unwrap(),
             policy: policy.as_ref().map(|policy| policy as _),
+            monitor: monitor.as_ref().map(|policy| policy as _),
             tenant: &TenantId::parse("global").unwrap(),
             compiler: &mut InProcess,
             profile: EngineProfile::default(),

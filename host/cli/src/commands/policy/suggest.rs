@@ -12,8 +12,10 @@ use serde::Serialize;
 
 use super::asked::asked;
 use crate::{
-    args::{Cli, Output, PolicySuggestArgs},
+    args::{AskedArgs, Cli, Output, PolicySuggestArgs},
+    commands::explain::would_deny,
     error::{CliError, Problem},
+    evidence,
     render::out,
 };
 
@@ -25,7 +27,16 @@ struct Document<'a> {
 
 /// `aimctl policy suggest`.
 pub(crate) fn suggest(cli: &Cli, args: &PolicySuggestArgs) -> Result<Exit, CliError> {
-    let requests = asked(&args.asked)?;
+    let requests = match (&args.plan, &args.run) {
+        (Some(plan), _) => {
+            let (plan, config) = (plan.clone(), args.config.clone());
+            asked(&AskedArgs { plan, config })?
+        }
+        (None, run) => {
+            let (_, ledger) = evidence::read(&args.data.data_dir)?;
+            would_deny(&ledger, run.as_deref().unwrap_or("last"))?
+        }
+    };
     let (rules, policy) = least(&requests, args.pin)?;
     match cli.output {
         Output::Json => {

@@ -33,6 +33,7 @@ pub(crate) struct Prepared {
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     pub(crate) ethical: NodeId,
     pub(crate) policy: Option<CedarPolicy>,
+    pub(crate) monitor: Option<CedarPolicy>,
     pub(crate) signing: Signing,
     pub(crate) traffic: aim_core::traffic::TrafficLimits,
     pub(crate) config: Vec<u8>,
@@ -88,6 +89,7 @@ pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
             .unwrap_or_else(|| folder.join(paths::DATA_DIR)),
         tenant: deployment.tenant.clone(),
         policy: read_policy(args, &registry)?,
+        monitor: read_monitor(&registry)?,
         signing: deployment.signing,
         traffic: deployment.traffic,
         config: std::fs::read(&config).unwrap_or_default(),
@@ -151,6 +153,14 @@ fn read_policy(args: &RunArgs, registry: &Registry) -> Result<Option<CedarPolicy
         return Ok(None);
     };
     compile_policy(files).map(Some)
+}
+
+/// The policy on trial. It has to load as any other: a trial that can not be held must not look like one without findings.
+fn read_monitor(registry: &Registry) -> Result<Option<CedarPolicy>, CliError> {
+    let files = registry
+        .read_monitor()
+        .map_err(|error| load_error(&error))?;
+    files.map(compile_policy).transpose()
 }
 
 /// Compiles a policy that was read, or says everything that is wrong with it.

@@ -21,7 +21,7 @@ use aim_hardening::{
     side_process::SideCommand,
 };
 use aim_log_file::{FileLogReader, FileLogWriter, OpenLogError};
-use aim_ports::{PortError, PortFault, clock::Clock as _, signer::Signer as _};
+use aim_ports::{PortError, PortFault, clock::Clock as _, policy::Policy, signer::Signer as _};
 use aim_registry_dir::Signing as DeploymentSigning;
 use aim_runtime::{
     admission::{AdmissionError, Admitted, RefusedLoad, Request, admit},
@@ -119,6 +119,7 @@ impl Started {
             nodes: &prepared.nodes,
             ethical: &prepared.ethical,
             policy: prepared.policy.as_ref().map(|policy| policy as _),
+            monitor: prepared.monitor.as_ref().map(|policy| policy as _),
             tenant: &prepared.tenant,
             compiler: &mut self.compiler,
             profile: self.engine.profile(),
@@ -297,6 +298,8 @@ fn denied_load(host: &Host, prepared: &Prepared, load: &RefusedLoad) -> Vec<u8> 
         host: host.facts.host.clone(),
         node: load.node.clone(),
         origin: host.facts.origin.clone(),
+        plan: Some(prepared.plan.name().clone()),
+        policy: prepared.policy.as_ref().map(Policy::digest),
         refused_at: host.clock.now(),
         refused_asks: load.refused_asks.clone(),
         reasons: load
