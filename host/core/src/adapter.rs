@@ -7,6 +7,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::capability::WASI_VERSIONS;
+
 /// The named answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Answer {
@@ -14,7 +16,8 @@ pub enum Answer {
     Error(&'static str),
     /// Nothing: an empty list or text, no value, zero, the first case, a closed or discarding stream.
     Empty,
-    /// A deterministic stand-in: virtual clocks, seeded random numbers, streams and polls of adapted things.
+    /// A deterministic stand-in: virtual clocks, seeded random numbers, polls of adapted things, resources that a toolchain
+    /// makes before it gets to the function that can say no.
     Virtual,
     /// The attempt ends.
     End,
@@ -78,21 +81,28 @@ impl Profile {
         Self::ALL.into_iter().find(|profile| profile.name() == text)
     }
 
-    /// True when this host serves the profile. The others are named so that a contract that needs one is refused with
-    /// that reason, not as unknown.
-    #[must_use]
-    pub const fn is_served(self) -> bool {
-        matches!(self, Self::Std)
-    }
-
-    /// True when the profile may have `interface` (without a version) adapted.
+    /// True when the profile may have `interface` (without a version) adapted: sockets for Python, HTTP for JavaScript,
+    /// because these toolchains import them whether a program uses them or not. `std` brings neither along unasked.
     #[must_use]
     pub fn covers(self, interface: &str) -> bool {
         let has_rows = interfaces().any(|known| known == interface);
-        let is_socket = interface.starts_with("wasi:sockets/");
-        has_rows
-            && !interface.starts_with("wasi:io/")
-            && (!is_socket || self == Self::ComponentizePy)
+        match interface.split_once('/').map(|(package, _)| package) {
+            Some("wasi:io") | None => false,
+            Some("wasi:sockets") => has_rows && self == Self::ComponentizePy,
+            Some("wasi:http") => has_rows && self == Self::ComponentizeJs,
+            Some(_) => has_rows,
+        }
+    }
+
+    /// The WASI versions that the toolchain's releases of this profile write into their import strings. Another version
+    /// means that the component was made by something else.
+    #[must_use]
+    pub const fn versions(self) -> &'static [&'static str] {
+        match self {
+            Self::Std => WASI_VERSIONS,
+            Self::ComponentizePy => &["0.2.9"],
+            Self::ComponentizeJs => &["0.2.10", "0.2.12"],
+        }
     }
 }
 
@@ -135,7 +145,8 @@ pub fn answer(interface: &str, function: &str) -> Option<Answer> {
 
 use Answer::{Empty, End, Error, Virtual};
 
-/// Every function of the WASI 0.2.12 imports world, grouped by interface.
+/// Every function of the WASI 0.2.12 imports worlds of `wasi:cli` and `wasi:http`, grouped by interface. The empty case of an
+/// error is that of a result whose error carries nothing.
 #[rustfmt::skip]
 pub const TABLE: &[AdapterRow] = &[
     row("wasi:io/error", "[method]error.to-debug-string", Empty),
@@ -146,13 +157,13 @@ pub const TABLE: &[AdapterRow] = &[
     row("wasi:io/streams", "[method]input-stream.blocking-read", Error("closed")),
     row("wasi:io/streams", "[method]input-stream.skip", Error("closed")),
     row("wasi:io/streams", "[method]input-stream.blocking-skip", Error("closed")),
-    row("wasi:io/streams", "[method]input-stream.subscribe", Empty),
+    row("wasi:io/streams", "[method]input-stream.subscribe", Virtual),
     row("wasi:io/streams", "[method]output-stream.check-write", Error("closed")),
     row("wasi:io/streams", "[method]output-stream.write", Error("closed")),
     row("wasi:io/streams", "[method]output-stream.blocking-write-and-flush", Error("closed")),
     row("wasi:io/streams", "[method]output-stream.flush", Error("closed")),
     row("wasi:io/streams", "[method]output-stream.blocking-flush", Error("closed")),
-    row("wasi:io/streams", "[method]output-stream.subscribe", Empty),
+    row("wasi:io/streams", "[method]output-stream.subscribe", Virtual),
     row("wasi:io/streams", "[method]output-stream.write-zeroes", Error("closed")),
     row("wasi:io/streams", "[method]output-stream.blocking-write-zeroes-and-flush", Error("closed")),
     row("wasi:io/streams", "[method]output-stream.splice", Error("closed")),
@@ -212,9 +223,9 @@ pub const TABLE: &[AdapterRow] = &[
     row("wasi:random/random", "get-random-bytes", Virtual),
     row("wasi:random/random", "get-random-u64", Virtual),
     row("wasi:sockets/network", "network-error-code", Empty),
-    row("wasi:sockets/instance-network", "instance-network", Empty),
+    row("wasi:sockets/instance-network", "instance-network", Virtual),
     row("wasi:sockets/ip-name-lookup", "[method]resolve-address-stream.resolve-next-address", Error("access-denied")),
-    row("wasi:sockets/ip-name-lookup", "[method]resolve-address-stream.subscribe", Empty),
+    row("wasi:sockets/ip-name-lookup", "[method]resolve-address-stream.subscribe", Virtual),
     row("wasi:sockets/ip-name-lookup", "resolve-addresses", Error("access-denied")),
     row("wasi:sockets/tcp", "[method]tcp-socket.start-bind", Error("access-denied")),
     row("wasi:sockets/tcp", "[method]tcp-socket.finish-bind", Error("access-denied")),
@@ -242,7 +253,7 @@ pub const TABLE: &[AdapterRow] = &[
     row("wasi:sockets/tcp", "[method]tcp-socket.set-receive-buffer-size", Error("access-denied")),
     row("wasi:sockets/tcp", "[method]tcp-socket.send-buffer-size", Error("access-denied")),
     row("wasi:sockets/tcp", "[method]tcp-socket.set-send-buffer-size", Error("access-denied")),
-    row("wasi:sockets/tcp", "[method]tcp-socket.subscribe", Empty),
+    row("wasi:sockets/tcp", "[method]tcp-socket.subscribe", Virtual),
     row("wasi:sockets/tcp", "[method]tcp-socket.shutdown", Error("access-denied")),
     row("wasi:sockets/tcp-create-socket", "create-tcp-socket", Error("access-denied")),
     row("wasi:sockets/udp", "[method]udp-socket.start-bind", Error("access-denied")),
@@ -257,13 +268,66 @@ pub const TABLE: &[AdapterRow] = &[
     row("wasi:sockets/udp", "[method]udp-socket.set-receive-buffer-size", Error("access-denied")),
     row("wasi:sockets/udp", "[method]udp-socket.send-buffer-size", Error("access-denied")),
     row("wasi:sockets/udp", "[method]udp-socket.set-send-buffer-size", Error("access-denied")),
-    row("wasi:sockets/udp", "[method]udp-socket.subscribe", Empty),
+    row("wasi:sockets/udp", "[method]udp-socket.subscribe", Virtual),
     row("wasi:sockets/udp", "[method]incoming-datagram-stream.receive", Error("access-denied")),
-    row("wasi:sockets/udp", "[method]incoming-datagram-stream.subscribe", Empty),
+    row("wasi:sockets/udp", "[method]incoming-datagram-stream.subscribe", Virtual),
     row("wasi:sockets/udp", "[method]outgoing-datagram-stream.check-send", Error("access-denied")),
     row("wasi:sockets/udp", "[method]outgoing-datagram-stream.send", Error("access-denied")),
-    row("wasi:sockets/udp", "[method]outgoing-datagram-stream.subscribe", Empty),
+    row("wasi:sockets/udp", "[method]outgoing-datagram-stream.subscribe", Virtual),
     row("wasi:sockets/udp-create-socket", "create-udp-socket", Error("access-denied")),
+    row("wasi:http/types", "[constructor]fields", Virtual),
+    row("wasi:http/types", "[static]fields.from-list", Error("forbidden")),
+    row("wasi:http/types", "[method]fields.get", Empty),
+    row("wasi:http/types", "[method]fields.has", Empty),
+    row("wasi:http/types", "[method]fields.set", Error("immutable")),
+    row("wasi:http/types", "[method]fields.delete", Error("immutable")),
+    row("wasi:http/types", "[method]fields.append", Error("immutable")),
+    row("wasi:http/types", "[method]fields.entries", Empty),
+    row("wasi:http/types", "[method]fields.clone", Virtual),
+    row("wasi:http/types", "[method]incoming-request.method", Empty),
+    row("wasi:http/types", "[method]incoming-request.path-with-query", Empty),
+    row("wasi:http/types", "[method]incoming-request.scheme", Empty),
+    row("wasi:http/types", "[method]incoming-request.authority", Empty),
+    row("wasi:http/types", "[method]incoming-request.headers", Virtual),
+    row("wasi:http/types", "[method]incoming-request.consume", Error("")),
+    row("wasi:http/types", "[constructor]outgoing-request", Virtual),
+    row("wasi:http/types", "[method]outgoing-request.body", Error("")),
+    row("wasi:http/types", "[method]outgoing-request.method", Empty),
+    row("wasi:http/types", "[method]outgoing-request.set-method", Empty),
+    row("wasi:http/types", "[method]outgoing-request.path-with-query", Empty),
+    row("wasi:http/types", "[method]outgoing-request.set-path-with-query", Empty),
+    row("wasi:http/types", "[method]outgoing-request.scheme", Empty),
+    row("wasi:http/types", "[method]outgoing-request.set-scheme", Empty),
+    row("wasi:http/types", "[method]outgoing-request.authority", Empty),
+    row("wasi:http/types", "[method]outgoing-request.set-authority", Empty),
+    row("wasi:http/types", "[method]outgoing-request.headers", Virtual),
+    row("wasi:http/types", "[constructor]request-options", Virtual),
+    row("wasi:http/types", "[method]request-options.connect-timeout", Empty),
+    row("wasi:http/types", "[method]request-options.set-connect-timeout", Empty),
+    row("wasi:http/types", "[method]request-options.first-byte-timeout", Empty),
+    row("wasi:http/types", "[method]request-options.set-first-byte-timeout", Empty),
+    row("wasi:http/types", "[method]request-options.between-bytes-timeout", Empty),
+    row("wasi:http/types", "[method]request-options.set-between-bytes-timeout", Empty),
+    row("wasi:http/types", "[method]response-outparam.send-informational", Error("HTTP-request-denied")),
+    row("wasi:http/types", "[static]response-outparam.set", Empty),
+    row("wasi:http/types", "[method]incoming-response.status", Empty),
+    row("wasi:http/types", "[method]incoming-response.headers", Virtual),
+    row("wasi:http/types", "[method]incoming-response.consume", Error("")),
+    row("wasi:http/types", "[method]incoming-body.stream", Error("")),
+    row("wasi:http/types", "[static]incoming-body.finish", Virtual),
+    row("wasi:http/types", "[method]future-trailers.subscribe", Virtual),
+    row("wasi:http/types", "[method]future-trailers.get", Empty),
+    row("wasi:http/types", "[constructor]outgoing-response", Virtual),
+    row("wasi:http/types", "[method]outgoing-response.status-code", Empty),
+    row("wasi:http/types", "[method]outgoing-response.set-status-code", Empty),
+    row("wasi:http/types", "[method]outgoing-response.headers", Virtual),
+    row("wasi:http/types", "[method]outgoing-response.body", Error("")),
+    row("wasi:http/types", "[method]outgoing-body.write", Error("")),
+    row("wasi:http/types", "[static]outgoing-body.finish", Error("HTTP-request-denied")),
+    row("wasi:http/types", "[method]future-incoming-response.subscribe", Virtual),
+    row("wasi:http/types", "[method]future-incoming-response.get", Empty),
+    row("wasi:http/types", "http-error-code", Empty),
+    row("wasi:http/outgoing-handler", "handle", Error("HTTP-request-denied")),
 ];
 
 #[cfg(test)]
@@ -283,10 +347,21 @@ mod tests {
     }
 
     #[test]
-    fn no_profile_adapts_plumbing_or_what_is_unknown_and_only_python_gets_sockets() {
+    fn no_profile_adapts_plumbing_or_what_is_unknown_only_python_sockets_and_only_javascript_http()
+    {
         for profile in Profile::ALL {
             assert!(!profile.covers("wasi:io/streams"));
-            assert!(!profile.covers("wasi:http/types"));
+            assert!(!profile.covers("wasi:http/incoming-handler"));
+            assert_eq!(
+                profile.covers("wasi:http/types"),
+                profile == Profile::ComponentizeJs
+            );
+            assert!(
+                profile
+                    .versions()
+                    .iter()
+                    .all(|version| WASI_VERSIONS.contains(version))
+            );
             assert!(!profile.covers("aim:log/log"));
             assert_eq!(
                 profile.covers("wasi:sockets/tcp"),
@@ -313,5 +388,9 @@ mod tests {
             Some(Empty)
         );
         assert_eq!(answer("wasi:cli/exit", "exit"), Some(End));
+        assert_eq!(
+            answer("wasi:http/outgoing-handler", "handle"),
+            Some(Error("HTTP-request-denied"))
+        );
     }
 }

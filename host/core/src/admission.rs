@@ -17,6 +17,7 @@ use crate::{
     access::{Ask, Capability, Grant},
     adapter::Profile,
     capability::{self, ImportName, PACKAGES, PLUMBING},
+    class::Class,
     digest::Digest,
     inspection::{ImportedInstance, Inspection},
 };
@@ -71,6 +72,8 @@ pub struct AdmissionRequest<'a> {
     pub grant: &'a Grant,
     /// The toolchain whose unused imports the contract wants adapted.
     pub adapt: Option<Profile>,
+    /// How large the component may be: the operator's choice for the node.
+    pub class: Class,
 }
 
 /// What an import is bound to.
@@ -102,6 +105,8 @@ pub struct Binding {
 pub struct Linkage {
     component: Digest,
     world: World,
+    class: Class,
+    adapt: Option<Profile>,
     bindings: Vec<Binding>,
     unused_asks: Vec<Ask>,
     extra_exports: Vec<String>,
@@ -118,6 +123,18 @@ impl Linkage {
     #[must_use]
     pub const fn world(&self) -> World {
         self.world
+    }
+
+    /// How large it may be.
+    #[must_use]
+    pub const fn class(&self) -> Class {
+        self.class
+    }
+
+    /// The toolchain profile that its adapted imports are answered by.
+    #[must_use]
+    pub const fn adapt(&self) -> Option<Profile> {
+        self.adapt
     }
 
     /// One binding for each import, in the order of the component.
@@ -154,8 +171,10 @@ pub enum Reason {
     UnknownFunction,
     /// Only a toolchain profile could satisfy it, and the contract names none that covers it.
     NotAdapted,
-    /// The contract names a profile that this host does not serve.
-    ProfileNotServed,
+    /// The component is too large for its class.
+    TooBig,
+    /// An import that would be adapted has a version that the profile's toolchain does not write.
+    OtherToolchain,
     /// The world has no place for the capability.
     NotInWorld,
     /// A function, module, component or value at the root, or inside an instance.
@@ -175,10 +194,11 @@ impl Reason {
             Self::UnknownVersion => "AIM-A004",
             Self::UnknownFunction => "AIM-A005",
             Self::NotAdapted => "AIM-A006",
-            Self::ProfileNotServed => "AIM-A007",
             Self::NotInWorld => "AIM-A008",
             Self::Shape => "AIM-A009",
             Self::MissingExport => "AIM-A010",
+            Self::TooBig => "AIM-A050",
+            Self::OtherToolchain => "AIM-A051",
         }
     }
 }
@@ -235,14 +255,7 @@ pub fn admit(
     request: &AdmissionRequest<'_>,
 ) -> Result<Linkage, Vec<Mismatch>> {
     let mut faults = Vec::new();
-    if let Some(profile) = request.adapt.filter(|profile| !profile.is_served()) {
-        faults.push(mismatch(
-            Reason::ProfileNotServed,
-            profile.name(),
-            "is a toolchain profile that this host does not serve".to_owned(),
-            format!("use `{}` or rebuild the component", Profile::Std.name()),
-        ));
-    }
+    faults.extend(too_big(inspection, request.class));
     for name in &inspection.root_imports {
         faults.push(mismatch(
             Reason::Shape,
@@ -276,10 +289,34 @@ pub fn admit(
     Ok(Linkage {
         component: inspection.digest,
         world: request.world,
+        class: request.class,
+        adapt: request.adapt,
         unused_asks: unused_asks.collect(),
         bindings,
         extra_exports,
     })
+}
+
+/// One fault that names everything that is too large.
+fn too_big(inspection: &Inspection, class: Class) -> Option<Mismatch> {
+    let excess = class.excess(inspection);
+    if excess.is_empty() {
+        return None;
+    }
+    let remedy = match Class::needed_by(inspection) {
+        Some(needed) => format!(
+            "the operator can give the node that room: `{} = [\"<node id>\"]` under `[operator]` in aim.toml",
+            needed.word()
+        ),
+        None => "build a smaller component; no class has room for it".to_owned(),
+    };
+    let what = format!(
+        "is too large for the {} class: {}",
+        class.word(),
+        excess.join(", ")
+    );
+    let subject = inspection.digest.to_string();
+    Some(mismatch(Reason::TooBig, &subject, what, remedy))
 }
 
 fn bind(
@@ -364,9 +401,15 @@ fn served_by(name: &ImportName<'_>, request: &AdmissionRequest<'_>) -> Served {
     let adapts = request
         .adapt
         .is_some_and(|profile| profile.covers(name.interface));
+    let adapted = || match request.adapt {
+        Some(profile) if !profile.versions().contains(&name.version) => {
+            Served::No(other_toolchain(&subject, profile))
+        }
+        _ => Served::Adapted,
+    };
     let Some((capability, row)) = name.capability() else {
         return if adapts {
-            Served::Adapted
+            adapted()
         } else {
             Served::No(not_adapted(&subject, name.interface))
         };
@@ -377,7 +420,7 @@ fn served_by(name: &ImportName<'_>, request: &AdmissionRequest<'_>) -> Served {
     }
     let is_asked = request.asks.iter().any(|ask| ask.capability == capability);
     if !is_asked && adapts {
-        return Served::Adapted;
+        return adapted();
     }
     if !request.world.allows(capability) {
         return Served::No(mismatch(
@@ -406,10 +449,20 @@ fn served_by(name: &ImportName<'_>, request: &AdmissionRequest<'_>) -> Served {
     Served::Granted(capability, row)
 }
 
+fn other_toolchain(subject: &str, profile: Profile) -> Mismatch {
+    let versions = profile.versions().join(", ");
+    mismatch(
+        Reason::OtherToolchain,
+        subject,
+        format!("is no import that the toolchain of `{profile}` writes; it writes {versions}"),
+        "name the profile of the toolchain that built the component, or build it with the profile's toolchain".to_owned(),
+    )
+}
+
 fn not_adapted(subject: &str, interface: &str) -> Mismatch {
     let profile = Profile::ALL
         .into_iter()
-        .find(|profile| profile.is_served() && profile.covers(interface));
+        .find(|profile| profile.covers(interface));
     let remedy = match profile {
         Some(profile) => format!("add `adapt: {profile}` to the contract, or build without it"),
         None => "build the component without it; no setting can link it".to_owned(),

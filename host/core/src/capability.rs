@@ -112,6 +112,7 @@ pub const PACKAGES: &[&str] = &[
     "wasi:sockets",
     "wasi:config",
     "wasi:keyvalue",
+    "wasi:http",
 ];
 
 /// The version of the `wasi:config` draft that is served.
@@ -234,7 +235,7 @@ mod tests {
             "wasi:io/poll@0.3.0",
             "wasi:keyvalue/store@0.2.0-draft2",
             "wasi:config/store@0.2.0-draft",
-            "wasi:http/types@0.2.0",
+            "wasi:nn/graph@0.2.0",
             "context",
         ] {
             assert!(!served(bad), "{bad}");

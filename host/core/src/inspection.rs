@@ -60,6 +60,12 @@ pub struct Inspection {
     pub core_modules: u32,
     /// Deepest nesting of components; 1 when there is none inside.
     pub nesting_depth: u32,
+    /// Core instances that the component makes, at any depth.
+    pub core_instances: u32,
+    /// Elements that all tables of all core modules begin with.
+    pub table_elements: u64,
+    /// Bytes that all memories of all core modules begin with.
+    pub memory_bytes: u64,
 }
 
 impl Inspection {

@@ -23,6 +23,7 @@ pub mod verdict;
 pub mod access;
 pub mod attempt;
 pub mod claims;
+pub mod class;
 pub mod envelope;
 pub mod event;
 pub mod gate;

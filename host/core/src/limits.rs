@@ -114,6 +114,26 @@ impl Limits {
         folder_bytes_max: 1024 * MIB,
     };
 
+    /// What a step of the big class gets when its contract says nothing: room for a language runtime.
+    pub const BIG: Self = Self {
+        memory_bytes_max: 256 * MIB,
+        table_elements_max: 100_000,
+        instances_max: 128,
+        memories_max: 16,
+        tables_max: 64,
+        ..Self::DEFAULT
+    };
+
+    /// What a step of the big class can have at most.
+    pub const BIG_CEILING: Self = Self {
+        memory_bytes_max: 4096 * MIB,
+        table_elements_max: 1_000_000,
+        instances_max: 512,
+        memories_max: 32,
+        tables_max: 256,
+        ..Self::CEILING
+    };
+
     /// What a gate gets: gates are small, and slow ones are denials.
     pub const GATE: Self = Self {
         memory_bytes_max: 16 * MIB,

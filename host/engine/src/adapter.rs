@@ -9,10 +9,13 @@ use aim_core::{
 };
 use wasmtime::{
     StoreContextMut,
-    component::{LinkerInstance, Resource, ResourceTableError, ResourceType, Type, Val},
+    component::{
+        LinkerInstance, Resource, ResourceAny, ResourceTableError, ResourceType, Type, Val,
+    },
 };
 use wasmtime_wasi_io::{
-    poll::{DynPollable, subscribe},
+    async_trait,
+    poll::{DynPollable, Pollable, subscribe},
     streams::{DynInputStream, DynOutputStream},
 };
 
@@ -30,7 +33,8 @@ use crate::{
 
 type Cx<'a> = StoreContextMut<'a, Guest>;
 
-/// A resource of an adapted interface; no guest ever gets one.
+/// A resource of an adapted interface: a handle with nothing behind it. Guests get one only where a toolchain has to make it
+/// before it reaches the function that says no, such as an HTTP request.
 struct Nothing;
 
 /// An answer that needs nothing but the function's type.
@@ -38,7 +42,7 @@ struct Nothing;
 pub(crate) enum Fixed {
     /// The error case of the function's result.
     Error(&'static str),
-    /// The emptiest value.
+    /// The emptiest value; for a resource a handle with nothing behind it.
     Empty,
 }
 
@@ -68,6 +72,9 @@ pub(crate) fn link(
             }
             (Answer::Empty, "wasi:cli/stdin" | "wasi:cli/stdout" | "wasi:cli/stderr") => {
                 link_stdio(instance, function, row)?;
+            }
+            (Answer::Virtual, _) if function.ends_with(".subscribe") => {
+                link_subscribe(instance, function, row)?;
             }
             (Answer::Error(case), _) => {
                 link_fixed(instance, function, Fixed::Error(case), Some(row))?;
@@ -101,7 +108,10 @@ pub(crate) fn link_fixed(
             for (slot, ty) in results.iter_mut().zip(ty.results()) {
                 *slot = match fixed {
                     Fixed::Error(case) => error_value(&ty, case)?,
-                    Fixed::Empty => empty_value(&ty)?,
+                    Fixed::Empty => match ty {
+                        Type::Own(_) => stand_in(&mut cx)?,
+                        ty => empty_value(&ty)?,
+                    },
                 };
             }
             give_back(&mut cx, arguments).await
@@ -109,13 +119,25 @@ pub(crate) fn link_fixed(
     })
 }
 
-/// Ends the borrows that came as arguments; no function of WASI 0.2 takes one inside a list or record but `poll`.
+/// A new handle with nothing behind it.
+fn stand_in(cx: &mut Cx<'_>) -> wasmtime::Result<Val> {
+    let resource = Resource::<Nothing>::new_own(0);
+    Ok(Val::Resource(ResourceAny::try_from_resource(resource, cx)?))
+}
+
+/// Ends the borrows that came as arguments and drops what was given away, wherever in them it lies.
 async fn give_back(cx: &mut Cx<'_>, arguments: &[Val]) -> wasmtime::Result<()> {
-    for argument in arguments {
-        if let Val::Resource(resource) = argument
-            && !resource.owned()
-        {
-            resource.resource_drop_async(&mut *cx).await?;
+    let mut open: Vec<&Val> = arguments.iter().collect();
+    // BOUND: as many rounds as the arguments have parts; the engine limits those.
+    while let Some(value) = open.pop() {
+        match value {
+            Val::Resource(resource) => resource.resource_drop_async(&mut *cx).await?,
+            Val::Option(Some(inner))
+            | Val::Result(Ok(Some(inner)) | Err(Some(inner)))
+            | Val::Variant(_, Some(inner)) => open.push(inner),
+            Val::List(items) | Val::Tuple(items) => open.extend(items),
+            Val::Record(fields) => open.extend(fields.iter().map(|(_, value)| value)),
+            _ => {}
         }
     }
     Ok(())
@@ -149,6 +171,13 @@ fn empty_value(ty: &Type) -> wasmtime::Result<Val> {
             let first = cases.names().next().unwrap_or_default();
             Val::Enum(first.to_owned())
         }
+        Type::Variant(variant) => {
+            let Some(case) = variant.cases().next() else {
+                wasmtime::bail!("variant has no case");
+            };
+            let value = case.ty.map(|ty| empty_value(&ty)).transpose()?;
+            Val::Variant(case.name.to_owned(), value.map(Box::new))
+        }
         Type::Record(record) => {
             let fields = record
                 .fields()
@@ -161,6 +190,31 @@ fn empty_value(ty: &Type) -> wasmtime::Result<Val> {
         }
         _ => wasmtime::bail!("type has no empty value"),
     })
+}
+
+/// Nothing is ever awaited: a poll of a resource with nothing behind it is ready at once.
+fn link_subscribe(
+    instance: &mut LinkerInstance<'_, Guest>,
+    function: &str,
+    row: usize,
+) -> wasmtime::Result<()> {
+    instance.func_wrap(
+        function,
+        move |mut cx: Cx<'_>, (_of,): (Resource<Nothing>,)| {
+            enter(&mut cx, row, 0)?;
+            let table = &mut cx.data_mut().table;
+            let ready = table.push(Ready)?;
+            Ok((subscribe(table, ready)?,))
+        },
+    )
+}
+
+/// Ready at once.
+struct Ready;
+
+#[async_trait]
+impl Pollable for Ready {
+    async fn ready(&mut self) {}
 }
 
 fn link_exit(

@@ -1,8 +1,14 @@
-//! The engine of this process: one configuration, one allocator, one tick.
+//! The engine of this process: one configuration, and an allocator for each class of components.
 //!
-//! INVARIANT: all components of a process are loaded into one engine; the allocator in use is known and recorded.
+//! Reserved slots are all of one size, and slots that hold a language runtime would be too large to have many. So the big
+//! class maps what it needs, for each instance, in an engine of its own that is made when the first one is loaded. Native
+//! code is the same for both.
+//!
+//! INVARIANT: a component runs in the engine of its class; the allocator of the standard one is known and recorded.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use aim_core::class::Class;
 
 use crate::{
     deadline::Ticker,
@@ -32,7 +38,7 @@ pub(crate) struct Shared {
     pub(crate) ticker: Ticker,
     pub(crate) slow_lane: SlowLane,
     profile: EngineProfile,
-    allocator: Allocator,
+    pub(crate) allocator: Allocator,
 }
 
 impl Drop for Shared {
@@ -43,15 +49,33 @@ impl Drop for Shared {
 
 /// The engine.
 #[derive(Clone)]
-pub struct Engine(pub(crate) Arc<Shared>);
+pub struct Engine {
+    standard: Arc<Shared>,
+    big: Arc<OnceLock<Arc<Shared>>>,
+}
 
 impl core::fmt::Debug for Engine {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Engine")
-            .field("profile", &self.0.profile)
-            .field("allocator", &self.0.allocator)
+            .field("profile", &self.standard.profile)
+            .field("allocator", &self.standard.allocator)
             .finish_non_exhaustive()
     }
+}
+
+fn shared(
+    profile: EngineProfile,
+    allocator: Allocator,
+    size: PoolSize,
+) -> wasmtime::Result<Arc<Shared>> {
+    let engine = wasmtime::Engine::new(&profile.config_with(allocator, size))?;
+    Ok(Arc::new(Shared {
+        engine,
+        ticker: Ticker::new(),
+        slow_lane: SlowLane::default(),
+        profile,
+        allocator,
+    }))
 }
 
 impl Engine {
@@ -76,15 +100,12 @@ impl Engine {
         };
         let mut reason = String::new();
         for allocator in candidates {
-            match wasmtime::Engine::new(&profile.config_with(*allocator, size)) {
-                Ok(engine) => {
-                    return Ok(Self(Arc::new(Shared {
-                        engine,
-                        ticker: Ticker::new(),
-                        slow_lane: SlowLane::default(),
-                        profile,
-                        allocator: *allocator,
-                    })));
+            match shared(profile, *allocator, size) {
+                Ok(standard) => {
+                    return Ok(Self {
+                        standard,
+                        big: Arc::default(),
+                    });
                 }
                 Err(error) => reason = shown(&error),
             }
@@ -92,15 +113,28 @@ impl Engine {
         Err(EngineError::Config(reason))
     }
 
+    /// What components of `class` are loaded into.
+    pub(crate) fn shared(&self, class: Class) -> Result<&Arc<Shared>, EngineError> {
+        if class == Class::Standard || self.standard.allocator == Allocator::OnDemand {
+            return Ok(&self.standard);
+        }
+        if let Some(big) = self.big.get() {
+            return Ok(big);
+        }
+        let made = shared(self.profile(), Allocator::OnDemand, PoolSize::default())
+            .map_err(|error| EngineError::Config(shown(&error)))?;
+        Ok(self.big.get_or_init(|| made))
+    }
+
     /// The profile.
     #[must_use]
     pub fn profile(&self) -> EngineProfile {
-        self.0.profile
+        self.standard.profile
     }
 
-    /// The allocator that is in use.
+    /// The allocator that components of the standard class live in; the big class always maps on demand.
     #[must_use]
     pub fn allocator(&self) -> Allocator {
-        self.0.allocator
+        self.standard.allocator
     }
 }

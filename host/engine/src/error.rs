@@ -143,6 +143,9 @@ pub enum LoadError {
     /// The native code is for another engine, profile or machine, or damaged.
     #[error("native code can not be loaded: {0}")]
     NativeCode(String),
+    /// The engine of the component's class can not be set up.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// The linkage was computed for the other world.
     #[error("linkage is for a {admitted}, not for a {wanted}")]
     World {
@@ -172,6 +175,7 @@ impl LoadError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Engine(error) => error.code(),
             Self::NativeCode(_) => "AIM-A032",
             Self::World { .. } => "AIM-A033",
             Self::Unbound(_) => "AIM-A034",

@@ -18,8 +18,11 @@ use wasmparser::{
 
 use crate::error::InspectError;
 
-/// Largest component.
-pub const COMPONENT_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Largest component of any class.
+pub const COMPONENT_BYTES_MAX: usize = 128 * 1024 * 1024;
+const _: () = assert!(COMPONENT_BYTES_MAX as u64 == aim_core::class::COMPONENT_BYTES_MAX);
+/// A page of a memory; custom sizes are switched off.
+const PAGE_BYTES: u64 = 64 * 1024;
 /// Deepest nesting of components.
 pub const NESTING_MAX: u32 = 4;
 /// Most core modules and components inside.
@@ -129,6 +132,9 @@ struct Reader {
     open: Vec<bool>,
     deepest: u32,
     core_modules: u32,
+    core_instances: u32,
+    table_elements: u64,
+    memory_bytes: u64,
     parts: usize,
     imports: Vec<String>,
     exports: Vec<String>,
@@ -142,6 +148,22 @@ impl Reader {
                 encoding: Encoding::Module,
                 ..
             } => self.core_modules = self.core_modules.saturating_add(1),
+            Payload::InstanceSection(section) => {
+                self.core_instances = self.core_instances.saturating_add(section.count());
+            }
+            Payload::TableSection(section) => {
+                for table in section.clone() {
+                    let table = table.map_err(|error| malformed(&error))?;
+                    self.table_elements = self.table_elements.saturating_add(table.ty.initial);
+                }
+            }
+            Payload::MemorySection(section) => {
+                for memory in section.clone() {
+                    let memory = memory.map_err(|error| malformed(&error))?;
+                    let bytes = memory.initial.saturating_mul(PAGE_BYTES);
+                    self.memory_bytes = self.memory_bytes.saturating_add(bytes);
+                }
+            }
             Payload::ModuleSection { .. } => self.enter(false)?,
             Payload::ComponentSection { .. } => self.enter(true)?,
             Payload::ComponentImportSection(section) if self.open.is_empty() => {
@@ -245,6 +267,9 @@ impl Reader {
             producers: std::mem::take(&mut self.producers),
             core_modules: self.core_modules,
             nesting_depth: self.deepest.max(1),
+            core_instances: self.core_instances,
+            table_elements: self.table_elements,
+            memory_bytes: self.memory_bytes,
         })
     }
 }

@@ -26,7 +26,7 @@ use crate::{
     error::{CompileError, LoadError, shown},
     guest::Guest,
     invoke::{HandleParams, HandleResults, JudgeParams, JudgeResults},
-    profile::EngineProfile,
+    profile::{Allocator, EngineProfile},
 };
 
 /// Native code that is known to come from this host's own compiler.
@@ -89,6 +89,12 @@ macro_rules! loaded {
                 self.0.component
             }
 
+            /// Where its instances live.
+            #[must_use]
+            pub fn allocator(&self) -> Allocator {
+                self.0.shared.allocator
+            }
+
             pub(crate) fn shared(&self) -> &Arc<Shared> {
                 &self.0.shared
             }
@@ -145,9 +151,10 @@ impl Engine {
                 wanted: world.word(),
             });
         }
-        let component = self.deserialize(native)?;
+        let shared = self.shared(linkage.class())?;
+        let component = deserialize(shared, native)?;
         check_bound(&component, linkage)?;
-        let mut linker = Linker::new(&self.0.engine);
+        let mut linker = Linker::new(&shared.engine);
         for binding in linkage.bindings() {
             link(&mut linker, binding).map_err(|error| LoadError::Link(shown(&error)))?;
         }
@@ -156,24 +163,24 @@ impl Engine {
             .map_err(|error| LoadError::Link(shown(&error)))?;
         let function = find_function::<P, R>(&component, &pre, world, export)?;
         Ok(Loaded {
-            shared: Arc::clone(&self.0),
+            shared: Arc::clone(shared),
             pre,
             function,
             component: linkage.component(),
         })
     }
+}
 
-    fn deserialize(&self, native: VerifiedNativeCode) -> Result<Component, LoadError> {
-        #[expect(
-            unsafe_code,
-            reason = "loading native code can not be expressed safely"
-        )]
-        // SAFETY: `VerifiedNativeCode` holds private bytes that this host's own compiler made: either in this process,
-        // or in its worker, whose signature over exactly these bytes the caller has checked. The engine itself refuses
-        // code of another version or other settings.
-        let component = unsafe { Component::deserialize(&self.0.engine, &native.0) };
-        component.map_err(|error| LoadError::NativeCode(shown(&error)))
-    }
+fn deserialize(shared: &Shared, native: VerifiedNativeCode) -> Result<Component, LoadError> {
+    #[expect(
+        unsafe_code,
+        reason = "loading native code can not be expressed safely"
+    )]
+    // SAFETY: `VerifiedNativeCode` holds private bytes that this host's own compiler made: either in this process,
+    // or in its worker, whose signature over exactly these bytes the caller has checked. The engine itself refuses
+    // code of another version or other settings.
+    let component = unsafe { Component::deserialize(&shared.engine, &native.0) };
+    component.map_err(|error| LoadError::NativeCode(shown(&error)))
 }
 
 /// The native code must import exactly what was admitted: it is how code of another component would be noticed.

@@ -172,7 +172,7 @@ fn what_is_not_declared_or_has_another_version_is_refused_by_its_exact_name() {
         ("hostile-l2-log-version", &["AIM-A004"]),
         ("hostile-l2-wasi-version", &["AIM-A004"]),
         ("hostile-l4-sockets", &["AIM-A006"]),
-        ("hostile-l4-http", &["AIM-A003"]),
+        ("hostile-l4-http", &["AIM-A006"]),
         ("hostile-l4-environment", &["AIM-A001"]),
     ] {
         let bytes = guest(name);

@@ -11,6 +11,7 @@ use aim_core::{
     access::{Ask, Capability, Grant, Mode, TokenLimits, WalletTerms},
     adapter::Profile,
     admission::{AdmissionRequest, Linkage, Mismatch, World, admit},
+    class::Class,
     digest::Digest,
     envelope::{ArtifactRef, Envelope},
     gate::{Decision, Doubt},
@@ -82,12 +83,23 @@ pub(crate) fn admitted(
     asks: &[Ask],
     adapt: Option<Profile>,
 ) -> Result<Linkage, Vec<Mismatch>> {
+    admitted_as(Class::Standard, bytes, world, asks, adapt)
+}
+
+pub(crate) fn admitted_as(
+    class: Class,
+    bytes: &[u8],
+    world: World,
+    asks: &[Ask],
+    adapt: Option<Profile>,
+) -> Result<Linkage, Vec<Mismatch>> {
     let inspection = inspect(bytes).expect("a component");
     let request = AdmissionRequest {
         world,
         asks,
         grant: &grant_of(asks),
         adapt,
+        class,
     };
     admit(&inspection, &request)
 }

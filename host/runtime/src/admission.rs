@@ -15,7 +15,8 @@ use std::{
 use aim_core::{
     access::{AccessDecision, Ask, Asker, Capability, Grant, Mode, RefusedAsk, Use, grant},
     adapter::Profile,
-    admission::{AdmissionRequest, Linkage, World, admit as admit_component},
+    admission::{AdmissionRequest, Linkage, Reason, World, admit as admit_component},
+    class::Class,
     contract::NodeContract,
     digest::Digest,
     limits::Limits,
@@ -41,6 +42,8 @@ pub struct Node {
     pub component: Vec<u8>,
     /// For gates: the rules it judges by.
     pub codex: Option<Vec<u8>>,
+    /// How large the component may be: the operator's choice.
+    pub class: Class,
 }
 
 /// What is admitted, and who decides.
@@ -392,6 +395,7 @@ fn link(
     asks: &[Ask],
     granted: &Grant,
 ) -> Result<Linkage, Vec<RefusedReason>> {
+    check_size(node)?;
     let inspection = inspect(&node.component).map_err(|error| {
         vec![RefusedReason {
             code: error.code(),
@@ -418,6 +422,7 @@ fn link(
         asks,
         grant: granted,
         adapt,
+        class: node.class,
     };
     admit_component(&inspection, &request).map_err(|mismatches| {
         let reason = |mismatch: aim_core::admission::Mismatch| RefusedReason {
@@ -428,6 +433,30 @@ fn link(
         };
         mismatches.into_iter().map(reason).collect()
     })
+}
+
+/// The file's size alone can refuse it: nothing larger than its class is even read through.
+fn check_size(node: &Node) -> Result<(), Vec<RefusedReason>> {
+    let (size, max) = (
+        node.component.len() as u64,
+        node.class.shape().size_bytes_max,
+    );
+    if size <= max {
+        return Ok(());
+    }
+    Err(vec![RefusedReason {
+        code: Reason::TooBig.code(),
+        message: format!(
+            "`{}` has a component of {size} bytes, more than the {max} of the {} class",
+            node.contract.node_id,
+            node.class.word()
+        ),
+        help: format!(
+            "the operator can give it the room: `big = [\"{}\"]` under `[operator]` in aim.toml",
+            node.contract.node_id
+        ),
+        is_denial: false,
+    }])
 }
 
 /// Native code by component digest, so that a component of several steps is compiled once.
@@ -513,6 +542,7 @@ fn lock(
                 let pin = GatePin {
                     codex: Some(Digest::of(&gate.codex)),
                     component: gate.component.linkage.component(),
+                    adapt: gate.component.linkage.adapt(),
                 };
                 (id.clone(), pin)
             })
@@ -526,6 +556,8 @@ fn lock(
             .iter()
             .map(|step| {
                 let pin = StepPin {
+                    adapt: step.component.linkage.adapt(),
+                    class: step.component.linkage.class(),
                     component: step.component.linkage.component(),
                     config: config_digest(&step.config),
                     contract: step.contract.digest(),

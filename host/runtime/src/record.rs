@@ -15,8 +15,8 @@ use aim_core::{
     time::Timestamp,
     transcript::{CallRecord, CallVerdict, Fields, Transcript},
     witness::{
-        ATTEMPT_PREDICATE, AttemptPredicate, BudgetUse, DeniedCall, EnvelopeRecord, HostCallRecord,
-        KappaRecord, MonitorRecord, OutputRecord, Statement, Subject,
+        ATTEMPT_PREDICATE, AttemptPredicate, BudgetUse, DeniedCall, EngineRecord, EnvelopeRecord,
+        HostCallRecord, KappaRecord, MonitorRecord, OutputRecord, Statement, Subject,
     },
 };
 use aim_engine::{LogLine, StagedArtifact, StagedEffects, StepReport};
@@ -158,7 +158,10 @@ fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<At
         contract: unit.contract_digest,
         correlation: envelope.correlation,
         ended_at: facts.ended_at,
-        engine: host.engine.clone(),
+        engine: EngineRecord {
+            allocator: unit.linked.allocator().word().to_owned(),
+            ..host.engine.clone()
+        },
         envelope: EnvelopeRecord {
             artifacts: envelope.artifacts.clone(),
             body: facts.body,

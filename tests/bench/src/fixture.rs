@@ -8,6 +8,7 @@ use aim_clock_system::{SystemClock, SystemEntropy};
 use aim_core::{
     access::{Ask, Capability, Grant},
     admission::{AdmissionRequest, Linkage, World, admit},
+    class::Class,
     contract::{NodeContract, NodeDocument},
     digest::Digest,
     envelope::Envelope,
@@ -295,6 +296,7 @@ fn linkage(bytes: &[u8], world: World, asks: &[Ask], grant: &Grant) -> Result<Li
         asks,
         grant,
         adapt: None,
+        class: Class::Standard,
     };
     admit(&inspect(bytes)?, &request)
         .map_err(|mismatches| format!("a component is not admitted: {mismatches:?}").into())

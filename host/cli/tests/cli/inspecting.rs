@@ -53,7 +53,7 @@ fn as_json_every_import_has_its_exact_string_and_functions() {
 
 #[test]
 fn imports_that_no_host_serves_are_told_so() {
-    let came = Place::new().run(&["inspect", &guest("hostile-l4-http.wasm")]);
+    let came = Place::new().run(&["inspect", &guest("hostile-l2-wasi-version.wasm")]);
     assert_eq!(came.code, 0, "{}", came.stderr);
     assert!(
         came.text().contains("(not served by this host)"),

@@ -27,6 +27,9 @@ fn component(imports: Vec<ImportedInstance>) -> Inspection {
         producers: Vec::new(),
         core_modules: 1,
         nesting_depth: 1,
+        core_instances: 1,
+        table_elements: 0,
+        memory_bytes: 0,
     }
 }
 
@@ -49,6 +52,7 @@ fn admitted(
         asks: &asks,
         grant: &granted(grants),
         adapt,
+        class: Class::Standard,
     };
     admit(inspection, &request)
 }
@@ -123,7 +127,8 @@ fn types_of_packages_that_are_not_served_are_refused_too() {
 fn sockets_and_http_have_no_way_in() {
     for (name, code) in [
         ("wasi:sockets/tcp@0.2.6", "AIM-A006"),
-        ("wasi:http/outgoing-handler@0.2.6", "AIM-A003"),
+        ("wasi:http/outgoing-handler@0.2.6", "AIM-A006"),
+        ("wasi:http/incoming-handler@0.2.6", "AIM-A003"),
     ] {
         let inspection = component(vec![import(name, &["x"])]);
         assert_eq!(
@@ -169,16 +174,13 @@ fn a_profile_adapts_what_nobody_granted_and_a_grant_wins_over_it() {
 }
 
 #[test]
-fn refuses_profiles_that_are_not_served_functions_that_do_not_exist_and_odd_shapes() {
+fn refuses_functions_that_do_not_exist_and_odd_shapes() {
     let mut inspection = component(vec![import("aim:log/log@0.1.0", &["write", "erase"])]);
     inspection.root_imports = vec!["raw".to_string()];
     inspection.exports = vec!["aim:step/handler@0.1.1".to_string()];
     let log = [Capability::Log];
     let result = admitted(&inspection, &log, &log, Some(Profile::ComponentizePy));
-    assert_eq!(
-        codes(result),
-        ["AIM-A007", "AIM-A009", "AIM-A005", "AIM-A010"]
-    );
+    assert_eq!(codes(result), ["AIM-A009", "AIM-A005", "AIM-A010"]);
     let mut nested = import("aim:log/log@0.1.0", &["write"]);
     nested.has_other_items = true;
     assert_eq!(
@@ -200,6 +202,7 @@ fn a_gate_has_its_codex_and_no_effect() {
         asks: &log,
         grant: &granted(&[Capability::Log]),
         adapt: None,
+        class: Class::Standard,
     };
     let linkage = admit(&inspection, &request).unwrap();
     assert_eq!(linkage.extra_exports(), ["extra"]);
@@ -231,4 +234,60 @@ fn exports_beside_the_handler_are_listed_and_a_missing_handler_is_named() {
     );
     inspection.exports.remove(0);
     assert_eq!(codes(admitted(&inspection, &[], &[], None)), ["AIM-A010"]);
+}
+
+#[test]
+fn a_profile_adapts_only_imports_of_the_versions_that_its_toolchain_writes() {
+    let clock = |version: &str| {
+        let name = alloc::format!("wasi:clocks/wall-clock@{version}");
+        component(vec![import(&name, &["now"])])
+    };
+    let adapted = |version: &str, profile| admitted(&clock(version), &[], &[], Some(profile));
+    for (version, profile) in [
+        ("0.2.9", Profile::ComponentizePy),
+        ("0.2.12", Profile::ComponentizeJs),
+        ("0.2.0", Profile::Std),
+    ] {
+        let linkage = adapted(version, profile).unwrap();
+        assert_eq!(linkage.adapt(), Some(profile));
+    }
+    for (version, profile) in [
+        ("0.2.12", Profile::ComponentizePy),
+        ("0.2.9", Profile::ComponentizeJs),
+    ] {
+        assert_eq!(codes(adapted(version, profile)), ["AIM-A051"]);
+    }
+}
+
+#[test]
+fn what_is_too_large_for_its_class_is_refused_with_every_figure_and_the_way_out() {
+    let mut inspection = component(Vec::new());
+    inspection.size_bytes = 18_000_000;
+    inspection.core_modules = 14;
+    let refused = admitted(&inspection, &[], &[], None).unwrap_err();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].code(), "AIM-A050");
+    let text = refused[0].to_string();
+    assert!(text.contains("18000000 bytes of 8388608"), "{text}");
+    assert!(text.contains("14 core modules of 12"), "{text}");
+    assert!(
+        refused[0].help().contains("`big = "),
+        "{}",
+        refused[0].help()
+    );
+    let request = AdmissionRequest {
+        world: World::Step,
+        asks: &[],
+        grant: &granted(&[]),
+        adapt: None,
+        class: Class::Big,
+    };
+    assert_eq!(admit(&inspection, &request).unwrap().class(), Class::Big);
+    inspection.size_bytes = u64::MAX;
+    let refused = admit(&inspection, &request).unwrap_err();
+    assert!(
+        refused[0].help().contains("smaller"),
+        "{}",
+        refused[0].help()
+    );
 }

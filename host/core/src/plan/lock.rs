@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{IR_BYTES_MAX, Plan, canonical};
 use crate::{
+    adapter::Profile,
+    class::Class,
     digest::Digest,
     name::{NodeId, StepName},
 };
@@ -42,6 +44,12 @@ pub struct Lock {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepPin {
+    /// The toolchain profile whose imports are answered by adapters; absent where nothing is adapted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapt: Option<Profile>,
+    /// How large the component may be; absent for the standard class.
+    #[serde(default, skip_serializing_if = "Class::is_standard")]
+    pub class: Class,
     /// The component's bytes.
     pub component: Digest,
     /// The configuration values that the deployment gives it; absent when it gives none.
@@ -57,6 +65,9 @@ pub struct StepPin {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GatePin {
+    /// The toolchain profile whose imports are answered by adapters; absent where nothing is adapted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapt: Option<Profile>,
     /// The codex that it judges by; absent for a gate without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codex: Option<Digest>,

@@ -3,7 +3,7 @@
 use alloc::{collections::BTreeMap, string::ToString, vec, vec::Vec};
 
 use super::*;
-use crate::{name::NodeId, verdict::Severity};
+use crate::{class::Class, name::NodeId, verdict::Severity};
 
 fn name(text: &str) -> StepName {
     StepName::parse(text).unwrap()
@@ -350,12 +350,15 @@ fn a_role_names_its_node_or_its_kind_is_mapped_and_all_gaps_are_named() {
 
 fn lock(plan: &Plan) -> Lock {
     let pin = |step: &Step| StepPin {
+        adapt: None,
+        class: Class::Standard,
         component: Digest::of(b"component"),
         config: None,
         contract: Digest::of(b"contract"),
         node: NodeId::parse(step.role.as_str()).unwrap(),
     };
     let ethical = GatePin {
+        adapt: None,
         codex: Some(Digest::of(b"codex")),
         component: Digest::of(b"gate"),
     };

@@ -7,12 +7,13 @@
 //! INVARIANT: no key switches a protection off; ceilings can be lowered and never lifted.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
 use aim_core::{
     access::ResourceKind,
+    class::Class,
     contract::{ContractFault, ContractRule, authored::AuthoredLimits},
     limits::Limits,
     name::{NodeId, StepName, TenantId},
@@ -153,6 +154,9 @@ pub struct AuthoredOperator {
     /// `each` (the default): a signature for every witness; `batch`: one for every checkpoint.
     #[serde(default)]
     pub signing: Signing,
+    /// Nodes whose components have the room of a language runtime: Python, JavaScript.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub big: Vec<String>,
 }
 
 /// How witnesses are signed.
@@ -202,6 +206,31 @@ pub struct Deployment {
     pub config: BTreeMap<String, String>,
     /// Folders that steps may be granted to change, by name.
     pub folders: BTreeMap<String, PathBuf>,
+    /// Nodes of the big class.
+    pub big: BTreeSet<NodeId>,
+    /// What their contracts can have at most.
+    pub big_ceilings: Limits,
+}
+
+impl Deployment {
+    /// The class of a node; standard for all that the operator has not named.
+    #[must_use]
+    pub fn class_of(&self, node: &str) -> Class {
+        if self.big.iter().any(|big| big.as_str() == node) {
+            Class::Big
+        } else {
+            Class::Standard
+        }
+    }
+
+    /// A node's class, and what its contract can have at most.
+    #[must_use]
+    pub fn room_of(&self, node: &str) -> (Class, Limits) {
+        match self.class_of(node) {
+            Class::Standard => (Class::Standard, self.ceilings),
+            Class::Big => (Class::Big, self.big_ceilings),
+        }
+    }
 }
 
 /// The parts that need no file system.
@@ -210,6 +239,7 @@ struct Checked {
     roles: BTreeMap<StepName, NodeId>,
     ethical_gate: Option<NodeId>,
     ceilings: Limits,
+    big: BTreeSet<NodeId>,
     authored: AuthoredDeployment,
 }
 
@@ -264,6 +294,18 @@ fn check(authored: AuthoredDeployment) -> Result<Checked, Vec<ContractFault>> {
             })
             .ok()
     });
+    let named = authored.operator.iter().flat_map(|operator| &operator.big);
+    let mut big = BTreeSet::new();
+    for (index, node) in named.enumerate() {
+        match NodeId::parse(node) {
+            Ok(node) => drop(big.insert(node)),
+            Err(error) => add(
+                ContractRule::Name,
+                format!("/operator/big/{index}"),
+                error.to_string(),
+            ),
+        }
+    }
     let ceilings = authored.ceilings.over(Limits::CEILING);
     for name in ceilings.faults_under(&Limits::CEILING) {
         let message = "a ceiling is a whole number from 1 up to the built-in ceiling".to_owned();
@@ -280,6 +322,7 @@ fn check(authored: AuthoredDeployment) -> Result<Checked, Vec<ContractFault>> {
             roles,
             ethical_gate,
             ceilings,
+            big,
             authored,
         }),
         _ => Err(faults),
@@ -399,6 +442,8 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
         traffic: authored.concurrency.limits(),
         config: authored.config.clone(),
         folders,
+        big_ceilings: authored.ceilings.over(Limits::BIG_CEILING),
+        big: checked.big,
     })
 }
 

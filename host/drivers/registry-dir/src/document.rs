@@ -9,6 +9,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use aim_core::{
+    class::Class,
     contract::{
         ContractFault, ContractRule, NodeContract, NodeDocument, RuntimeHostContract,
         RuntimeHostDocument,
@@ -200,13 +201,13 @@ fn field_name(pointer: &str) -> String {
         .replace("~0", "~")
 }
 
-/// Reads one contract.
+/// Reads one contract. `room` tells a node's class and ceilings.
 pub(crate) fn contract(
     file: &Path,
     text: &str,
     shapes: &Shapes,
     compiler: &dyn SchemaCompiler,
-    ceiling: &Limits,
+    room: impl Fn(&str) -> (Class, Limits),
 ) -> Result<Contract, Vec<LoadFault>> {
     let (value, places) = yaml::parse(text).map_err(|fault| {
         vec![LoadFault::at(
@@ -237,7 +238,8 @@ pub(crate) fn contract(
             .map(|host| Contract::Host(Box::new(host))),
         Some("effect" | "compute" | "reducer" | "orchestrator") | None => {
             let node = located.through(&*shapes.node, |document: NodeDocument| {
-                document.check(ceiling)
+                let (class, ceiling) = room(&document.node_id);
+                document.check_as(class, &ceiling)
             });
             let mut faults = payload_schema_faults(&located, compiler);
             match node {

@@ -238,7 +238,9 @@ impl Registry {
             Ok(text) => text,
             Err(fault) => return faults.push(fault),
         };
-        match document::contract(file, &text, shapes, schemas, &self.deployment.ceilings) {
+        match document::contract(file, &text, shapes, schemas, |id| {
+            self.deployment.room_of(id)
+        }) {
             Ok(Contract::Node(contract)) => {
                 if self.is_new(&contract.node_id, file, faults) {
                     self.nodes.insert(
@@ -288,6 +290,10 @@ impl Registry {
         if let Some(gate) = &deployment.ethical_gate {
             let at = places.of_value("/gates/ethical");
             self.check_named(&deployment.file, at, gate, true, faults);
+        }
+        for node in &deployment.big {
+            let at = places.of_value("/operator/big");
+            self.check_named(&deployment.file, at, node, false, faults);
         }
         for node in self.nodes.values() {
             for gate in &node.contract.gates {

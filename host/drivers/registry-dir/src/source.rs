@@ -13,8 +13,8 @@ use rustix::fs::{FileType, Mode, OFlags};
 
 use crate::fault::{LoadError, LoadFault};
 
-/// Bytes of a component at most.
-pub const COMPONENT_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Bytes of a component at most, whatever its class.
+pub const COMPONENT_BYTES_MAX: u64 = aim_core::class::COMPONENT_BYTES_MAX;
 /// Bytes of a contract, a deployment, a policy file or a codex at most.
 pub(crate) const TEXT_BYTES_MAX: u64 = 1024 * 1024;
 /// Entries of one folder at most.

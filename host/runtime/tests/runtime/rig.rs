@@ -8,6 +8,7 @@ use std::{
 };
 
 use aim_core::{
+    class::Class,
     contract::{NodeContract, NodeDocument},
     digest::Digest,
     id::{EnvelopeId, ExecutionId, RunId, RunPins, TraceId},
@@ -184,6 +185,7 @@ impl Rig {
             contract,
             component: guest(component),
             codex: Some(codex),
+            class: Class::Standard,
         };
         self.nodes.insert(NodeId::parse("ethical").unwrap(), node);
     }
@@ -195,6 +197,7 @@ impl Rig {
             contract,
             component: guest(component),
             codex: None,
+            class: Class::Standard,
         };
         self.nodes.insert(NodeId::parse(id).unwrap(), node);
         self

@@ -132,12 +132,14 @@ fn read_nodes(
         } else {
             None
         };
+        let class = registry.deployment().class_of(id.as_str());
         nodes.insert(
             id,
             Node {
                 contract: loaded.contract.clone(),
                 component,
                 codex,
+                class,
             },
         );
     }

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::{Implementation, NodeContract, NodeFacts, Retry, TenantScope};
 use crate::{
+    class::Class,
     contract::{
         Autonomy, ContractFault, ContractRule, NodeDocument, World, authored::AuthoredTenantScope,
         error::Faults, is_semver,
@@ -31,6 +32,18 @@ impl NodeDocument {
     /// # Errors
     /// Every broken rule, in the order of the fields.
     pub fn check(self, ceiling: &Limits) -> Result<NodeContract, Vec<ContractFault>> {
+        self.check_as(Class::Standard, ceiling)
+    }
+
+    /// As [`Self::check`], for a node that the operator gave the class: limits that nobody wrote are those of the class.
+    ///
+    /// # Errors
+    /// Every broken rule, in the order of the fields.
+    pub fn check_as(
+        self,
+        class: Class,
+        ceiling: &Limits,
+    ) -> Result<NodeContract, Vec<ContractFault>> {
         let mut faults = Faults::default();
         let node_id = faults.take(ContractRule::Name, "/node_id", NodeId::parse(&self.node_id));
         check_version(&self.version, &mut faults);
@@ -43,7 +56,7 @@ impl NodeDocument {
         let asks = self.checked_asks(world, &mut faults);
         check_schema_shape("/input", self.input.as_ref(), &mut faults);
         check_schema_shape("/output", self.output.as_ref(), &mut faults);
-        let limits = self.checked_limits(world, ceiling, &mut faults);
+        let limits = self.checked_limits(world, class, ceiling, &mut faults);
         let retry = self.checked_retry(&mut faults);
         let gates = self.checked_gates(world, &mut faults);
         let autonomy = self.checked_autonomy(&mut faults);

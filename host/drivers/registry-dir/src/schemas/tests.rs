@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use aim_core::limits::Limits;
+use aim_core::{class::Class, limits::Limits};
 use aim_ports::schema::SchemaCompiler as _;
 use aim_schema_json::JsonSchemas;
 
@@ -39,7 +39,10 @@ fn fixtures(name: &str, kind: &str) -> Vec<(PathBuf, String)> {
 
 fn load_contract(path: &Path, text: &str) -> Result<(), Vec<LoadFault>> {
     let shapes = Shapes::compile(&JsonSchemas).unwrap();
-    document::contract(path, text, &shapes, &JsonSchemas, &Limits::CEILING).map(|_| ())
+    document::contract(path, text, &shapes, &JsonSchemas, |_| {
+        (Class::Standard, Limits::CEILING)
+    })
+    .map(|_| ())
 }
 
 /// A project in which the deployment fixtures make sense.

@@ -7,6 +7,7 @@ use alloc::{format, string::String};
 use serde_json::Value;
 
 use crate::{
+    class::Class,
     contract::{ContractRule, NodeDocument, World, error::Faults},
     limits::Limits,
 };
@@ -15,12 +16,13 @@ impl NodeDocument {
     pub(super) fn checked_limits(
         &self,
         world: Option<World>,
+        class: Class,
         ceiling: &Limits,
         faults: &mut Faults,
     ) -> Limits {
         let base = match world {
             Some(World::Gate) => Limits::GATE,
-            _ => Limits::DEFAULT,
+            _ => class.default_limits(),
         };
         let mut limits = self.limits.over(lowered(base, ceiling));
         if let Some(timeout) = self.timeout_ms {
