@@ -6,6 +6,7 @@ mod bench;
 mod component;
 mod demo;
 mod guests;
+mod languages;
 mod process;
 mod project;
 mod say;
@@ -55,6 +56,12 @@ const COMMANDS: &[Command] = &[
         help: "build every component under guests/ into target/guests/ with a list of digests\n\
                --check   rebuild from a copy of the tree elsewhere and compare the digests",
         run: guests::run,
+    },
+    Command {
+        name: "languages",
+        help: "build the Python and JavaScript components of guests/languages/ into target/guests/languages/,\n\
+               from pinned packages of PyPI and npm; kept in the cache folder, so only changes are built",
+        run: languages::run,
     },
 ];
 

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{guests, process, project::Project, say};
+use crate::{guests, languages, process, project::Project, say};
 
 /// How many tests ran.
 #[derive(Debug, Clone, Copy, Default)]
@@ -66,6 +66,7 @@ fn all(project: &Project, phases: &mut Phases) -> Result<Count> {
         process::run(cargo(&["fmt", "--all", "--check"]).current_dir(&guest_folder))
     })?;
     phases.run("guests", || guests::run(&[]))?;
+    phases.run("languages", || languages::run(&[]))?;
     phases.run("lint", || {
         let lint = [
             "clippy",

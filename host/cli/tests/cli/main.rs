@@ -16,6 +16,7 @@ mod help;
 mod inspecting;
 mod keys;
 mod policy;
+mod polyglot;
 mod runs;
 mod support;
 mod triage;
