@@ -179,6 +179,7 @@ async fn an_attempt_reads_its_own_writes_and_stages_them() {
     assert_eq!(denied.count(), 2);
 }
 
+/// Negative control: with `permitted` not asking for the mode this fails (seen).
 #[tokio::test]
 async fn a_read_grant_does_not_write_and_quotas_are_typed_errors() {
     let calls = json!([
@@ -218,7 +219,8 @@ async fn a_model_call_is_denied_and_recorded_whatever_is_granted() {
     assert_eq!(report.transcript.records()[0].verdict, CallVerdict::Denied);
 }
 
-/// G20 under a grant: one call over the cap ends the attempt before a byte is made.
+/// G20 under a grant: a call over the budget ends the attempt before a byte is made. Negative control: with the comparison in
+/// `state::take` removed the guest gets its bytes (seen).
 #[tokio::test]
 async fn g20_random_bytes_past_the_budget_end_the_attempt() {
     let asks = wasi(Mode::Real);

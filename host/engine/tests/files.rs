@@ -59,6 +59,7 @@ fn paths(report: &StepReport) -> Vec<(PathChangeKind, String)> {
     changes.map(|one| (one.kind, one.path.clone())).collect()
 }
 
+/// Negative control: with `..` at the root let pass in `Stage::find` this fails (seen).
 #[tokio::test]
 async fn f1_no_path_leads_out() {
     let report = attack("f1", |_| {}).await;
@@ -79,6 +80,7 @@ async fn f2_there_are_no_links_to_follow() {
     }
 }
 
+/// Negative control: without the case for a file that is written as a folder in `Stage::open` this fails (seen).
 #[tokio::test]
 async fn f3_a_slash_at_the_end_never_reaches_a_file() {
     let report = attack("f3", |_| {}).await;
@@ -90,6 +92,7 @@ async fn f3_a_slash_at_the_end_never_reaches_a_file() {
     assert_eq!(paths(&report), []);
 }
 
+/// Negative control: with `refuse_link` answering ok this fails (seen).
 #[tokio::test]
 async fn f4_links_are_never_made_and_nothing_moves_out_of_a_folder_that_is_only_read() {
     let report = attack("f4", |_| {}).await;
@@ -106,6 +109,7 @@ async fn f4_links_are_never_made_and_nothing_moves_out_of_a_folder_that_is_only_
     assert!(report.denials >= 3, "each refusal is a denial");
 }
 
+/// Negative control: without the condition on `truncates` in `Node::open` the file is cut (seen).
 #[tokio::test]
 async fn f5_a_file_that_is_opened_to_read_is_not_cut() {
     let report = attack("f5", |_| {}).await;
@@ -130,6 +134,7 @@ async fn f6_two_attempts_that_race_see_their_own_folder_only() {
     }
 }
 
+/// Negative control: with `check_times` letting a time pass this fails (seen).
 #[tokio::test]
 async fn f7_a_time_is_an_error_whatever_it_is() {
     let report = attack("f7", |_| {}).await;
@@ -140,6 +145,8 @@ async fn f7_a_time_is_an_error_whatever_it_is() {
     }
 }
 
+/// Negative control: with a larger file quota in `Stage::resize` the numbers differ; without the folder's quota the unit test
+/// of held bytes in `stage` fails (both seen).
 #[tokio::test]
 async fn f8_every_way_of_filling_the_folder_ends_at_its_quota() {
     let report = attack("f8", |limits| {

@@ -96,6 +96,7 @@ fn no_change_leaves_the_folder() {
     assert_eq!(fs::read(inside.join("a")).unwrap(), b"new");
 }
 
+/// Negative control: without the magic numbers in `mounts::check` these open (seen).
 #[test]
 fn f9_the_kernels_file_systems_are_refused() {
     for path in ["/proc", "/proc/self", "/sys"] {

@@ -57,6 +57,7 @@ fn what_a_step_keeps_is_there_for_the_next_run_and_for_no_other_node() {
     );
 }
 
+/// Negative control: with attempts that released nothing counted in `rebuild` this fails (seen).
 #[test]
 fn what_a_failed_attempt_wrote_is_dropped() {
     let rig = state();
@@ -118,6 +119,7 @@ fn write(path: &str, text: &str) -> String {
     json!({ "operation": "write-file", "path": format!("/out/{path}"), "text": text }).to_string()
 }
 
+/// Negative control: with the notes of what was published ignored, the person's change is undone (seen).
 #[test]
 fn a_written_file_is_published_once_after_its_witness() {
     let folder = MemoryFolder::default();
@@ -136,6 +138,7 @@ fn a_written_file_is_published_once_after_its_witness() {
 }
 
 /// The host dies between the commit and the folder; what is missing is published when it opens again, before anything runs.
+/// Negative control: with `finish_publications` doing nothing the file never appears (seen).
 #[test]
 fn p11_what_a_crash_left_unpublished_is_published_when_the_host_opens() {
     let folder = MemoryFolder::default();
