@@ -88,7 +88,7 @@ fn all(project: &Project, phases: &mut Phases) -> Result<Count> {
         let test = [
             "test",
             "--package",
-            "gate-mcel",
+            "mcel-oracle",
             "--package",
             "triage-method",
         ];

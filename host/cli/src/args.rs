@@ -78,6 +78,15 @@ pub(crate) enum Command {
     /// Check, try, explain, compare and write operator policies. Nothing is run.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Sign the rules that gates judge by, or check such a signature.
+    #[command(subcommand)]
+    Codex(CodexCommand),
+    /// Try a gate component.
+    #[command(subcommand)]
+    Gate(GateCommand),
+    /// Look at what is kept aside, and answer about it.
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
     /// The process that holds the signing keys; started by `run`.
     #[command(hide = true)]
     Signer(WorkerArgs),
@@ -227,6 +236,131 @@ pub(crate) enum KeysCommand {
     Init,
     /// Print the public keys, as `verify --key` wants them.
     Show,
+    /// Make a key for codexes or for a person who answers, in a folder of its own, and print its public half.
+    New(KeysNewArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeysNewArgs {
+    /// What it signs.
+    #[arg(value_enum)]
+    pub(crate) role: NewKeyRole,
+
+    /// The folder; made if it is not there. A key that is there is kept.
+    pub(crate) folder: PathBuf,
+}
+
+/// What a key signs that is no host's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NewKeyRole {
+    /// Codexes.
+    Gate,
+    /// Answers about what is kept in quarantine.
+    Approver,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GateCommand {
+    /// Ask a gate about every case of a folder, and say what did not come as expected.
+    Test(GateTestArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GateTestArgs {
+    /// The gate component (`.wasm`).
+    pub(crate) component: PathBuf,
+
+    /// The folder of cases, one `.json` file each.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cases: PathBuf,
+
+    /// The codex for cases that name none.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) codex: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QuarantineCommand {
+    /// List everything that is kept aside.
+    List(QuarantineArgs),
+    /// Show one case: why it is held, who has answered; with `--out`, write what was released.
+    Show(QuarantineShowArgs),
+    /// Approve a release. Two people of two roles are needed, some time apart.
+    Release(QuarantineAnswerArgs),
+    /// Reject a release, for good.
+    Reject(QuarantineAnswerArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+
+    /// Deployment file, which says who may answer.
+    #[arg(long, value_name = "FILE", default_value = "aim.toml")]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineShowArgs {
+    #[command(flatten)]
+    pub(crate) common: QuarantineArgs,
+
+    /// The case: a witness digest, a unique beginning of one, or its index in the log.
+    pub(crate) case: String,
+
+    /// Folder for the outputs, once they are released.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuarantineAnswerArgs {
+    #[command(flatten)]
+    pub(crate) common: QuarantineArgs,
+
+    /// The case.
+    pub(crate) case: String,
+
+    /// Who answers: a name under `[gates.approvers]`.
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) approver: String,
+
+    /// Folder of the approver's key, as `keys new approver` made it.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) key_dir: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CodexCommand {
+    /// Sign a codex; the signature lies beside it, with `.dsse` at the end of its name.
+    Sign(CodexSignArgs),
+    /// Check a codex against its signature.
+    Verify(CodexVerifyArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CodexSignArgs {
+    /// The codex.
+    pub(crate) codex: PathBuf,
+
+    /// Folder of the gate key, as `keys new gate` made it.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) key_dir: PathBuf,
+
+    /// Its version. Default: what the document says under `version`.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) codex_version: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CodexVerifyArgs {
+    /// The codex.
+    pub(crate) codex: PathBuf,
+
+    /// The public gate keys.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,11 +1,14 @@
 //! One file for each command; what a command needs beyond its own lines is in the runtime or in a driver.
 
+pub(crate) mod codex;
 pub(crate) mod compile;
 pub(crate) mod explain;
+pub(crate) mod gate;
 pub(crate) mod inspect;
 pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod policy;
+pub(crate) mod quarantine;
 pub(crate) mod run;
 pub(crate) mod verify;
 pub(crate) mod witness;

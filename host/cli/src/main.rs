@@ -17,10 +17,13 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::{
-    args::{Cli, Command, ExplainCommand, KeysCommand, PolicyCommand, WitnessCommand},
+    args::{
+        Cli, CodexCommand, Command, ExplainCommand, GateCommand, KeysCommand, PolicyCommand,
+        QuarantineCommand, WitnessCommand,
+    },
     error::CliError,
 };
-use aim_core::outcome::Exit;
+use aim_core::{outcome::Exit, quarantine::Answer};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -30,6 +33,16 @@ fn main() -> ExitCode {
             render::errors::print(&error, cli.output);
             ExitCode::from(error.exit.code())
         }
+    }
+}
+
+fn quarantine(cli: &Cli, command: &QuarantineCommand) -> Result<Exit, CliError> {
+    use commands::quarantine::{answer, list, show};
+    match command {
+        QuarantineCommand::List(args) => list(cli, args),
+        QuarantineCommand::Show(args) => show(cli, args),
+        QuarantineCommand::Release(args) => answer(cli, args, Answer::Approve),
+        QuarantineCommand::Reject(args) => answer(cli, args, Answer::Reject),
     }
 }
 
@@ -51,6 +64,11 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Command::Policy(PolicyCommand::Explain(args)) => commands::policy::explain(cli, args),
         Command::Policy(PolicyCommand::Suggest(args)) => commands::policy::suggest(cli, args),
         Command::Policy(PolicyCommand::Diff(args)) => commands::policy::diff(cli, args),
+        Command::Keys(KeysCommand::New(new)) => commands::keys::new(cli, new),
+        Command::Codex(CodexCommand::Sign(sign)) => commands::codex::sign(cli, sign),
+        Command::Codex(CodexCommand::Verify(verify)) => commands::codex::verify(cli, verify),
+        Command::Gate(GateCommand::Test(test)) => commands::gate::test(cli, test),
+        Command::Quarantine(command) => quarantine(cli, command),
         Command::Signer(worker) => commands::workers::signer(worker),
         Command::CompileWorker(worker) => commands::workers::compile(worker),
     }

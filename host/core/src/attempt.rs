@@ -35,6 +35,8 @@ pub struct Received {
 pub struct Screened {
     envelope: Envelope,
     gates: Vec<GateRecord>,
+    /// What was judged; the gates must have judged the same.
+    request: Digest,
 }
 
 /// Every ingress gate let it pass: the guest may see it.
@@ -120,11 +122,13 @@ impl Received {
                 .any(|record: &GateRecord| record.kind == kind)
         };
         let complete = has(GateKind::Schema) && has(GateKind::Policy);
-        let verdict = worst(&records, Phase::Ingress);
-        if complete && verdict.releases() {
+        let request = records.first().map(|record| record.request);
+        let verdict = worst(&records, Phase::Ingress, request);
+        if let Some(request) = request.filter(|_| complete && verdict.releases()) {
             return Ok(Screened {
                 envelope: self.envelope,
                 gates: records,
+                request,
             });
         }
         Err(Ended::refused(self.envelope, records, Vec::new(), verdict))
@@ -144,7 +148,8 @@ impl Screened {
         &self.envelope
     }
 
-    /// Goes on when the ingress gates let it; an empty set of records is a denial.
+    /// Goes on when the ingress gates let it; an empty set of records is a denial, and so is a record about another request
+    /// than the one that was screened.
     ///
     /// # Errors
     /// [`Ended`] with the outcome that the worst record gives.
@@ -152,7 +157,7 @@ impl Screened {
         let has_component = records
             .iter()
             .any(|record| record.kind == GateKind::Component);
-        let verdict = worst(&records, Phase::Ingress);
+        let verdict = worst(&records, Phase::Ingress, Some(self.request));
         let gates = joined(self.gates, records);
         if has_component && verdict.releases() {
             return Ok(Cleared {
@@ -219,7 +224,8 @@ impl Ran {
                 };
                 let complete = has(GateKind::Schema) && has(GateKind::Component);
                 let verdict = if complete {
-                    worst(&records, Phase::Egress)
+                    let request = records.first().map(|record| record.request);
+                    worst(&records, Phase::Egress, request)
                 } else {
                     Verdict::Error
                 };
@@ -366,10 +372,10 @@ impl Released {
     }
 }
 
-fn worst(records: &[GateRecord], phase: Phase) -> Verdict {
-    // A record of another phase does not belong here: it can not vouch for this one.
+fn worst(records: &[GateRecord], phase: Phase, request: Option<Digest>) -> Verdict {
+    // A record of another phase or about another request does not belong here: it can not vouch for this one.
     Verdict::worst(records.iter().map(|record| {
-        if record.phase == phase {
+        if record.phase == phase && Some(record.request) == request {
             record.verdict
         } else {
             Verdict::Error

@@ -2,6 +2,9 @@
 //!
 //! INVARIANT: a record is bound to the digest of exactly what was judged; it can not be moved to another request.
 
+pub mod floor;
+mod version;
+
 use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +14,8 @@ use crate::{
     envelope::{ArtifactRef, Target},
     verdict::{Severity, Verdict},
 };
+
+pub use self::version::{CodexVersion, CodexVersionError};
 
 /// When a gate is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -84,7 +89,8 @@ pub struct GateRequest {
 }
 
 impl GateRequest {
-    /// The digest that binds a decision to this request: every field takes part, payloads by digest.
+    /// The digest that binds a decision to this request: every field takes part, payloads by digest. Only `prior` does not: it is
+    /// the gate's own past and no part of what is judged, and it stands in the record beside the digest.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut fields = Fields::default();
@@ -122,7 +128,6 @@ impl GateRequest {
                 }
             }
         }
-        fields.option(self.prior.map(Verdict::word));
         fields.count(self.context.len());
         for (name, value) in &self.context {
             fields.text(name).bytes(value);
@@ -240,6 +245,9 @@ pub struct GateRecord {
     /// The codex's digest or the gate component's, whichever the gate judged by; absent for built-in gates.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub codex: Option<Digest>,
+    /// The version that the codex was signed with; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub codex_version: Option<CodexVersion>,
     /// The gate component's digest; absent for built-in gates.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub component: Option<Digest>,
@@ -252,6 +260,9 @@ pub struct GateRecord {
     pub kind: GateKind,
     /// When it was asked.
     pub phase: Phase,
+    /// This gate's last verdict in the same scope, as the gate was told; absent when there was none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub prior: Option<Verdict>,
     /// Why, for people; at most 16 of at most 512 bytes.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub reasons: Vec<String>,
@@ -261,6 +272,16 @@ pub struct GateRecord {
     pub severity: Severity,
     /// The verdict after severity.
     pub verdict: Verdict,
+}
+
+/// True when gate components leave it to a person: nobody objects, no answer is missing, and at least one abstains.
+#[must_use]
+pub fn asks_for_a_person(records: &[GateRecord]) -> bool {
+    let worst = Verdict::worst(records.iter().map(|record| record.verdict));
+    let abstains = |record: &GateRecord| {
+        record.kind == GateKind::Component && record.verdict == Verdict::Abstain
+    };
+    worst == Verdict::Abstain && records.iter().any(abstains)
 }
 
 #[cfg(test)]
@@ -320,10 +341,6 @@ mod tests {
                 ..request()
             },
             GateRequest {
-                prior: Some(Verdict::Pass),
-                ..request()
-            },
-            GateRequest {
                 context: vec![("k".to_string(), vec![])],
                 ..request()
             },
@@ -335,5 +352,10 @@ mod tests {
             assert_ne!(other.digest(), base, "{other:?}");
         }
         assert_eq!(request().digest(), base);
+        let told = GateRequest {
+            prior: Some(Verdict::Pass),
+            ..request()
+        };
+        assert_eq!(told.digest(), base, "the past is no part of what is judged");
     }
 }

@@ -69,10 +69,13 @@ pub enum Severity {
 }
 
 /// What the host does after a verdict, from the lightest to what weighs most where several are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Disposition {
-    /// What was judged leaves the step.
+    /// What was judged leaves the step, or doesn't, as the verdict says; nothing more is done.
+    #[default]
     Release,
     /// The step is tried again.
     Retry,
@@ -88,6 +91,14 @@ pub enum Disposition {
     Quarantine,
     /// The run ends.
     Abort,
+}
+
+impl Disposition {
+    /// True when nothing more is done than the verdict says.
+    #[must_use]
+    pub const fn is_release(&self) -> bool {
+        matches!(self, Self::Release)
+    }
 }
 
 #[cfg(test)]

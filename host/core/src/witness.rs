@@ -16,11 +16,12 @@ use crate::{
     envelope::{ArtifactRef, Target},
     gate::GateRecord,
     id::{AttemptId, EnvelopeId, ExecutionId, RunId, SpanId, TraceId},
+    kappa::composite::CompositeRecord,
     name::{NodeId, StepName, TenantId},
     outcome::{Fault, Outcome},
     staged::StagedRecord,
     time::Timestamp,
-    verdict::Verdict,
+    verdict::{Disposition, Verdict},
 };
 
 /// The statement type that every witness carries.
@@ -120,12 +121,18 @@ pub struct AttemptPredicate {
     pub budgets: Vec<BudgetUse>,
     /// The component that ran.
     pub component: Digest,
+    /// What all risks together came to, where the deployment has a rule for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub composite: Option<CompositeRecord>,
     /// Digest of the effective configuration: deployment, ceilings, engine profile.
     pub config: Digest,
     /// Digest of the node contract.
     pub contract: Digest,
     /// The conversation.
     pub correlation: EnvelopeId,
+    /// What the host did after the verdict, where it is more than to release or not.
+    #[serde(skip_serializing_if = "Disposition::is_release", default)]
+    pub disposition: Disposition,
     /// Host's claim.
     pub ended_at: Timestamp,
     /// The engine.

@@ -34,10 +34,14 @@ pub enum Role {
     Log,
     /// Native code in the cache.
     Cache,
+    /// Codexes: a publisher's key, in a folder of its own.
+    Gate,
+    /// Answers about quarantine: a person's key, in a folder of its own.
+    Approver,
 }
 
 impl Role {
-    /// Every role that has a file.
+    /// Every role that a host has a file for.
     pub const ALL: [Self; 3] = [Self::Step, Self::Log, Self::Cache];
 
     /// The word in file names and files.
@@ -47,6 +51,8 @@ impl Role {
             Self::Step => "step",
             Self::Log => "log",
             Self::Cache => "cache",
+            Self::Gate => "gate",
+            Self::Approver => "approver",
         }
     }
 
@@ -187,6 +193,16 @@ pub fn init(keys_dir: &Path) -> Result<(), KeyFileError> {
     Role::ALL
         .into_iter()
         .try_for_each(|role| init_role(&folder, role))
+}
+
+/// Makes the key of one role in a folder of its own, if there is none, and returns its public half.
+///
+/// # Errors
+/// As [`init`]. A key that exists is never replaced.
+pub fn init_one(keys_dir: &Path, role: Role) -> Result<[u8; 32], KeyFileError> {
+    let folder = PrivateDir::open_or_create(keys_dir, Privacy::Secret)?;
+    init_role(&folder, role)?;
+    read_public(&folder, role)
 }
 
 fn init_role(folder: &PrivateDir, role: Role) -> Result<(), KeyFileError> {

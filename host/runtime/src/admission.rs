@@ -31,6 +31,10 @@ use aim_ports::{
     schema::{Schema, SchemaCompiler},
 };
 
+use aim_trust::codex::{self, CodexTrust, VerifiedCodex};
+
+use crate::judge::GateRules;
+
 pub use error::{AdmissionError, ReadyError, RefusedLoad, RefusedReason};
 
 /// One node as the registry gave it.
@@ -41,9 +45,18 @@ pub struct Node {
     /// Its component's bytes, read once.
     pub component: Vec<u8>,
     /// For gates: the rules it judges by.
-    pub codex: Option<Vec<u8>>,
+    pub codex: Option<SignedCodex>,
     /// How large the component may be: the operator's choice.
     pub class: Class,
+}
+
+/// A codex as it was read, with what lies beside it.
+#[derive(Debug, Clone)]
+pub struct SignedCodex {
+    /// The document.
+    pub document: Vec<u8>,
+    /// Its signature file; `None` when there is none.
+    pub signature: Option<Vec<u8>>,
 }
 
 /// What is admitted, and who decides.
@@ -57,6 +70,12 @@ pub struct Request<'a> {
     pub nodes: &'a BTreeMap<NodeId, Node>,
     /// The gate that every step passes.
     pub ethical: &'a NodeId,
+    /// Further gates that every step passes.
+    pub also: &'a [NodeId],
+    /// Who may sign codexes, and how old they may be.
+    pub codex_trust: CodexTrust<'a>,
+    /// What the deployment wants of gates, and after them.
+    pub rules: GateRules,
     /// The operator's policy; without one only effect-free capabilities are granted.
     pub policy: Option<&'a dyn Policy>,
     /// A policy on trial: it is asked about what was granted, its refusals are counted, and nothing is done about them.
@@ -95,10 +114,13 @@ struct AdmittedStep {
     output: Option<Arc<dyn Schema>>,
 }
 
+/// A codex's bytes, and what was verified about them.
+type AdmittedCodex = (Arc<[u8]>, VerifiedCodex);
+
 #[derive(Debug)]
 struct AdmittedGate {
     component: AdmittedComponent,
-    codex: Arc<[u8]>,
+    codex: Option<AdmittedCodex>,
     limits: Limits,
 }
 
@@ -108,6 +130,8 @@ pub struct Admitted {
     steps: Vec<AdmittedStep>,
     gates: BTreeMap<NodeId, AdmittedGate>,
     ethical: NodeId,
+    also: Vec<NodeId>,
+    rules: GateRules,
     plan: Plan,
     lock: Lock,
 }
@@ -162,16 +186,15 @@ pub fn admit(request: Request<'_>) -> Result<Admitted, AdmissionError> {
     }
     let mut gates = BTreeMap::new();
     for (id, node, linkage) in cleared_gates {
+        let codex = verified_codex(&request.codex_trust, id, node)?;
         let native = code.native(request.compiler, id, node)?;
-        let no_codex = || AdmissionError::NoCodex(id.clone());
-        let codex = node.codex.as_deref().ok_or_else(no_codex)?;
         let component = AdmittedComponent { native, linkage };
         let limits = gate_limits(&node.contract.limits);
         gates.insert(
             id.clone(),
             AdmittedGate {
                 component,
-                codex: codex.into(),
+                codex,
                 limits,
             },
         );
@@ -181,14 +204,17 @@ pub fn admit(request: Request<'_>) -> Result<Admitted, AdmissionError> {
         steps,
         gates,
         ethical: request.ethical.clone(),
+        also: request.also.to_vec(),
+        rules: request.rules,
         plan: request.plan.clone(),
         lock,
     })
 }
 
-/// Every gate of the run, each once: the ethical one, and those that contracts add.
+/// Every gate of the run, each once: the deployment's, and those that contracts add.
 fn gate_nodes(request: &Request<'_>) -> Result<BTreeSet<NodeId>, AdmissionError> {
     let mut ids = BTreeSet::from([request.ethical.clone()]);
+    ids.extend(request.also.iter().cloned());
     for step in request.plan.steps() {
         let (_, node) = bound(request, step)?;
         ids.extend(node.contract.gates.iter().cloned());
@@ -371,11 +397,38 @@ fn refused_reason(refused: &RefusedAsk) -> RefusedReason {
     }
 }
 
-/// A gate is given the codex and nothing else; the operator named both in the deployment.
+/// A gate's codex, checked; `None` for a gate that asks for none.
+fn verified_codex(
+    trust: &CodexTrust<'_>,
+    id: &NodeId,
+    node: &Node,
+) -> Result<Option<AdmittedCodex>, AdmissionError> {
+    if !asks_for_codex(node) {
+        return Ok(None);
+    }
+    let signed = node.codex.as_ref();
+    let signed = signed.ok_or_else(|| AdmissionError::NoCodex(id.clone()))?;
+    let verified = codex::verify(&signed.document, signed.signature.as_deref(), trust);
+    let verified = verified.map_err(|error| AdmissionError::Codex {
+        node: id.clone(),
+        error,
+    })?;
+    Ok(Some((signed.document.as_slice().into(), verified)))
+}
+
+fn asks_for_codex(node: &Node) -> bool {
+    let mut asks = node.contract.asks.iter();
+    asks.any(|ask| ask.capability == Capability::Codex)
+}
+
+/// A gate is given the codex, if it asks for one, and nothing else; the operator named both in the deployment.
 fn clear_gate(node: &Node) -> Result<Linkage, Box<RefusedLoad>> {
-    let asks = [Ask::plain(Capability::Codex)];
+    let asks: Vec<Ask> = asks_for_codex(node)
+        .then(|| Ask::plain(Capability::Codex))
+        .into_iter()
+        .collect();
     let granted = Grant {
-        asks: asks.to_vec(),
+        asks: asks.clone(),
         policy: None,
     };
     link(node, World::Gate, &asks, &granted).map_err(|reasons| {
@@ -536,11 +589,12 @@ fn lock(
 ) -> Lock {
     Lock {
         engine_profile: Digest::of(fingerprint.as_bytes()),
+        gate_rules: request.rules.digest(),
         gates: gates
             .iter()
             .map(|(id, gate)| {
                 let pin = GatePin {
-                    codex: Some(Digest::of(&gate.codex)),
+                    codex: gate.codex.as_ref().map(|(_, codex)| codex.digest()),
                     component: gate.component.linkage.component(),
                     adapt: gate.component.linkage.adapt(),
                 };

@@ -9,9 +9,12 @@ use aim_core::{
     attempt::{Cleared, Ended, Position, Received, Released, RunEnd, Witnessed},
     digest::Digest,
     envelope::Envelope,
+    gate::asks_for_a_person,
     id::{AttemptId, EnvelopeId, ExecutionId, RunId, SpanId, TraceId},
+    kappa::composite::CompositeRecord,
     name::{StepName, TenantId},
     outcome::{Failure, Fault, LimitKind, Outcome},
+    quarantine::may_be_released_by_people,
     time::Timestamp,
     verdict::{Disposition, Verdict},
     witness::KappaRecord,
@@ -24,6 +27,7 @@ use crate::{
     conditions,
     effects::documents,
     egress::{self, Outgoing},
+    history::Scope,
     host::Host,
     ingress,
     judge::ask_all,
@@ -101,7 +105,7 @@ pub struct Summary {
     pub output: Option<Digest>,
     /// Where the witness is.
     pub position: Position,
-    /// What a plan's condition that did not hold asks the host to do; `Release` when all hold.
+    /// What the host does after the verdict; `Release` for nothing more than it says.
     pub disposition: Disposition,
     /// How long it took.
     pub took: Duration,
@@ -129,17 +133,29 @@ struct Done {
     report: Option<StepReport>,
     bodies: Vec<Digest>,
     kappa: Option<KappaRecord>,
+    composite: Option<CompositeRecord>,
     disposition: Disposition,
 }
 
 impl Done {
-    const fn early(ended: Ended) -> Self {
+    /// True when outputs are stored: they will be released, or people may still release them.
+    fn is_kept(&self) -> bool {
+        self.ended.is_releasable() || self.disposition == Disposition::Quarantine
+    }
+
+    fn early(ended: Ended) -> Self {
+        let disposition = if asks_for_a_person(ended.gates()) {
+            Disposition::Escalate
+        } else {
+            Disposition::Release
+        };
         Self {
             ended,
             report: None,
             bodies: Vec::new(),
             kappa: None,
-            disposition: Disposition::Release,
+            composite: None,
+            disposition,
         }
     }
 }
@@ -170,7 +186,7 @@ pub async fn run_attempt(
         }
         Err((outcome, fault)) => Done::early(Received::new(envelope).stop(outcome, fault)),
     };
-    if done.ended.is_releasable() {
+    if done.is_kept() {
         store_large(host, &done).await?;
     }
     let documents = (done.report.as_ref()).map_or_else(Vec::new, |r| documents(&r.effects));
@@ -186,11 +202,16 @@ pub async fn run_attempt(
         bodies: &done.bodies,
         report: done.report.as_ref(),
         kappa: done.kappa.clone(),
+        composite: done.composite.clone(),
+        disposition: done.disposition,
         started_at,
         ended_at: host.clock.now(),
     };
     let submission = record::submission(&facts);
     let position = host.committer.commit_witness(submission).await?;
+    let outcome = done.composite.as_ref().map(|record| record.outcome);
+    host.history
+        .note(run.run, &unit.step.name, done.ended.gates(), outcome);
     if done.ended.is_releasable()
         && let Some(report) = &done.report
     {
@@ -259,28 +280,42 @@ async fn drive(
         Ok(screened) => screened,
         Err(ended) => return Done::early(ended),
     };
+    let scope = Scope {
+        history: Arc::clone(&host.history),
+        run: run.run,
+        step: unit.step.name.clone(),
+        turnstile: host.turnstile.clone(),
+    };
     let conditions = conditions::ingress(unit, screened.envelope(), digest);
     let disposition = conditions.disposition();
-    let mut records = ask_all(&unit.gates, &request, digest).await;
+    let mut records = ask_all(&unit.gates, request, digest, &scope).await;
     records.extend(conditions.records);
     let cleared = match screened.clear(records) {
         Ok(cleared) => cleared,
         Err(ended) => {
+            let early = Done::early(ended);
             return Done {
-                disposition,
-                ..Done::early(ended)
+                disposition: early.disposition.max(disposition),
+                ..early
             };
         }
     };
-    drop(request);
     let resources = match host.effects.resources(host, unit, run).await {
         Ok(resources) => resources,
         Err(error) => return Done::early(unavailable(cleared, &error)),
     };
-    let mut call = call(host, unit, run, contents, (task, attempt), &cleared, cancel);
+    let mut call = call(
+        host,
+        unit,
+        run,
+        contents,
+        (task, attempt),
+        (&cleared, &scope),
+        cancel,
+    );
     call.resources = resources;
     let report = unit.linked.invoke(call).await;
-    finish(unit, run, cleared, report).await
+    finish(unit, run, cleared, report, &scope).await
 }
 
 /// What the step needs can not be read now; nothing of it ran.
@@ -299,7 +334,7 @@ fn call(
     run: &RunFacts,
     contents: &Arc<Contents>,
     (task, attempt): (&Task, AttemptId),
-    cleared: &Cleared,
+    (cleared, scope): (&Cleared, &Scope),
     cancel: &Cancel,
 ) -> StepCall {
     let envelope = cleared.envelope().clone();
@@ -347,6 +382,7 @@ fn call(
             step: unit.step.name.to_string(),
             role: unit.step.role.to_string(),
             effects: unit.effects.clone(),
+            scope: scope.clone(),
         }),
         folders: Arc::clone(&unit.folders),
         resources: Resources::default(),
@@ -354,7 +390,13 @@ fn call(
     }
 }
 
-async fn finish(unit: &Unit, run: &RunFacts, cleared: Cleared, mut report: StepReport) -> Done {
+async fn finish(
+    unit: &Unit,
+    run: &RunFacts,
+    cleared: Cleared,
+    mut report: StepReport,
+    scope: &Scope,
+) -> Done {
     let end = std::mem::replace(&mut report.end, StepEnd::Answered(Vec::new()));
     let ran = cleared.run(end.into_run_end());
     let bodies: Vec<Digest> = ran
@@ -371,17 +413,32 @@ async fn finish(unit: &Unit, run: &RunFacts, cleared: Cleared, mut report: StepR
                 staged: &report.staged,
                 effects: &report.effects,
                 claims: &report.claims,
+                budget_ppm: egress::budget_ppm(unit, &report),
             };
-            egress::judge(unit, run, ran.envelope(), &outgoing).await
+            egress::judge(unit, run, (ran.envelope(), &outgoing), scope).await
         }
         None => egress::Judged::nothing(),
     };
+    let ended = ran.judge(judged.records);
+    // Keeping aside is for what people may lift; what they may not is refused as ever.
+    let is_kept_aside = unit.is_quarantining
+        && judged.disposition != Disposition::Abort
+        && !ended.is_releasable()
+        && !ended.emissions().is_empty()
+        && may_be_released_by_people(ended.gates());
     Done {
-        ended: ran.judge(judged.records),
+        disposition: if is_kept_aside {
+            Disposition::Quarantine
+        } else if asks_for_a_person(ended.gates()) {
+            judged.disposition.max(Disposition::Escalate)
+        } else {
+            judged.disposition
+        },
+        ended,
         report: Some(report),
         bodies,
         kappa: judged.kappa,
-        disposition: judged.disposition,
+        composite: judged.composite,
     }
 }
 

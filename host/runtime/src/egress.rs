@@ -6,20 +6,22 @@
 use std::sync::Arc;
 
 use aim_core::{
-    claims::GuestClaims,
+    claims::{GuestClaims, RATIO_ONE, Relation},
     digest::Digest,
     envelope::{Emission, Envelope, Target},
     gate::{GateKind, GateRecord, GateRequest, Item, Phase},
+    kappa::composite::{CompositeRecord, Risks},
     limits::Limits,
     staged::PathChangeKind,
     verdict::{Disposition, Verdict},
     witness::{Band, KappaRecord},
 };
-use aim_engine::{StagedArtifact, StagedEffects};
+use aim_engine::{StagedArtifact, StagedEffects, StepReport};
 
 use crate::{
     attempt::RunFacts,
     conditions,
+    history::Scope,
     ingress::{builtin, check_schema},
     judge::ask_all,
     unit::Unit,
@@ -33,13 +35,27 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) staged: &'a [StagedArtifact],
     pub(crate) effects: &'a StagedEffects,
     pub(crate) claims: &'a GuestClaims,
+    /// Shares of limits that were used, in parts per million; only what is the same at every replay.
+    pub(crate) budget_ppm: u32,
+}
+
+/// The largest share of a limit that an attempt used: fuel, host calls and memory, never time.
+pub(crate) fn budget_ppm(unit: &Unit, report: &StepReport) -> u32 {
+    let limits = &unit.limits;
+    let calls = report.transcript.records().len() as u64;
+    let share = |used: u64, most: u64| used.saturating_mul(u64::from(RATIO_ONE)) / most.max(1);
+    let largest = share(report.fuel_used, limits.fuel_max)
+        .max(share(calls, u64::from(limits.host_calls_max)))
+        .max(share(report.memory_peak_bytes, limits.memory_bytes_max));
+    u32::try_from(largest).unwrap_or(RATIO_ONE).min(RATIO_ONE)
 }
 
 /// Everything that was decided on the way out.
 pub(crate) struct Judged {
     pub(crate) records: Vec<GateRecord>,
     pub(crate) kappa: Option<KappaRecord>,
-    /// What a plan's condition that did not hold asks the host to do; `Release` when all hold.
+    pub(crate) composite: Option<CompositeRecord>,
+    /// What a plan's condition that did not hold, or the composite of all risks, asks the host to do; `Release` for nothing.
     pub(crate) disposition: Disposition,
 }
 
@@ -49,6 +65,7 @@ impl Judged {
         Self {
             records: Vec::new(),
             kappa: None,
+            composite: None,
             disposition: Disposition::Release,
         }
     }
@@ -58,8 +75,8 @@ impl Judged {
 pub(crate) async fn judge(
     unit: &Unit,
     run: &RunFacts,
-    envelope: &Envelope,
-    outgoing: &Outgoing<'_>,
+    (envelope, outgoing): (&Envelope, &Outgoing<'_>),
+    scope: &Scope,
 ) -> Judged {
     let request = request(unit, run, outgoing);
     let digest = request.digest();
@@ -75,8 +92,10 @@ pub(crate) async fn judge(
         builtin(GateKind::Schema, Phase::Egress, digest, schema),
         builtin(GateKind::Policy, Phase::Egress, digest, objections),
     ];
+    let unreadable = request.items.iter().filter(|item| item.payload.is_none());
+    let context_ppm = share_ppm(unreadable.count(), request.items.len()).unwrap_or(0);
     if records.iter().all(|record| record.verdict.releases()) {
-        records.extend(ask_all(&unit.gates, &request, digest).await);
+        records.extend(ask_all(&unit.gates, request, digest, scope).await);
     } else {
         // A component is asked only about what could leave; its absence here can not help, the verdict is decided.
         records.extend(unit.gates.iter().map(|gate| GateRecord {
@@ -96,10 +115,76 @@ pub(crate) async fn judge(
     records.extend(conditions.records);
     let (record, kappa) = check_kappa(unit, outgoing.claims, digest);
     records.extend(record);
+    let composite = compose(unit, outgoing, context_ppm, (&records, scope));
+    if let Some(composite) = &composite {
+        records.push(composite_gate(composite, digest));
+    }
+    let asked = composite
+        .as_ref()
+        .map_or(Disposition::Release, |record| record.outcome.disposition());
     Judged {
         records,
         kappa,
-        disposition,
+        composite,
+        disposition: disposition.max(asked),
+    }
+}
+
+/// What all risks come to, where the deployment has a rule for it.
+fn compose(
+    unit: &Unit,
+    outgoing: &Outgoing<'_>,
+    context_ppm: u32,
+    (records, scope): (&[GateRecord], &Scope),
+) -> Option<CompositeRecord> {
+    let rule = unit.composite.as_ref()?;
+    let decisions = || records.iter().filter_map(|record| record.decision.as_ref());
+    let confidence = outgoing.claims.confidence.as_ref();
+    let risks = Risks {
+        budget: Some(outgoing.budget_ppm),
+        context: Some(context_ppm),
+        policy: decisions()
+            .map(|decision| RATIO_ONE.saturating_sub(decision.ethical_score))
+            .max(),
+        retrieval: contradicted_ppm(outgoing.claims),
+        uncertainty: confidence.map(|one| RATIO_ONE.saturating_sub(one.score)),
+    };
+    let is_axiom_hit = decisions().any(|decision| !decision.axioms_hit.is_empty());
+    let is_refused = records
+        .iter()
+        .any(|record| record.kind == GateKind::Policy && !record.verdict.releases());
+    let prior = scope.history.prior_outcome(scope.run, &scope.step);
+    Some(rule.decide(risks, is_axiom_hit || is_refused, prior))
+}
+
+/// Of the sources that bear on the output, the share that speaks against it; `None` without any.
+fn contradicted_ppm(claims: &GuestClaims) -> Option<u32> {
+    let count = |is: fn(Relation) -> bool| {
+        let relations = claims.citations.iter().map(|citation| citation.relation);
+        relations.filter(|relation| is(*relation)).count()
+    };
+    let against = count(|relation| relation == Relation::Contradicts);
+    let bearing = count(|relation| relation != Relation::Cites);
+    share_ppm(against, bearing)
+}
+
+/// `part` of `whole`; `None` when there is no whole.
+fn share_ppm(part: usize, whole: usize) -> Option<u32> {
+    let share = (part as u64).saturating_mul(u64::from(RATIO_ONE));
+    let share = share.checked_div(whole as u64)?;
+    Some(u32::try_from(share).unwrap_or(RATIO_ONE))
+}
+
+fn composite_gate(composite: &CompositeRecord, request: Digest) -> GateRecord {
+    let reason = format!(
+        "risk {} ppm: {}",
+        composite.risk_ppm,
+        composite.outcome.word()
+    );
+    GateRecord {
+        gate: "kappa.composite".to_owned(),
+        verdict: composite.outcome.verdict(),
+        ..builtin(GateKind::Kappa, Phase::Egress, request, vec![reason])
     }
 }
 

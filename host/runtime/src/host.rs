@@ -31,9 +31,11 @@ use aim_trust::{
 use crate::{
     commit::{CommitError, CommitParts, Committer, Pen},
     effects::{Effects, WritableFolders, pending, publication, rebuild},
+    history::GateHistory,
     ledger::{Ledger, LedgerError},
     resume::Payloads,
     traffic::Door,
+    turnstile::Turnstile,
 };
 
 /// What every statement says about the host.
@@ -66,6 +68,10 @@ pub struct Host {
     pub entropy: Arc<dyn Entropy>,
     /// What steps have changed in buckets and folders.
     pub effects: Arc<Effects>,
+    /// What gates said before, as the log has it.
+    pub history: Arc<GateHistory>,
+    /// The queue in front of the gates.
+    pub turnstile: Turnstile,
 }
 
 /// What a host is opened with.
@@ -238,6 +244,8 @@ impl Host {
                 door: Door::new(parts.traffic),
                 entropy: parts.entropy,
                 effects,
+                history: Arc::new(GateHistory::of(&ledger)),
+                turnstile: Turnstile::default(),
             },
             ledger,
         ))

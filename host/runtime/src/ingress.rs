@@ -92,11 +92,13 @@ pub(crate) fn builtin(
     };
     GateRecord {
         codex: None,
+        codex_version: None,
         component: None,
         decision: None,
         gate: name.to_owned(),
         kind,
         phase,
+        prior: None,
         reasons: objections,
         request,
         severity: Severity::Block,

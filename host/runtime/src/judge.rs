@@ -7,13 +7,18 @@ use std::{fmt::Debug, sync::Arc};
 
 use aim_core::{
     digest::Digest,
-    gate::{Decision, GateKind, GateRecord, GateRequest},
+    gate::{CodexVersion, Decision, GateKind, GateRecord, GateRequest, floor::Floors},
+    kappa::composite::CompositeRule,
     limits::Limits,
     verdict::{Severity, Verdict},
 };
 use aim_engine::{Codex, LinkedGate};
 use async_trait::async_trait;
 
+use crate::history::Scope;
+
+/// The code of a codex that is older than one that has judged in the log.
+const CODEX_ROLLED_BACK: &str = "AIM-G016";
 /// Reasons that are kept of one decision.
 const REASONS_MAX: usize = 16;
 /// Bytes that are kept of one reason.
@@ -59,6 +64,40 @@ impl Judge for ComponentJudge {
     }
 }
 
+/// What a deployment wants of gates, and what is done after them.
+#[derive(Debug, Clone, Default)]
+pub struct GateRules {
+    /// What every score must reach at least.
+    pub floors: Floors,
+    /// How several risks make one outcome; without it none is composed.
+    pub composite: Option<CompositeRule>,
+    /// True when outputs that people may release are kept aside instead of dropped.
+    pub is_quarantining: bool,
+}
+
+impl GateRules {
+    /// The digest that a lock pins; `None` for no rules at all.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        let composite = self.composite.as_ref().map(CompositeRule::digest);
+        if self.floors == Floors::default() && composite.is_none() && !self.is_quarantining {
+            return None;
+        }
+        let Floors {
+            hysteresis_ppm,
+            kappa_ppm,
+            review_below_ppm,
+        } = self.floors;
+        let mut fields = Vec::new();
+        for number in [hysteresis_ppm, kappa_ppm, review_below_ppm] {
+            fields.extend_from_slice(&number.to_le_bytes());
+        }
+        fields.push(u8::from(self.is_quarantining));
+        let composite = composite.map_or([0; 32], |digest| *digest.as_bytes());
+        Some(Digest::derive("gate-rules", &[&fields, &composite]))
+    }
+}
+
 /// One gate of a set.
 #[derive(Debug, Clone)]
 pub struct Gate {
@@ -68,28 +107,45 @@ pub struct Gate {
     pub component: Option<Digest>,
     /// The rules it judges by.
     pub codex: Option<Digest>,
+    /// The version that these rules were signed with.
+    pub codex_version: Option<CodexVersion>,
+    /// What the operator wants at least from its scores.
+    pub floors: Floors,
     /// Who judges.
     pub judge: Arc<dyn Judge>,
 }
 
 impl Gate {
-    async fn ask(&self, request: &GateRequest, digest: Digest) -> GateRecord {
+    async fn ask(
+        &self,
+        request: &GateRequest,
+        digest: Digest,
+        scope: Option<&Scope>,
+    ) -> GateRecord {
         let mut record = GateRecord {
             codex: self.codex,
+            codex_version: self.codex_version,
             component: self.component,
             decision: None,
             gate: self.id.clone(),
             kind: GateKind::Component,
             phase: request.phase,
+            prior: request.prior,
             reasons: Vec::new(),
             request: digest,
             severity: Severity::Block,
             verdict: Verdict::Error,
         };
-        match self.judge.judge(request).await {
+        match self.judged(request, scope).await {
             Ok(mut decision) => {
-                record.verdict = decision.verdict;
+                let (least, reason) = self.floors.judge(decision.ethical_score, request.prior);
+                record.verdict = Verdict::worst([decision.verdict, least]);
                 record.reasons = std::mem::take(&mut decision.reasons);
+                // The operator's reason must not be lost behind a gate's many.
+                record
+                    .reasons
+                    .truncate(REASONS_MAX - usize::from(reason.is_some()));
+                record.reasons.extend(reason);
                 record.decision = Some(decision);
             }
             Err(reason) => record.reasons.push(reason),
@@ -100,15 +156,50 @@ impl Gate {
         }
         record
     }
+
+    /// The gate's decision, once it is its turn and its codex is not older than one it has judged by.
+    async fn judged(
+        &self,
+        request: &GateRequest,
+        scope: Option<&Scope>,
+    ) -> Result<Decision, String> {
+        let Some(scope) = scope else {
+            return self.judge.judge(request).await;
+        };
+        let newest = scope.history.newest_codex(&self.id);
+        if let Some(newest) = newest.filter(|newest| self.codex_version < Some(*newest)) {
+            return Err(format!(
+                "{CODEX_ROLLED_BACK}: this log has decisions by codex {newest}, and the gate was given {}",
+                self.codex_version
+                    .map_or_else(|| "none".to_owned(), |version| version.to_string())
+            ));
+        }
+        let turn = scope.turnstile.enter().await;
+        let _turn = turn.map_err(|full| format!("{}: {full}", full.code()))?;
+        self.judge.judge(request).await
+    }
 }
 
-/// Asks every gate of a set about the same request, in the set's order.
-pub async fn ask_all(gates: &[Gate], request: &GateRequest, digest: Digest) -> Vec<GateRecord> {
+/// Asks every gate of a set about the same request, in the set's order. Each is told its own last verdict in the scope; what
+/// `digest` binds is the same for all.
+pub async fn ask_all(
+    gates: &[Gate],
+    mut request: GateRequest,
+    digest: Digest,
+    scope: &Scope,
+) -> Vec<GateRecord> {
     let mut records = Vec::with_capacity(gates.len());
     for gate in gates {
-        records.push(gate.ask(request, digest).await);
+        request.prior = scope.prior(&gate.id, request.phase);
+        records.push(gate.ask(&request, digest, Some(scope)).await);
     }
     records
+}
+
+/// Asks one gate once, outside of any run: for those who write and test gates. Nothing can be released by the answer, because
+/// nothing holds the record's request.
+pub async fn ask_once(gate: &Gate, request: &GateRequest) -> GateRecord {
+    gate.ask(request, request.digest(), None).await
 }
 
 /// Cuts `text` to at most `bytes_max` bytes, at a character's border.

@@ -16,6 +16,7 @@ pub mod attempt;
 pub mod commit;
 pub mod effects;
 pub mod execute;
+pub mod history;
 pub mod host;
 pub mod inputs;
 pub mod judge;
@@ -24,6 +25,7 @@ pub mod progress;
 pub mod resume;
 pub mod services;
 pub mod traffic;
+pub mod turnstile;
 pub mod unit;
 
 mod conditions;

@@ -1,6 +1,7 @@
 //! Writing an attempt down: the statement that is signed and the payloads that lie beside it.
 //!
-//! INVARIANT: payloads of an attempt that releases nothing are never stored; their digests are.
+//! INVARIANT: payloads of an attempt that releases nothing are never stored, unless they are kept in quarantine; their
+//! digests always are.
 
 use std::sync::Arc;
 
@@ -11,9 +12,11 @@ use aim_core::{
     digest::{Digest, Sha256},
     envelope::Emission,
     id::{AttemptId, EnvelopeId, SpanId},
+    kappa::composite::CompositeRecord,
     leaf::LeafKind,
     time::Timestamp,
     transcript::{CallRecord, CallVerdict, Fields, Transcript},
+    verdict::Disposition,
     witness::{
         ATTEMPT_PREDICATE, AttemptPredicate, BudgetUse, DeniedCall, EngineRecord, EnvelopeRecord,
         HostCallRecord, KappaRecord, MonitorRecord, OutputRecord, Statement, Subject,
@@ -51,6 +54,8 @@ pub(crate) struct Facts<'a> {
     /// Absent when the guest never ran.
     pub(crate) report: Option<&'a StepReport>,
     pub(crate) kappa: Option<KappaRecord>,
+    pub(crate) composite: Option<CompositeRecord>,
+    pub(crate) disposition: Disposition,
     pub(crate) started_at: Timestamp,
     pub(crate) ended_at: Timestamp,
 }
@@ -74,7 +79,7 @@ pub(crate) fn submission(facts: &Facts<'_>) -> Submission {
     if facts.report.is_some_and(has_calls) {
         blobs.push((transcript_digest, transcript.into()));
     }
-    if facts.ended.is_releasable() {
+    if facts.ended.is_releasable() || facts.disposition == Disposition::Quarantine {
         blobs.extend(small_outputs(facts));
     }
     Submission::witness(LeafKind::Attempt, statement.payload(), blobs)
@@ -154,9 +159,11 @@ fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<At
         attempt_no: task.attempt_no,
         budgets: budgets(facts),
         component: unit.component,
+        composite: facts.composite.clone(),
         config: host.config,
         contract: unit.contract_digest,
         correlation: envelope.correlation,
+        disposition: facts.disposition,
         ended_at: facts.ended_at,
         engine: EngineRecord {
             allocator: unit.linked.allocator().word().to_owned(),

@@ -146,7 +146,11 @@ fn end_of(
         outcome: attempt.outcome.clone(),
         fault: attempt.fault.clone(),
         released,
-        disposition: disposition_of(attempt),
+        disposition: if attempt.disposition.is_release() {
+            disposition_of(attempt)
+        } else {
+            attempt.disposition
+        },
     })
 }
 

@@ -16,7 +16,10 @@ use aim_core::{
 use aim_ports::{PortError, PortFault, artifact::ArtifactStore, services::StepServices};
 use async_trait::async_trait;
 
-use crate::judge::{Gate, ask_all};
+use crate::{
+    history::Scope,
+    judge::{Gate, ask_all},
+};
 
 /// Bytes of one run that are at hand: inputs, and small artifacts that live in the log.
 #[derive(Debug, Default)]
@@ -52,6 +55,7 @@ pub(crate) struct AttemptServices {
     pub(crate) step: String,
     pub(crate) role: String,
     pub(crate) effects: Vec<String>,
+    pub(crate) scope: Scope,
 }
 
 #[async_trait]
@@ -98,7 +102,8 @@ impl StepServices for AttemptServices {
             prior: None,
             context: Vec::new(),
         };
-        let records = ask_all(&self.gates, &request, request.digest()).await;
+        let digest = request.digest();
+        let records = ask_all(&self.gates, request, digest, &self.scope).await;
         let verdict = Verdict::worst(records.iter().map(|record| record.verdict));
         let worst = records.into_iter().find(|record| record.verdict == verdict);
         worst.and_then(|record| record.decision).ok_or_else(|| {

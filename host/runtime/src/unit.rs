@@ -8,6 +8,7 @@ use aim_core::{
     access::Grant,
     contract::NodeContract,
     digest::Digest,
+    kappa::composite::CompositeRule,
     limits::Limits,
     plan::{self, Step},
     witness::MonitorRecord,
@@ -15,7 +16,7 @@ use aim_core::{
 use aim_engine::{LinkedStep, Snapshot};
 use aim_ports::schema::Schema;
 
-use crate::judge::Gate;
+use crate::judge::{Gate, GateRules};
 
 /// What a unit is made of.
 #[derive(Debug)]
@@ -40,6 +41,8 @@ pub struct UnitParts {
     pub gates: Vec<Gate>,
     /// Conditions of the plan that the step's output must meet besides its own.
     pub plan_gates: Vec<plan::Gate>,
+    /// What the deployment wants of gates and after them.
+    pub rules: GateRules,
     /// Granted folders, by mount name.
     pub folders: BTreeMap<String, Snapshot>,
     /// Configuration values that the deployment gives, by key.
@@ -63,6 +66,8 @@ pub struct Unit {
     pub(crate) output: Option<Arc<dyn Schema>>,
     pub(crate) gates: Vec<Gate>,
     pub(crate) conditions: Vec<plan::Gate>,
+    pub(crate) composite: Option<CompositeRule>,
+    pub(crate) is_quarantining: bool,
     pub(crate) folders: Arc<BTreeMap<String, Snapshot>>,
     pub(crate) folder_digests: BTreeMap<String, Digest>,
     pub(crate) config: Arc<BTreeMap<String, String>>,
@@ -73,8 +78,10 @@ impl Unit {
     /// Puts a unit together. The smallest of contract limits and plan budget wins.
     #[must_use]
     pub fn new(parts: UnitParts) -> Self {
-        let mut gates = vec![parts.ethical];
-        for gate in parts.gates {
+        let floors = parts.rules.floors.over(parts.contract.ethics);
+        let mut gates: Vec<Gate> = Vec::new();
+        for mut gate in std::iter::once(parts.ethical).chain(parts.gates) {
+            gate.floors = gate.floors.over(floors);
             // Asking the same gate twice changes nothing but the cost.
             if gates.iter().all(|known| known.id != gate.id) {
                 gates.push(gate);
@@ -102,6 +109,8 @@ impl Unit {
             output: parts.output,
             gates,
             conditions,
+            composite: parts.rules.composite,
+            is_quarantining: parts.rules.is_quarantining,
             folders: Arc::new(parts.folders),
             folder_digests,
             config: parts.config,

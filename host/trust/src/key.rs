@@ -32,11 +32,21 @@ pub enum KeyRole {
     Log,
     /// Entries of the compilation cache.
     Cache,
+    /// Codexes that gates judge by.
+    Gate,
+    /// Answers about what is kept in quarantine.
+    Approver,
 }
 
 impl KeyRole {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Step, Self::Log, Self::Cache];
+    pub const ALL: [Self; 5] = [
+        Self::Step,
+        Self::Log,
+        Self::Cache,
+        Self::Gate,
+        Self::Approver,
+    ];
 
     /// Returns the word for the role in key files.
     #[must_use]
@@ -45,6 +55,8 @@ impl KeyRole {
             Self::Step => "step",
             Self::Log => "log",
             Self::Cache => "cache",
+            Self::Gate => "gate",
+            Self::Approver => "approver",
         }
     }
 
@@ -67,7 +79,7 @@ pub enum KeyError {
     },
     /// A line is not a role and 64 hex digits.
     #[error(
-        "key file line {line}: must be a role (step, log or cache), one space and 64 lower-case hex digits"
+        "key file line {line}: must be a role (step, log, cache, gate or approver), one space and 64 lower-case hex digits"
     )]
     Line {
         /// From 1.
@@ -194,6 +206,11 @@ impl KeySet {
         let step = PublicKey::from_bytes(KeyRole::Step, &keys.step)?;
         let log = PublicKey::from_bytes(KeyRole::Log, &keys.log)?;
         Ok(Self([step, log].into()))
+    }
+
+    /// A set of one.
+    pub(crate) fn only(key: PublicKey) -> Self {
+        Self([key].into())
     }
 
     /// Reads the text form: `aim-keys v1`, then one `<role> <64 hex>` a line.

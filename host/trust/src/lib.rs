@@ -14,6 +14,10 @@ pub mod key;
 
 pub mod dsse;
 
+pub mod codex;
+
+pub mod approval;
+
 pub mod tree;
 
 pub mod note;

@@ -31,6 +31,7 @@ components = ["components"]
 
 [gates]
 ethical = "ethical-gate"
+codex_keys = "publisher.pub"
 "#;
 
 /// What was measured once.
@@ -65,10 +66,15 @@ fn deploy(fixture: &Fixture, folder: &Path) -> Result<()> {
     let components = folder.join("components");
     std::fs::create_dir(&contracts)?;
     std::fs::create_dir(&components)?;
-    let files: [(PathBuf, &[u8]); 7] = [
+    let beside = fixture.places.codex.with_extension("json.dsse");
+    let signature = std::fs::read(&beside)?;
+    let publisher = std::fs::read(beside.with_file_name("publisher.pub"))?;
+    let files: [(PathBuf, &[u8]); 9] = [
         (folder.join("plan.acl"), PLAN.as_bytes()),
         (folder.join("aim.toml"), DEPLOYMENT.as_bytes()),
         (folder.join("codex.json"), &fixture.codex),
+        (folder.join("codex.json.dsse"), &signature),
+        (folder.join("publisher.pub"), &publisher),
         // JSON is YAML.
         (contracts.join("echo.yaml"), ECHO_CONTRACT.as_bytes()),
         (contracts.join("gate.yaml"), GATE_CONTRACT.as_bytes()),

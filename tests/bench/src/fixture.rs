@@ -12,7 +12,7 @@ use aim_core::{
     contract::{NodeContract, NodeDocument},
     digest::Digest,
     envelope::Envelope,
-    gate::{Decision, Doubt, GateRequest},
+    gate::{Decision, Doubt, GateRequest, floor::Floors},
     id::{EnvelopeId, ExecutionId, RunId, RunPins, TraceId},
     limits::Limits,
     name::{StepName, TenantId},
@@ -28,7 +28,7 @@ use aim_runtime::{
     attempt::RunFacts,
     effects::WritableFolders,
     host::{Host, HostParts},
-    judge::{ComponentJudge, Gate, Judge},
+    judge::{ComponentJudge, Gate, GateRules, Judge},
     unit::{Unit, UnitParts},
 };
 use aim_signer_process::{SideCommand, SignerProcess};
@@ -134,6 +134,8 @@ impl Fixture {
             id: "bench.passes".to_owned(),
             component: None,
             codex: None,
+            codex_version: None,
+            floors: Floors::default(),
             judge: Arc::new(Passes),
         };
         let judge = component_gate(&engine, &gate_bytes, &codex)?;
@@ -315,6 +317,8 @@ fn component_gate(engine: &Engine, bytes: &[u8], codex: &Arc<[u8]>) -> Result<Ga
         id: "ethical-gate".to_owned(),
         component: Some(linkage.component()),
         codex: Some(Digest::of(codex)),
+        codex_version: None,
+        floors: Floors::default(),
         judge: Arc::new(ComponentJudge::new(linked, Arc::clone(codex), Limits::GATE)),
     })
 }
@@ -340,6 +344,7 @@ fn unit(
         ethical,
         gates: Vec::new(),
         plan_gates: Vec::new(),
+        rules: GateRules::default(),
         folders: std::collections::BTreeMap::new(),
         config: Arc::default(),
         monitor: None,

@@ -1,75 +1,44 @@
-//! A gate that does what the first word of its codex says: `pass`, `warn`, `abstain`, `fail`, `fault`, `trap` (P1),
-//! `loop` (P2), `huge-reason`, `allocate`, `over-one` (a ratio above one), `no-digest` (a codex digest that is none).
+//! A gate that does what the first word of its codex says. One file for each attack; an honest answer for `pass`, `warn`,
+//! `abstain` and `fail`, so that sets of gates can be put together.
 //! INVARIANT: any other word is a fault, never a pass.
 
+mod absent;
+mod alter;
+mod honest;
+mod lie;
+mod loops;
+mod memory;
+mod reason;
+mod trap;
+
 use aim_sdk::gate::{Decision, Gate, Request, Verdict, codex};
-use aim_sdk::types::{Doubt, Fault, RATIO_ONE, fault};
+use aim_sdk::types::Fault;
 
 struct Hostile;
 
 impl Gate for Hostile {
-    fn evaluate(_request: Request) -> Result<Decision, Fault> {
+    fn evaluate(request: Request) -> Result<Decision, Fault> {
         let codex = codex();
         let text = core::str::from_utf8(&codex).unwrap_or_default();
-        let honest = |verdict| Ok(decision(verdict, "chosen by the codex".into()));
         match text.split_whitespace().next().unwrap_or_default() {
-            "pass" => honest(Verdict::Pass),
-            "warn" => honest(Verdict::Warn),
-            "abstain" => honest(Verdict::Abstain),
-            "fail" => honest(Verdict::Fail),
-            "fault" => Err(fault("GATE-1", "this gate can not judge")),
-            "trap" => core::arch::wasm32::unreachable(),
-            "loop" => spin(),
-            "huge-reason" => Ok(decision(Verdict::Pass, "A".repeat(32 << 20))),
-            "allocate" => Ok(decision(Verdict::Pass, allocate())),
-            "over-one" => Ok(Decision {
-                ethical_score: RATIO_ONE + 1,
-                ..decision(Verdict::Pass, String::new())
-            }),
-            "no-digest" => Ok(Decision {
-                codex_digest: "none".into(),
-                ..decision(Verdict::Pass, String::new())
-            }),
-            other => Err(fault("GATE-2", format!("no behaviour `{other}`"))),
+            "pass" => Ok(honest::decision(Verdict::Pass)),
+            "warn" => Ok(honest::decision(Verdict::Warn)),
+            "abstain" => Ok(honest::decision(Verdict::Abstain)),
+            "fail" => Ok(honest::decision(Verdict::Fail)),
+            "score" => Ok(honest::scored(text)),
+            "prior" => Ok(honest::prior(&request)),
+            "fault" => absent::fault(),
+            "trap" => trap::trap(),
+            "loop" => loops::spin(),
+            "huge-reason" => Ok(reason::huge()),
+            "long-reason" => Ok(reason::long()),
+            "many-reasons" => Ok(reason::many()),
+            "allocate" => memory::allocate(),
+            "over-one" => Ok(lie::ratio_above_one()),
+            "no-digest" => Ok(lie::another_codex()),
+            "alter" => Ok(alter::alter(request)),
+            other => absent::unknown(other),
         }
-    }
-}
-
-fn decision(verdict: Verdict, reason: String) -> Decision {
-    let doubt = Doubt {
-        epistemic: 0,
-        moral: 0,
-        distributional: 0,
-        unknown_unknown: 0,
-    };
-    Decision {
-        verdict,
-        ethical_score: RATIO_ONE,
-        doubt,
-        futures: Vec::new(),
-        quip: None,
-        axioms_hit: Vec::new(),
-        reasons: vec![reason],
-        codex_version: "hostile".into(),
-        codex_digest: format!("blake3:{}", "0".repeat(64)),
-        facts: Vec::new(),
-    }
-}
-
-fn spin() -> ! {
-    let mut turns = 0_u64;
-    loop {
-        turns = core::hint::black_box(turns.wrapping_add(1));
-    }
-}
-
-/// Allocates until the memory limit ends it.
-fn allocate() -> String {
-    let mut kept = Vec::new();
-    // BOUND: none; the host's limit is what is tested.
-    loop {
-        kept.push(vec![1_u8; 1 << 20]);
-        core::hint::black_box(&kept);
     }
 }
 

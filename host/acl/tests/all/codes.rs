@@ -83,6 +83,7 @@ fn the_codes_of_compiled_documents_are_those_of_core() {
     let zero = aim_core::digest::Digest::of(b"");
     let lock = Lock {
         engine_profile: zero,
+        gate_rules: None,
         gates: Default::default(),
         lock_version: 1,
         plan: plan.digest(),

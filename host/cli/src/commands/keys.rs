@@ -10,7 +10,7 @@ use aim_trust::key::{KeyError, KeySet};
 use serde::Serialize;
 
 use crate::{
-    args::{Cli, Output},
+    args::{Cli, KeysNewArgs, NewKeyRole, Output},
     error::{CliError, Problem},
     paths,
     render::out,
@@ -56,6 +56,22 @@ pub(crate) fn show(cli: &Cli) -> Result<Exit, CliError> {
     match cli.output {
         Output::Json => out::json_line("aim.keys/v1", &written(&folder, &keys))?,
         Output::Text => out::text(&keys.to_text())?,
+    }
+    Ok(Exit::Ok)
+}
+
+/// `aimctl keys new`.
+pub(crate) fn new(cli: &Cli, args: &KeysNewArgs) -> Result<Exit, CliError> {
+    let role = match args.role {
+        NewKeyRole::Gate => Role::Gate,
+        NewKeyRole::Approver => Role::Approver,
+    };
+    let public = encode_hex(&key_file::init_one(&args.folder, role)?);
+    let text = format!("aim-keys v1\n{} {public}\n", role.word());
+    let keys = KeySet::parse(&text).map_err(|error| key_error(&error))?;
+    match cli.output {
+        Output::Json => out::json_line("aim.keys/v1", &written(&args.folder, &keys))?,
+        Output::Text => out::text(&text)?,
     }
     Ok(Exit::Ok)
 }

@@ -11,7 +11,7 @@
 mod inputs;
 mod prepare;
 mod result;
-mod start;
+pub(crate) mod start;
 
 use std::sync::Arc;
 
@@ -274,7 +274,7 @@ fn execute_code(error: &aim_runtime::execute::ExecuteError) -> &'static str {
 }
 
 /// Ends the commit thread. The log is durable whatever happens to the last checkpoint.
-fn close(host: Host) -> Result<(), CliError> {
+pub(crate) fn close(host: Host) -> Result<(), CliError> {
     host.committer.close().map_err(|error| {
         let help = "the log is durable; the next run publishes the checkpoint";
         let code = error.code.unwrap_or("AIM-W005");

@@ -28,7 +28,7 @@ fn what_is_shown_is_what_verify_reads_and_holds_no_secret() {
     let shown = place.run(&["keys", "show"]);
     assert_eq!(shown.code, 0, "{}", shown.stderr);
     let keys = KeySet::parse(&shown.text()).unwrap();
-    for role in KeyRole::ALL {
+    for role in [KeyRole::Step, KeyRole::Log, KeyRole::Cache] {
         assert_eq!(keys.of_role(role).count(), 1);
         let file = place.path(&format!("keys/{}.key", role.name()));
         let secret = fs::read_to_string(file).unwrap();

@@ -12,6 +12,7 @@
 mod compiling;
 mod errors;
 mod evidence;
+mod gates;
 mod help;
 mod inspecting;
 mod keys;

@@ -27,8 +27,7 @@ PLAN chain v1.0:
     BUDGET tokens=1, time=30s, tools=1
 "#;
 
-const DEPLOYMENT: &str =
-    "contracts = [\"contracts\"]\ncomponents = [\"components\"]\n[gates]\nethical = \"ethical\"\n";
+const DEPLOYMENT: &str = "contracts = [\"contracts\"]\ncomponents = [\"components\"]\n[gates]\nethical = \"ethical\"\ncodex_keys = \"publisher.pub\"\n";
 
 const ECHO: &str =
     "kind: compute\nnode_id: echo\nversion: \"0.1.0\"\ncomponent: { path: echo.wasm }\n";
@@ -51,8 +50,14 @@ pub(crate) fn deployment() -> Place {
         "components/gate.wasm",
         fs::read(guest("gate-mcel.wasm")).unwrap(),
     );
-    let codex = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/codex/default.json");
-    place.write("codex.json", fs::read(codex).unwrap());
+    let codex = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/codex");
+    for (name, from) in [
+        ("codex.json", "default.json"),
+        ("codex.json.dsse", "default.json.dsse"),
+        ("publisher.pub", "publisher.pub"),
+    ] {
+        place.write(name, fs::read(codex.join(from)).unwrap());
+    }
     place
 }
 

@@ -21,11 +21,13 @@ fn envelope() -> Envelope {
 fn record(kind: GateKind, phase: Phase, verdict: Verdict) -> GateRecord {
     GateRecord {
         codex: None,
+        codex_version: None,
         component: None,
         decision: None,
         gate: "g".to_string(),
         kind,
         phase,
+        prior: None,
         reasons: vec!["because".to_string()],
         request: Digest::of(b"request"),
         severity: Severity::Block,
@@ -168,4 +170,58 @@ fn a_stopped_guest_keeps_its_outcome_whatever_gates_say() {
         (&Outcome::Bug, Some(&fault))
     );
     assert!(ended.witness(position()).release().is_err());
+}
+
+// Negative control: with the comparison of requests taken out of `worst`, both lines let the envelope through (seen).
+#[test]
+fn p9_a_decision_about_another_request_clears_nothing() {
+    let mut other = record(GateKind::Component, Phase::Ingress, Verdict::Pass);
+    other.request = Digest::of(b"another request");
+    let ended = screened().clear(vec![other]).unwrap_err();
+    assert_eq!(*ended.outcome(), Outcome::Denied(DeniedBy::Gate));
+    let mut mixed = vec![
+        record(GateKind::Schema, Phase::Egress, Verdict::Pass),
+        record(GateKind::Component, Phase::Egress, Verdict::Pass),
+    ];
+    mixed[1].request = Digest::of(b"another request");
+    let ended = cleared()
+        .run(RunEnd::Answered(vec![emission()]))
+        .judge(mixed);
+    assert!(!ended.is_releasable());
+}
+
+#[test]
+fn gates_in_any_order_and_any_number_give_the_verdict_of_the_worst() {
+    let all = [
+        Verdict::Pass,
+        Verdict::Warn,
+        Verdict::Abstain,
+        Verdict::Fail,
+        Verdict::Error,
+    ];
+    // BOUND: 5^4 sets of up to four gates, each turned through all of its rotations and once doubled.
+    for number in 0..625_usize {
+        let picks: Vec<Verdict> = (0..4_u32)
+            .map(|place| all[(number / 5_usize.pow(place)) % 5])
+            .collect();
+        let verdict = |set: &[Verdict]| {
+            let component =
+                |verdict: &Verdict| record(GateKind::Component, Phase::Ingress, *verdict);
+            match screened().clear(set.iter().map(component).collect()) {
+                Ok(cleared) => Verdict::worst(cleared.gates.iter().map(|gate| gate.verdict)),
+                Err(ended) => ended.verdict(),
+            }
+        };
+        let expected = picks.iter().copied().max().unwrap();
+        let mut turned = picks.clone();
+        for _ in 0..4 {
+            turned.rotate_left(1);
+            assert_eq!(verdict(&turned), expected);
+            let mut doubled = turned.clone();
+            doubled.extend_from_slice(&picks);
+            assert_eq!(verdict(&doubled), expected);
+        }
+        turned.reverse();
+        assert_eq!(verdict(&turned), expected);
+    }
 }

@@ -16,6 +16,8 @@ use serde_json::Value;
 use super::{Autonomy, EffectType, HandlerFamily, NodeKind, World};
 use crate::{
     access::{Capability, Mode},
+    claims::RATIO_ONE,
+    gate::floor::Floors,
     limits::Limits,
 };
 
@@ -104,6 +106,9 @@ pub struct NodeDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(max = 1_000_000)))]
     pub kappa_ppm: Option<u32>,
+    /// What every ethical score must reach for this node, over the codex of the gate. It can only ask for more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ethics: Option<AuthoredFloors>,
     /// For effects without a component: which part of the host carries it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect_type: Option<EffectType>,
@@ -113,6 +118,51 @@ pub struct NodeDocument {
     /// The request, for `effect_type: http`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<AuthoredHttp>,
+}
+
+/// Least ethical scores, in parts per million; what is absent asks for nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AuthoredFloors {
+    /// Below this score a person must decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(max = 1_000_000)))]
+    pub kappa_ppm: Option<u32>,
+    /// Below this score a release is marked for review.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(max = 1_000_000)))]
+    pub review_below_ppm: Option<u32>,
+    /// What a worse decision before adds to both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(max = 1_000_000)))]
+    pub hysteresis_ppm: Option<u32>,
+}
+
+impl AuthoredFloors {
+    /// The floors.
+    #[must_use]
+    pub fn floors(&self) -> Floors {
+        Floors {
+            hysteresis_ppm: self.hysteresis_ppm.unwrap_or(0),
+            kappa_ppm: self.kappa_ppm.unwrap_or(0),
+            review_below_ppm: self.review_below_ppm.unwrap_or(0),
+        }
+    }
+
+    /// The key of a number above one, when there is one.
+    #[must_use]
+    pub fn above_one(&self) -> Option<&'static str> {
+        let named = [
+            ("kappa_ppm", self.kappa_ppm),
+            ("review_below_ppm", self.review_below_ppm),
+            ("hysteresis_ppm", self.hysteresis_ppm),
+        ];
+        let mut above = named
+            .into_iter()
+            .filter(|(_, value)| value.is_some_and(|value| value > RATIO_ONE));
+        above.next().map(|(name, _)| name)
+    }
 }
 
 /// The word `global` or a list of tenants.

@@ -22,6 +22,7 @@ use super::{Autonomy, EffectType, HandlerFamily, NodeKind, World};
 use crate::{
     access::Ask,
     digest::Digest,
+    gate::floor::Floors,
     limits::Limits,
     name::{NodeId, TenantId},
 };
@@ -66,6 +67,8 @@ pub struct NodeFacts {
     pub is_payload_opaque: bool,
     /// Confidence below which the step abstains, in parts per million.
     pub kappa_ppm: Option<u32>,
+    /// What every ethical score must reach.
+    pub ethics: Floors,
 }
 
 /// Who does a node's work.

@@ -28,6 +28,9 @@ pub const LOCK_VERSION: u32 = 1;
 pub struct Lock {
     /// Fingerprint of the engine profile: engine version and every knob that can change a result.
     pub engine_profile: Digest,
+    /// The deployment's rules about scores, composite risk and quarantine; absent without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate_rules: Option<Digest>,
     /// Gate components by the names that witnesses use.
     pub gates: BTreeMap<NodeId, GatePin>,
     /// Always [`LOCK_VERSION`].

@@ -364,6 +364,7 @@ fn lock(plan: &Plan) -> Lock {
     };
     Lock {
         engine_profile: Digest::of(b"engine"),
+        gate_rules: None,
         gates: BTreeMap::from([(NodeId::parse("ethical").unwrap(), ethical)]),
         lock_version: LOCK_VERSION,
         plan: plan.digest(),

@@ -44,11 +44,13 @@ fn decision() -> Decision {
 fn gate() -> GateRecord {
     GateRecord {
         codex: Some(Digest::of(b"codex")),
+        codex_version: None,
         component: Some(Digest::of(b"gate")),
         decision: Some(decision()),
         gate: "ethical".to_string(),
         kind: GateKind::Component,
         phase: Phase::Egress,
+        prior: None,
         reasons: vec!["reason".to_string()],
         request: Digest::of(b"request"),
         severity: Severity::Block,
@@ -154,6 +156,13 @@ fn token() -> TokenRecord {
     }
 }
 
+fn engine() -> EngineRecord {
+    EngineRecord {
+        allocator: "pooled".to_string(),
+        profile: Digest::of(b"x"),
+    }
+}
+
 fn run_id(digest: Digest) -> RunId {
     RunId::of(&RunPins {
         plan: digest,
@@ -181,14 +190,13 @@ fn attempt() -> AttemptPredicate {
             used: 1,
         }],
         component: digest,
+        composite: None,
         config: digest,
         contract: digest,
         correlation: id,
+        disposition: Disposition::Quarantine,
         ended_at: Timestamp::from_millis(1),
-        engine: EngineRecord {
-            allocator: "pooled".to_string(),
-            profile: digest,
-        },
+        engine: engine(),
         envelope: envelope(id),
         execution,
         fault: Some(fault()),

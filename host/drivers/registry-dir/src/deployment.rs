@@ -29,6 +29,7 @@ use toml::{
 use crate::{
     document::{Located, Place, Places, Shapes, pointer_to},
     fault::{LoadError, LoadFault},
+    gates::{AuthoredGates, DeploymentGates},
     source,
 };
 
@@ -139,14 +140,6 @@ pub struct AuthoredRole {
     pub node: String,
 }
 
-/// The gates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AuthoredGates {
-    /// The ethical gate's node.
-    pub ethical: String,
-}
-
 /// The operator's choices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -196,6 +189,8 @@ pub struct Deployment {
     pub roles: BTreeMap<StepName, NodeId>,
     /// The ethical gate's node.
     pub ethical_gate: Option<NodeId>,
+    /// What is wanted of gates, and after them.
+    pub gates: DeploymentGates,
     /// How witnesses are signed.
     pub signing: Signing,
     /// What contracts can have at most.
@@ -238,6 +233,7 @@ struct Checked {
     tenant: TenantId,
     roles: BTreeMap<StepName, NodeId>,
     ethical_gate: Option<NodeId>,
+    gates: DeploymentGates,
     ceilings: Limits,
     big: BTreeSet<NodeId>,
     authored: AuthoredDeployment,
@@ -306,6 +302,8 @@ fn check(authored: AuthoredDeployment) -> Result<Checked, Vec<ContractFault>> {
             ),
         }
     }
+    let gates = authored.gates.as_ref();
+    let gates = gates.map(|gates| gates.check(&mut add)).unwrap_or_default();
     let ceilings = authored.ceilings.over(Limits::CEILING);
     for name in ceilings.faults_under(&Limits::CEILING) {
         let message = "a ceiling is a whole number from 1 up to the built-in ceiling".to_owned();
@@ -321,6 +319,7 @@ fn check(authored: AuthoredDeployment) -> Result<Checked, Vec<ContractFault>> {
             tenant,
             roles,
             ethical_gate,
+            gates,
             ceilings,
             big,
             authored,
@@ -420,6 +419,11 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
         .monitor
         .as_deref()
         .and_then(|path| find("/monitor".to_owned(), path));
+    let written_keys = authored
+        .gates
+        .as_ref()
+        .and_then(|gates| gates.codex_keys.as_deref());
+    let codex_keys = written_keys.and_then(|path| find("/gates/codex_keys".to_owned(), path));
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -434,6 +438,10 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
         monitor,
         roles: checked.roles,
         ethical_gate: checked.ethical_gate,
+        gates: DeploymentGates {
+            codex_keys,
+            ..checked.gates
+        },
         signing: authored
             .operator
             .as_ref()

@@ -18,6 +18,7 @@
 mod deployment;
 mod document;
 mod fault;
+mod gates;
 mod registry;
 mod schemas;
 mod source;
@@ -25,6 +26,10 @@ mod yaml;
 
 pub use deployment::{AuthoredDeployment, Deployment, Signing};
 pub use fault::{LoadError, LoadFault};
+pub use gates::{
+    AuthoredApprover, AuthoredComposite, AuthoredGates, AuthoredQuarantine, DeploymentGates,
+    RiskName,
+};
 pub use registry::{LoadedHost, LoadedNode, Registry};
 pub use schemas::schemas;
 pub use source::{COMPONENT_BYTES_MAX, SourceFile, read_component, read_policy};

@@ -147,6 +147,40 @@ impl Registry {
             .transpose()
     }
 
+    /// Reads the signature that lies beside a gate's codex: the same name with `.dsse` at its end. `None` without one.
+    ///
+    /// # Errors
+    /// As for [`Self::read_component`].
+    pub fn read_codex_signature(&self, gate: &NodeId) -> Result<Option<Vec<u8>>, LoadError> {
+        let (node, component) = self.component_of(gate)?;
+        let (base, written) = match (&component.codex, &self.deployment.codex) {
+            (Some(written), _) => (folder_of(&node.file).to_owned(), written.clone()),
+            (None, Some(path)) => match path.file_name() {
+                Some(name) => (
+                    folder_of(path).to_owned(),
+                    name.to_string_lossy().into_owned(),
+                ),
+                None => return Ok(None),
+            },
+            (None, None) => return Ok(None),
+        };
+        let written = format!("{written}.dsse");
+        if base.join(&written).symlink_metadata().is_err() {
+            return Ok(None);
+        }
+        let path = self.resolve(&base, &written)?;
+        Ok(Some(source::read(&path, TEXT_BYTES_MAX)?))
+    }
+
+    /// Reads the file of the keys that codexes are signed with; `None` when the deployment names none.
+    ///
+    /// # Errors
+    /// As for [`Self::read_component`].
+    pub fn read_codex_keys(&self) -> Result<Option<String>, LoadError> {
+        let path = self.deployment.gates.codex_keys.as_deref();
+        path.map(|path| Ok(source::read_text(path)?)).transpose()
+    }
+
     /// Reads the deployment's policy; `None` when it names none.
     ///
     /// # Errors
@@ -294,6 +328,10 @@ impl Registry {
         for node in &deployment.big {
             let at = places.of_value("/operator/big");
             self.check_named(&deployment.file, at, node, false, faults);
+        }
+        for (index, gate) in deployment.gates.also.iter().enumerate() {
+            let at = places.of_value(&format!("/gates/also/{index}"));
+            self.check_named(&deployment.file, at, gate, true, faults);
         }
         for node in self.nodes.values() {
             for gate in &node.contract.gates {

@@ -10,6 +10,7 @@ use aim_core::{
 };
 use aim_engine::LoadError;
 use aim_ports::{PortError, schema::SchemaError};
+use aim_trust::codex::CodexError;
 
 /// A component that was not admitted.
 #[derive(Debug, Clone)]
@@ -78,6 +79,14 @@ pub enum AdmissionError {
     /// A gate without a codex is never run.
     #[error("gate `{0}` has no codex, and a gate without one is a denial")]
     NoCodex(NodeId),
+    /// A gate's codex is not one that may be judged by.
+    #[error("gate `{node}`: {error}")]
+    Codex {
+        /// The gate.
+        node: NodeId,
+        /// What is wrong.
+        error: CodexError,
+    },
     /// A contract's schema can not be used.
     #[error("contract of `{node}`: {error}")]
     Schema {
@@ -106,6 +115,7 @@ impl AdmissionError {
             Self::NoComponent(_) => "AIM-A042",
             Self::WrongKind { .. } => "AIM-A043",
             Self::NoCodex(_) => "AIM-A044",
+            Self::Codex { error, .. } => error.code(),
             Self::Schema { .. } => "AIM-A045",
             Self::Compile { .. } => "AIM-A046",
         }
@@ -124,6 +134,7 @@ impl AdmissionError {
             Self::WrongKind { .. } => {
                 "check `world` in the contract and the plan's roles".to_owned()
             }
+            Self::Codex { error, .. } => error.help().to_owned(),
             Self::NoCodex(_) => {
                 "name one in the gate's contract or in aim.toml: `codex = \"…\"`".to_owned()
             }

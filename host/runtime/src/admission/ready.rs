@@ -10,6 +10,7 @@ use std::{
 use aim_core::{
     access::{Capability, Mode},
     digest::Digest,
+    gate::floor::Floors,
     name::{NodeId, StepName},
     plan::Lock,
 };
@@ -90,7 +91,10 @@ impl Admitted {
             input: step.input.clone(),
             output: step.output.clone(),
             ethical,
-            gates: step.contract.gates.iter().filter_map(of).collect(),
+            gates: (self.also.iter().chain(&step.contract.gates))
+                .filter_map(of)
+                .collect(),
+            rules: self.rules.clone(),
             plan_gates: if is_terminal {
                 self.plan.gates().to_vec()
             } else {
@@ -114,10 +118,12 @@ fn load_gate(engine: &Engine, id: &NodeId, gate: &AdmittedGate) -> Result<Gate, 
     Ok(Gate {
         id: id.to_string(),
         component: Some(gate.component.linkage.component()),
-        codex: Some(Digest::of(&gate.codex)),
+        codex: gate.codex.as_ref().map(|(_, codex)| codex.digest()),
+        codex_version: gate.codex.as_ref().map(|(_, codex)| codex.version()),
+        floors: Floors::default(),
         judge: Arc::new(ComponentJudge::new(
             linked,
-            Arc::clone(&gate.codex),
+            (gate.codex.as_ref()).map_or_else(Arc::default, |(document, _)| Arc::clone(document)),
             gate.limits,
         )),
     })

@@ -11,6 +11,7 @@ use aim_core::{
     class::Class,
     contract::{NodeContract, NodeDocument},
     digest::Digest,
+    gate::CodexVersion,
     id::{EnvelopeId, ExecutionId, RunId, RunPins, TraceId},
     join::inputs_digest,
     leaf::SigningMode,
@@ -29,11 +30,12 @@ use aim_ports::{
     schema::{Schema, SchemaCompiler, SchemaError},
 };
 use aim_runtime::{
-    admission::{AdmissionError, Admitted, Node, Request, admit},
+    admission::{AdmissionError, Admitted, Node, Request, SignedCodex, admit},
     attempt::RunFacts,
     execute::{ExecuteError, Job, RunReport, execute},
     host::{Host, HostParts, OpenError},
     inputs::{Given, Inputs},
+    judge::GateRules,
     ledger::Ledger,
     progress::Unwatched,
     resume::{Payloads, resume},
@@ -43,6 +45,7 @@ use aim_testkit::{
     CoreSigner, CountingEntropy, FixedPolicy, MemoryArtifacts, MemoryFolder, MemoryLog, SimClock,
 };
 use aim_trust::{
+    codex::CodexTrust,
     key::{KeyRole, KeySet, SecretKey},
     signing::KeysSigningCore,
     verify::{Report, VerifyOptions, verify_log},
@@ -151,8 +154,25 @@ pub(crate) struct Rig {
     pub(crate) traffic: TrafficLimits,
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) folders: BTreeMap<String, MemoryFolder>,
+    pub(crate) rules: GateRules,
+    also: Vec<NodeId>,
     plan: Plan,
     nodes: BTreeMap<NodeId, Node>,
+}
+
+/// The key that signs codexes here.
+pub(crate) fn gate_key() -> SecretKey {
+    SecretKey::from_bytes(KeyRole::Gate, &[3; 32])
+}
+
+/// A codex with its signature.
+pub(crate) fn signed(document: Vec<u8>, version: &str) -> SignedCodex {
+    let version = CodexVersion::parse(version).unwrap();
+    let signature = aim_trust::codex::sign(&document, version, &gate_key());
+    SignedCodex {
+        document,
+        signature: Some(signature.into_bytes()),
+    }
 }
 
 impl Rig {
@@ -170,6 +190,8 @@ impl Rig {
             traffic: TrafficLimits::DEFAULT,
             config: BTreeMap::new(),
             folders: BTreeMap::new(),
+            rules: GateRules::default(),
+            also: Vec::new(),
             plan,
             nodes: BTreeMap::new(),
         };
@@ -184,10 +206,40 @@ impl Rig {
         let node = Node {
             contract,
             component: guest(component),
-            codex: Some(codex),
+            codex: Some(signed(codex, "1.0.0")),
             class: Class::Standard,
         };
         self.nodes.insert(NodeId::parse("ethical").unwrap(), node);
+    }
+
+    /// Adds a gate that every step passes besides the ethical one.
+    pub(crate) fn also(mut self, id: &str, component: &str, codex: &[u8]) -> Self {
+        let more = json!({ "world": "aim:step/gate@0.1.0", "asks": [{ "capability": "codex" }], "codex": "codex.json" });
+        let node = Node {
+            contract: contract(id, component, more),
+            component: guest(component),
+            codex: Some(signed(codex.to_vec(), "1.0.0")),
+            class: Class::Standard,
+        };
+        self.nodes.insert(NodeId::parse(id).unwrap(), node);
+        self.also.push(NodeId::parse(id).unwrap());
+        self
+    }
+
+    /// Gives the ethical gate another codex.
+    pub(crate) fn codex(&mut self, codex: SignedCodex) {
+        let node = self.nodes.get_mut(&NodeId::parse("ethical").unwrap());
+        node.unwrap().codex = Some(codex);
+    }
+
+    /// Signs the ethical gate's codex under another version.
+    pub(crate) fn codex_version(&mut self, version: &str) {
+        let node = self
+            .nodes
+            .get_mut(&NodeId::parse("ethical").unwrap())
+            .unwrap();
+        let document = node.codex.take().unwrap().document;
+        node.codex = Some(signed(document, version));
     }
 
     /// Adds a node.
@@ -205,11 +257,19 @@ impl Rig {
 
     pub(crate) fn admit(&self) -> Result<Admitted, AdmissionError> {
         let (policy, monitor) = (self.policy, self.monitor);
+        let hex = aim_core::digest::encode_hex(&gate_key().public_bytes());
+        let keys = KeySet::parse(&format!("aim-keys v1\ngate {hex}\n")).unwrap();
         admit(Request {
             plan: &self.plan,
             bindings: &bindings(&self.plan, &BTreeMap::new()).unwrap(),
             nodes: &self.nodes,
             ethical: &NodeId::parse("ethical").unwrap(),
+            also: &self.also,
+            codex_trust: CodexTrust {
+                keys: Some(&keys),
+                least: None,
+            },
+            rules: self.rules.clone(),
             policy: policy.as_ref().map(|policy| policy as _),
             monitor: monitor.as_ref().map(|policy| policy as _),
             tenant: &TenantId::parse("global").unwrap(),

@@ -8,14 +8,19 @@ use std::{
 };
 
 use aim_core::{
+    gate::CodexVersion,
     name::{NodeId, StepName, TenantId},
     outcome::Exit,
     plan::{Plan, bindings},
 };
 use aim_policy_cedar::{CedarPolicy, PolicySource};
 use aim_registry_dir::{LoadError, Registry, Signing, SourceFile};
-use aim_runtime::admission::Node;
+use aim_runtime::{
+    admission::{Node, SignedCodex},
+    judge::GateRules,
+};
 use aim_schema_json::JsonSchemas;
+use aim_trust::key::KeySet;
 
 use crate::{
     args::RunArgs,
@@ -32,6 +37,10 @@ pub(crate) struct Prepared {
     pub(crate) bindings: BTreeMap<StepName, NodeId>,
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     pub(crate) ethical: NodeId,
+    pub(crate) also: Vec<NodeId>,
+    pub(crate) codex_keys: Option<KeySet>,
+    pub(crate) codex_least: Option<CodexVersion>,
+    pub(crate) rules: GateRules,
     pub(crate) policy: Option<CedarPolicy>,
     pub(crate) monitor: Option<CedarPolicy>,
     pub(crate) signing: Signing,
@@ -77,7 +86,8 @@ pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
             "add `[gates] ethical = \"<node id>\"` to aim.toml",
         )
     })?;
-    let nodes = read_nodes(&registry, &bindings, &ethical)?;
+    let gates = std::iter::once(&ethical).chain(&deployment.gates.also);
+    let nodes = read_nodes(&registry, &bindings, gates)?;
     let retries = bindings
         .iter()
         .filter_map(|(step, id)| Some((step.clone(), nodes.get(id)?.contract.retry.attempts_max)))
@@ -100,15 +110,23 @@ pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
         bindings,
         nodes,
         ethical,
+        also: deployment.gates.also.clone(),
+        codex_keys: read_codex_keys(&registry)?,
+        codex_least: deployment.gates.codex_least,
+        rules: GateRules {
+            floors: deployment.gates.floors,
+            composite: deployment.gates.composite,
+            is_quarantining: deployment.gates.quarantine.is_some(),
+        },
         retries,
     })
 }
 
 /// Reads every node that is bound and every gate that one of them passes.
-fn read_nodes(
+fn read_nodes<'a>(
     registry: &Registry,
     bindings: &BTreeMap<StepName, NodeId>,
-    ethical: &NodeId,
+    deployed: impl Iterator<Item = &'a NodeId>,
 ) -> Result<BTreeMap<NodeId, Node>, CliError> {
     let mut wanted: BTreeSet<NodeId> = bindings.values().cloned().collect();
     let gates = wanted.iter().filter_map(|id| registry.node(id));
@@ -116,7 +134,7 @@ fn read_nodes(
         .flat_map(|node| node.contract.gates.iter().cloned())
         .collect();
     wanted.extend(gates);
-    wanted.insert(ethical.clone());
+    wanted.extend(deployed.cloned());
     let mut nodes = BTreeMap::new();
     for id in wanted {
         let component = registry
@@ -126,9 +144,7 @@ fn read_nodes(
             continue;
         };
         let codex = if loaded.contract.is_gate() {
-            registry
-                .read_codex(&id)
-                .map_err(|error| load_error(&error))?
+            read_codex(registry, &id)?
         } else {
             None
         };
@@ -144,6 +160,33 @@ fn read_nodes(
         );
     }
     Ok(nodes)
+}
+
+/// A gate's codex, and the signature beside it.
+fn read_codex(registry: &Registry, id: &NodeId) -> Result<Option<SignedCodex>, CliError> {
+    let document = registry
+        .read_codex(id)
+        .map_err(|error| load_error(&error))?;
+    let Some(document) = document else {
+        return Ok(None);
+    };
+    let signature = registry.read_codex_signature(id);
+    let signature = signature.map_err(|error| load_error(&error))?;
+    Ok(Some(SignedCodex {
+        document,
+        signature,
+    }))
+}
+
+fn read_codex_keys(registry: &Registry) -> Result<Option<KeySet>, CliError> {
+    let text = registry
+        .read_codex_keys()
+        .map_err(|error| load_error(&error))?;
+    let keys = text.map(|text| KeySet::parse(&text)).transpose();
+    keys.map_err(|error| {
+        let help = "give the file that `aimctl keys new gate` printed, as it is";
+        CliError::usage(error.code(), format!("`codex_keys`: {error}"), help)
+    })
 }
 
 fn read_policy(args: &RunArgs, registry: &Registry) -> Result<Option<CedarPolicy>, CliError> {

@@ -17,7 +17,7 @@ use aim_core::{
 use aim_engine::{AllocatorPreference, Engine, EngineProfile};
 use aim_hardening::{
     confine::confine_host,
-    key_file::{Role, load_public},
+    key_file::{Role, init, load_public},
     side_process::SideCommand,
 };
 use aim_log_file::{FileLogReader, FileLogWriter, OpenLogError};
@@ -27,12 +27,13 @@ use aim_runtime::{
     admission::{AdmissionError, Admitted, RefusedLoad, Request, admit},
     commit::Submission,
     effects::WritableFolders,
-    host::{Host, HostParts},
+    host::{Host, HostParts, OpenError},
     ledger::Ledger,
 };
 use aim_schema_json::JsonSchemas;
 use aim_signer_process::SignerProcess;
 use aim_store_dir::{DirArtifactStore, DirFolder};
+use aim_trust::codex::CodexTrust;
 use std::sync::Arc;
 
 use super::prepare::Prepared;
@@ -97,6 +98,72 @@ pub(crate) fn start(cli: &Cli, args: &RunArgs, prepared: &Prepared) -> Result<St
     })
 }
 
+/// The compile worker alone; makes this machine's keys on first use, because cache entries are signed.
+pub(crate) fn compiler(cli: &Cli) -> Result<ProcessCompiler, CliError> {
+    let keys_dir = paths::keys_dir(cli)?;
+    let cache_dir = paths::cache_dir(cli)?;
+    init(&keys_dir)?;
+    let cache_key = load_public(&keys_dir, Role::Cache)?;
+    // A cache that can not be made is only slower.
+    drop(std::fs::create_dir_all(&cache_dir));
+    let worker = side("compile-worker", &keys_dir)?;
+    let code = cache_dir.join("native");
+    let limits = WorkerLimits::default();
+    ProcessCompiler::new(worker, &cache_key, Some(&code), limits)
+        .map_err(|error| port_error(&error))
+}
+
+/// The log of a data directory, locked and open for an act of administration: no guest runs.
+pub(crate) fn open_for_admin(
+    cli: &Cli,
+    data_dir: &Path,
+    command: &str,
+) -> Result<(Host, Ledger), CliError> {
+    let keys_dir = paths::keys_dir(cli)?;
+    // What is not there yet holds nothing to act on, and is not begun by asking.
+    let reader = FileLogReader::open(data_dir).map_err(|error| log_error(&error))?;
+    let command = format!("aimctl {command}");
+    let writer = FileLogWriter::open(data_dir, &command).map_err(|error| log_error(&error))?;
+    let signer = SignerProcess::spawn(&side("signer", &keys_dir)?).map_err(|e| port_error(&e))?;
+    let confinement = confine_host(&[], &[data_dir], &keys_dir);
+    let clock = SystemClock::start();
+    let profile = EngineProfile::default();
+    let parts = HostParts {
+        reader: Arc::new(reader),
+        writer: Box::new(writer),
+        new_origin: new_origin(&signer, &clock),
+        signer: Box::new(signer),
+        store: Arc::new(store(data_dir)),
+        clock: Arc::new(clock),
+        mode: SigningMode::Each,
+        host: HostRecord {
+            isolation: confinement.level.word().to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+        engine: EngineRecord {
+            allocator: "none".to_owned(),
+            profile: Digest::of(profile.fingerprint().as_bytes()),
+        },
+        config: Digest::derive("config", &[]),
+        traffic: aim_core::traffic::TrafficLimits::DEFAULT,
+        entropy: Arc::new(SystemEntropy),
+        folders: WritableFolders::new(),
+    };
+    Host::open(parts).map_err(|error| open_error(&error))
+}
+
+fn open_error(error: &OpenError) -> CliError {
+    let exit = match error {
+        OpenError::Port(_)
+        | OpenError::Commit(_)
+        | OpenError::Publish { .. }
+        | OpenError::Thread(_) => Exit::Bug,
+        _ => Exit::Evidence,
+    };
+    let problem = Problem::new(error.code(), error.to_string()).with_help(error.help());
+    CliError::new(exit, problem)
+}
+
 fn side(command: &str, keys_dir: &Path) -> Result<SideCommand, CliError> {
     let program = std::env::current_exe().map_err(|error| {
         let message = format!("this program's own file can not be found: {error}");
@@ -118,6 +185,12 @@ impl Started {
             bindings: &prepared.bindings,
             nodes: &prepared.nodes,
             ethical: &prepared.ethical,
+            also: &prepared.also,
+            codex_trust: CodexTrust {
+                keys: prepared.codex_keys.as_ref(),
+                least: prepared.codex_least,
+            },
+            rules: prepared.rules.clone(),
             policy: prepared.policy.as_ref().map(|policy| policy as _),
             monitor: prepared.monitor.as_ref().map(|policy| policy as _),
             tenant: &prepared.tenant,
@@ -132,7 +205,12 @@ impl Started {
             AdmissionError::Refused(refused) => Refused::Loads(refused),
             error => {
                 let problem = Problem::new(error.code(), error.to_string()).with_help(error.help());
-                Refused::Other(CliError::new(Exit::Usage, problem))
+                // A codex that nobody vouches for is a denial; all else is a mistake in the configuration.
+                let exit = match error {
+                    AdmissionError::Codex { .. } => Exit::Denied,
+                    _ => Exit::Usage,
+                };
+                Refused::Other(CliError::new(exit, problem))
             }
         })
     }
@@ -183,17 +261,7 @@ impl Started {
             },
             config: Digest::derive("config", &[&prepared.config]),
         };
-        Host::open(parts).map_err(|error| {
-            let exit = match &error {
-                aim_runtime::host::OpenError::Port(_)
-                | aim_runtime::host::OpenError::Commit(_)
-                | aim_runtime::host::OpenError::Publish { .. }
-                | aim_runtime::host::OpenError::Thread(_) => Exit::Bug,
-                _ => Exit::Evidence,
-            };
-            let problem = Problem::new(error.code(), error.to_string()).with_help(error.help());
-            CliError::new(exit, problem)
-        })
+        Host::open(parts).map_err(|error| open_error(&error))
     }
 }
 

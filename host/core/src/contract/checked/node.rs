@@ -79,6 +79,10 @@ impl NodeDocument {
                 autonomy,
                 is_payload_opaque: self.opaque_payload.unwrap_or(false),
                 kappa_ppm: self.kappa_ppm,
+                ethics: self
+                    .ethics
+                    .map(|floors| floors.floors())
+                    .unwrap_or_default(),
             })),
             _ => Err(faults.into_vec()),
         }
@@ -167,6 +171,10 @@ impl NodeDocument {
                 "/kappa_ppm",
                 format!("`kappa_ppm` must be at most {KAPPA_PPM_MAX}"),
             );
+        }
+        if let Some(name) = self.ethics.and_then(|floors| floors.above_one()) {
+            let message = format!("`{name}` must be at most {KAPPA_PPM_MAX}");
+            faults.add(ContractRule::Limit, format!("/ethics/{name}"), message);
         }
     }
 }

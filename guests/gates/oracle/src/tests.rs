@@ -1,27 +1,23 @@
 //! What the gate promises, on the codex that is shipped. Pieces that look like secrets are put together here, so that
 //! no scanner takes this file for a leak.
 
-use aim_sdk::gate::{Item, Phase, Request, Verdict};
-use aim_sdk::types::{Doubt, Target};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
 
-use crate::evaluate;
+use crate::types::{Decision, Doubt, Item, Phase, Request, Verdict};
 
 const CODEX: &str = include_str!("../../../../contracts/codex/default.json");
 
-fn request(phase: Phase, payload: &str) -> Request {
+fn request(phase: Phase, payload: &str) -> Request<'_> {
     Request {
         phase,
-        plan: "p".into(),
-        step: "s".into(),
-        role: "r".into(),
-        effects: vec!["aim:artifact/store".into()],
+        effects: vec!["aim:artifact/store"],
         items: vec![Item {
-            target: Target::Next,
-            action: "emit".into(),
-            media_type: "text/plain".into(),
-            artifacts: Vec::new(),
-            payload_digest: format!("blake3:{}", "0".repeat(64)),
-            payload: Some(payload.into()),
+            place: "`next`".to_string(),
+            payload: Some(payload.as_bytes()),
         }],
         impact: None,
         doubt: None,
@@ -31,8 +27,8 @@ fn request(phase: Phase, payload: &str) -> Request {
     }
 }
 
-fn judge(request: &Request) -> aim_sdk::gate::Decision {
-    evaluate(request, CODEX.as_bytes()).unwrap()
+fn judge(request: &Request<'_>) -> Decision {
+    crate::judge(request, CODEX.as_bytes()).unwrap()
 }
 
 /// The verdict on a text that leaves a step.
@@ -117,7 +113,8 @@ fn a_reason_names_the_place_and_never_the_secret() {
 #[test]
 fn a_credential_in_what_the_step_declares_is_found_too() {
     let mut asked = request(Phase::Egress, "clean");
-    asked.quip = Some(secrets().swap_remove(5));
+    let secret = secrets().swap_remove(5);
+    asked.quip = Some(&secret);
     assert_eq!(judge(&asked).verdict, Verdict::Fail);
 }
 
@@ -125,10 +122,10 @@ fn a_credential_in_what_the_step_declares_is_found_too() {
 fn a_prohibited_effect_or_impact_fails_in_every_phase() {
     for phase in [Phase::Ingress, Phase::Effect, Phase::Egress, Phase::Consult] {
         let mut asked = request(phase, "clean");
-        asked.effects.push("wasi:sockets/tcp@0.2.6".into());
+        asked.effects.push("wasi:sockets/tcp@0.2.6");
         assert_eq!(judge(&asked).axioms_hit, ["no-prohibited-effect"]);
         let mut asked = request(phase, "clean");
-        asked.impact = Some("Covert Tracking of visitors".into());
+        asked.impact = Some("Covert Tracking of visitors");
         assert_eq!(judge(&asked).axioms_hit, ["no-prohibited-impact"]);
         assert_eq!(judge(&asked).verdict, Verdict::Fail);
     }
@@ -137,7 +134,7 @@ fn a_prohibited_effect_or_impact_fails_in_every_phase() {
 #[test]
 fn weighty_concerns_ask_a_person_and_darken_the_futures() {
     let mut asked = request(Phase::Egress, "clean");
-    asked.impact = Some("Irreversible, and it decides about people.".into());
+    asked.impact = Some("Irreversible, and it decides about people.");
     let decision = judge(&asked);
     assert_eq!(decision.verdict, Verdict::Abstain);
     assert_eq!(decision.doubt.moral, 600_000);
@@ -156,7 +153,7 @@ fn weighty_concerns_ask_a_person_and_darken_the_futures() {
 #[test]
 fn a_middling_score_is_marked_for_review() {
     let mut asked = request(Phase::Egress, "clean");
-    asked.impact = Some("It decides about people.".into());
+    asked.impact = Some("It decides about people.");
     let decision = judge(&asked);
     assert_eq!(
         (decision.verdict, decision.ethical_score),
@@ -173,14 +170,12 @@ fn a_prior_abstention_raises_the_bar() {
         distributional: 0,
         unknown_unknown: 0,
     });
-    asked
-        .effects
-        .push("wasi:http/outgoing-handler@0.2.6".into());
+    asked.effects.push("wasi:http/outgoing-handler@0.2.6");
     assert_eq!(
         (judge(&asked).verdict, judge(&asked).ethical_score),
         (Verdict::Warn, 650_000)
     );
-    asked.impact = Some("hiring".into());
+    asked.impact = Some("hiring");
     asked.doubt = None;
     asked.prior = Some(Verdict::Abstain);
     assert_eq!(
@@ -192,6 +187,29 @@ fn a_prior_abstention_raises_the_bar() {
 }
 
 #[test]
+fn a_prior_mark_for_review_raises_the_bar_for_review_only() {
+    let mut asked = request(Phase::Egress, "clean");
+    asked.doubt = Some(Doubt {
+        epistemic: 900_000,
+        ..Doubt::default()
+    });
+    assert_eq!(
+        (judge(&asked).verdict, judge(&asked).ethical_score),
+        (Verdict::Pass, 730_000)
+    );
+    asked.prior = Some(Verdict::Warn);
+    assert_eq!(judge(&asked).verdict, Verdict::Warn, "750000 is needed now");
+    asked.doubt = Some(Doubt {
+        epistemic: 833_333,
+        ..Doubt::default()
+    });
+    assert_eq!(
+        (judge(&asked).verdict, judge(&asked).ethical_score),
+        (Verdict::Pass, 750_001)
+    );
+}
+
+#[test]
 fn a_plan_without_a_quip_is_marked_for_review_once() {
     let mut asked = request(Phase::Ingress, "clean");
     assert_eq!(
@@ -199,15 +217,15 @@ fn a_plan_without_a_quip_is_marked_for_review_once() {
         Verdict::Pass,
         "without the fact the rule does not apply"
     );
-    asked.context = vec![("plan-quip".into(), b"judge".to_vec())];
+    asked.context = vec![("plan-quip", b"judge".as_slice())];
     assert_eq!(judge(&asked).verdict, Verdict::Warn);
-    asked.quip = Some("  ".into());
+    asked.quip = Some("  ");
     assert_eq!(judge(&asked).verdict, Verdict::Warn, "a blank quip is none");
-    asked.quip = Some("Like asking the fire for directions to the exit.".into());
+    asked.quip = Some("Like asking the fire for directions to the exit.");
     let decision = judge(&asked);
     assert_eq!(
-        (decision.verdict, &decision.quip),
-        (Verdict::Pass, &asked.quip)
+        (decision.verdict, decision.quip.as_deref()),
+        (Verdict::Pass, asked.quip)
     );
     asked.phase = Phase::Egress;
     asked.quip = None;
@@ -221,9 +239,9 @@ fn a_plan_without_a_quip_is_marked_for_review_once() {
 #[test]
 fn a_good_quip_does_not_excuse_anything() {
     let mut asked = request(Phase::Ingress, "clean");
-    asked.context = vec![("plan-quip".into(), b"judge".to_vec())];
-    asked.quip = Some("Funny.".into());
-    asked.impact = Some("malware".into());
+    asked.context = vec![("plan-quip", b"judge".as_slice())];
+    asked.quip = Some("Funny.");
+    asked.impact = Some("malware");
     assert_eq!(judge(&asked).verdict, Verdict::Fail);
 }
 
@@ -243,13 +261,9 @@ fn what_can_not_be_read_is_doubted() {
 }
 
 #[test]
-fn the_decision_carries_the_version_and_digest_of_its_codex() {
+fn the_decision_carries_the_version_of_its_codex() {
     let decision = judge(&request(Phase::Egress, "clean"));
     assert_eq!(decision.codex_version, "1.0.0");
-    assert_eq!(
-        decision.codex_digest,
-        format!("blake3:{}", blake3::hash(CODEX.as_bytes()).to_hex())
-    );
     assert!(
         decision.doubt.unknown_unknown > 0,
         "unknown unknowns are never nothing"
@@ -280,13 +294,13 @@ fn a_malformed_codex_is_a_fault() {
     ];
     for (from, to) in edits {
         assert!(CODEX.contains(from), "{from}");
-        let fault = evaluate(
+        let fault = crate::judge(
             &request(Phase::Egress, "clean"),
             CODEX.replacen(from, to, 1).as_bytes(),
         );
-        assert_eq!(fault.unwrap_err().code, "MCEL-C001", "{from} -> {to}");
+        assert!(fault.is_err(), "{from} -> {to}");
     }
     for document in ["", "null", "[]", "{", "\u{0}"] {
-        assert!(evaluate(&request(Phase::Egress, "clean"), document.as_bytes()).is_err());
+        assert!(crate::judge(&request(Phase::Egress, "clean"), document.as_bytes()).is_err());
     }
 }

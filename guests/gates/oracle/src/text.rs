@@ -1,9 +1,9 @@
 //! A text that borrows from the document it was read from wherever it can.
 //! INVARIANT: a text is copied only when the document writes it with escapes.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::ops::Deref;
+use alloc::borrow::{Cow, ToOwned};
+use core::fmt;
+use core::ops::Deref;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 

@@ -4,6 +4,7 @@
 //! bytes begin none. Nothing is compiled, because an instance lives for one request only.
 //! INVARIANT: a hit names the rule and the place, never the bytes that were found.
 
+use alloc::vec::Vec;
 use core::num::NonZeroU16;
 
 use crate::codex::{Characters, Codex, Rule};

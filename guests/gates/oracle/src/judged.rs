@@ -1,11 +1,14 @@
 //! From a request and a codex to a decision.
 //! INVARIANT: each step can only make the verdict worse; nothing in a request makes it better than the codex says.
 
-use aim_sdk::gate::{Consequence, Decision, Item, Phase, Request, Verdict};
-use aim_sdk::types::{Doubt, RATIO_ONE, Target};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use crate::codex::{Codex, PhaseName, QuipRule, Rule};
 use crate::scan::{Hit, Scanner};
+use crate::types::{Consequence, Decision, Doubt, Item, Phase, RATIO_ONE, Request, Verdict};
 
 /// The context fact by which the host asks for the quip rule: once a plan, at its first step.
 const QUIP_FACT: (&str, &[u8]) = ("plan-quip", b"judge");
@@ -16,8 +19,8 @@ struct Group<'a> {
     rules: &'a [Rule<'a>],
 }
 
-/// Judges `request`. The codex digest is left empty, because only the document has it.
-pub(crate) fn decide(request: &Request, codex: &Codex<'_>) -> Decision {
+/// Judges `request`. The digest of the codex is the caller's to add.
+pub(crate) fn decide(request: &Request<'_>, codex: &Codex<'_>) -> Decision {
     let axioms = groups(
         codex
             .axioms
@@ -44,11 +47,10 @@ pub(crate) fn decide(request: &Request, codex: &Codex<'_>) -> Decision {
         ethical_score: score,
         doubt,
         futures: futures_of(codex, &concerns_hit),
-        quip: request.quip.clone(),
+        quip: request.quip.map(str::to_owned),
         axioms_hit: axioms_hit.into_iter().map(str::to_owned).collect(),
         reasons,
         codex_version: codex.version.to_string(),
-        codex_digest: String::new(),
         facts: facts(request, &concerns_hit),
     }
 }
@@ -65,7 +67,7 @@ fn groups<'a>(
 
 /// Numbers of the groups that were hit, each once; axioms come first. Says why for each.
 fn find(
-    request: &Request,
+    request: &Request<'_>,
     codex: &Codex<'_>,
     axioms: &[Group<'_>],
     concerns: &[Group<'_>],
@@ -114,38 +116,31 @@ fn find(
 
 /// Where bytes were found.
 enum Place<'a> {
-    Item(usize, &'a Item),
+    Item(usize, &'a Item<'a>),
     Declared(&'static str),
 }
 
 impl Place<'_> {
     fn shown(&self) -> String {
         match self {
-            Self::Item(index, item) => match &item.target {
-                Target::Next => format!("item {index} to `next`"),
-                Target::Reply => format!("item {index} to `reply`"),
-                Target::Port(name) => format!("item {index} to port `{name}`"),
-                Target::Node(slug) => format!("item {index} to node `{slug}`"),
-            },
+            Self::Item(index, item) => format!("item {index} to {}", item.place),
             Self::Declared(what) => format!("the declared {what}"),
         }
     }
 }
 
 /// All bytes of a request that a gate can read: payloads, and the texts that the step wrote itself.
-fn readable(request: &Request) -> impl Iterator<Item = (Place<'_>, &[u8])> {
+fn readable<'a>(request: &'a Request<'_>) -> impl Iterator<Item = (Place<'a>, &'a [u8])> {
     let payloads = request.items.iter().enumerate();
-    let payloads = payloads
-        .filter_map(|(index, item)| Some((Place::Item(index, item), item.payload.as_deref()?)));
-    let texts = [("impact", &request.impact), ("quip", &request.quip)];
+    let payloads =
+        payloads.filter_map(|(index, item)| Some((Place::Item(index, item), item.payload?)));
+    let texts = [("impact", request.impact), ("quip", request.quip)];
     let texts = texts.into_iter();
-    payloads.chain(
-        texts.filter_map(|(what, text)| Some((Place::Declared(what), text.as_deref()?.as_bytes()))),
-    )
+    payloads.chain(texts.filter_map(|(what, text)| Some((Place::Declared(what), text?.as_bytes()))))
 }
 
 /// What of the declared effects or impact the rule names, if it does.
-fn declared_match(request: &Request, rule: &Rule<'_>) -> Option<String> {
+fn declared_match(request: &Request<'_>, rule: &Rule<'_>) -> Option<String> {
     for prefix in rule.effects.iter().flatten() {
         if let Some(effect) = request
             .effects
@@ -155,7 +150,7 @@ fn declared_match(request: &Request, rule: &Rule<'_>) -> Option<String> {
             return Some(format!("effect `{effect}`"));
         }
     }
-    let impact = request.impact.as_deref()?;
+    let impact = request.impact?;
     let said = rule
         .impact
         .iter()
@@ -189,7 +184,7 @@ fn weight_of(codex: &Codex<'_>, concerns_hit: &[&str]) -> u32 {
 }
 
 /// The worse of what the step said, what the codex doubts in general, and what was seen.
-fn doubt_of(request: &Request, codex: &Codex<'_>, burden: u32) -> Doubt {
+fn doubt_of(request: &Request<'_>, codex: &Codex<'_>, burden: u32) -> Doubt {
     let floor = &codex.doubt.floor;
     let said = request.doubt.as_ref();
     let worst = |floor: u32, said: Option<u32>, seen: u32| {
@@ -233,7 +228,7 @@ fn score_of(codex: &Codex<'_>, burden: u32, doubt: &Doubt) -> u32 {
 }
 
 fn verdict_of(
-    request: &Request,
+    request: &Request<'_>,
     codex: &Codex<'_>,
     score: u32,
     is_prohibited: bool,
@@ -242,21 +237,23 @@ fn verdict_of(
     if is_prohibited {
         return Verdict::Fail;
     }
-    let was_doubtful = matches!(request.prior, Some(Verdict::Abstain | Verdict::Fail));
-    let kappa = codex
-        .kappa
-        .saturating_add(if was_doubtful { codex.hysteresis } else { 0 })
-        .min(RATIO_ONE);
+    let raised = |border: u32, is_raised: bool| {
+        let more = if is_raised { codex.hysteresis } else { 0 };
+        border.saturating_add(more).min(RATIO_ONE)
+    };
+    let was_held = matches!(request.prior, Some(Verdict::Abstain | Verdict::Fail));
+    let was_marked = was_held || matches!(request.prior, Some(Verdict::Warn));
+    let kappa = raised(codex.kappa, was_held);
+    let review_below = raised(codex.review_below, was_marked);
     if score < kappa {
         reasons.push(format!(
             "score {score} is below {kappa}; a person must decide"
         ));
         return Verdict::Abstain;
     }
-    if score < codex.review_below {
+    if score < review_below {
         reasons.push(format!(
-            "score {score} is below {}; marked for review",
-            codex.review_below
+            "score {score} is below {review_below}; marked for review"
         ));
         return Verdict::Warn;
     }
@@ -268,21 +265,18 @@ fn verdict_of(
 }
 
 /// A fact that the host chose for this gate.
-pub(crate) fn fact<'a>(request: &'a Request, name: &str) -> Option<&'a [u8]> {
+pub(crate) fn fact<'a>(request: &Request<'a>, name: &str) -> Option<&'a [u8]> {
     request
         .context
         .iter()
-        .find(|(known, _)| known == name)
-        .map(|(_, value)| value.as_slice())
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| *value)
 }
 
-fn is_quip_missing(request: &Request, codex: &Codex<'_>) -> bool {
+fn is_quip_missing(request: &Request<'_>, codex: &Codex<'_>) -> bool {
     let is_asked =
         matches!(request.phase, Phase::Ingress) && fact(request, QUIP_FACT.0) == Some(QUIP_FACT.1);
-    let is_there = request
-        .quip
-        .as_deref()
-        .is_some_and(|quip| !quip.trim().is_empty());
+    let is_there = request.quip.is_some_and(|quip| !quip.trim().is_empty());
     codex.quip == QuipRule::Required && is_asked && !is_there
 }
 
@@ -303,7 +297,7 @@ fn futures_of(codex: &Codex<'_>, concerns_hit: &[&str]) -> Vec<Consequence> {
 }
 
 /// What else is on record: the concerns hit, and how much could not be read.
-fn facts(request: &Request, concerns_hit: &[&str]) -> Vec<(String, String)> {
+fn facts(request: &Request<'_>, concerns_hit: &[&str]) -> Vec<(String, String)> {
     let mut facts = Vec::new();
     if !concerns_hit.is_empty() {
         facts.push(("concerns-hit".to_owned(), concerns_hit.join(" ")));

@@ -2,13 +2,16 @@
 //! INVARIANT: unknown members, unknown words, empty needles and ratios above one are refused; nothing has a default that
 //! would let more pass.
 
-use std::fmt;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
-use aim_sdk::gate::Phase;
-use aim_sdk::types::RATIO_ONE;
 use serde::Deserialize;
 
 use crate::text::Text;
+use crate::types::{Phase, RATIO_ONE};
 
 /// The version of the format that this gate reads.
 const FORMAT: u32 = 1;
@@ -204,7 +207,7 @@ impl PhaseName {
 
 /// Why a codex is refused.
 #[derive(Debug)]
-pub(crate) enum CodexError {
+pub enum CodexError {
     /// Not JSON, or not of this shape.
     Shape(serde_json::Error),
     /// Of this shape, and still not usable.
