@@ -9,7 +9,6 @@ use std::{
 
 use aim_core::{
     access::{Capability, Mode},
-    digest::Digest,
     gate::floor::Floors,
     name::{NodeId, StepName},
     plan::Lock,
