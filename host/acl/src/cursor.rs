@@ -2,13 +2,13 @@
 //!
 //! INVARIANT: a cursor never leaves its line and every span it gives lies on character borders.
 
-use alloc::{borrow::ToOwned, format, string::String};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 use core::ops::Range;
 
 use aim_core::{name::StepName, plan::text_fault};
 
 use crate::{
-    ast::Spanned,
+    ast::{Comment, Spanned},
     codes,
     diagnostic::{Diagnostic, Faults},
 };
@@ -173,6 +173,32 @@ pub(crate) fn lines(source: &str) -> impl Iterator<Item = Cursor<'_>> {
         let line = body.trim_end_matches([' ', '\t']);
         (!line.is_empty()).then(|| Cursor::new(line, start + indent))
     })
+}
+
+/// Every comment of a source in line form.
+pub(crate) fn comments(source: &str) -> Vec<Comment> {
+    let mut base = 0;
+    let mut comments = Vec::new();
+    for raw in source.split_inclusive('\n') {
+        let line = raw.trim_end_matches(['\n', '\r']);
+        let start = comment_start(line);
+        if let Some(text) = line.get(start + 1..) {
+            comments.push(Comment {
+                text: text.trim().to_owned(),
+                is_block: false,
+                span: base + start..base + line.len(),
+            });
+        }
+        base += raw.len();
+    }
+    comments
+}
+
+/// What a text in quotes says: a backslash takes a quote or a backslash as it is, a tab reads as a blank.
+pub(crate) fn unquote(text: &str) -> Option<String> {
+    let mut cursor = Cursor::new(text, 0);
+    let value = cursor.quoted().ok()?;
+    cursor.is_at_end().then_some(value.value)
 }
 
 /// Where a comment begins: at the first `#` outside quotes.

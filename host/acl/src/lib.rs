@@ -5,8 +5,12 @@
 //! ```
 //!
 //! The crate reads no file and renders nothing: a [`Diagnostic`] is a code, sentences and byte ranges, and whoever holds
-//! the source draws them. Form A (line by line, `PLAN name:`) is the only surface so far; another surface would be another
-//! parser into the same [`Ast`], lowered by the same code. The language itself is described in `docs/formats/acl.md`.
+//! the source draws them. Three surface forms parse to one [`Ast`]: lines (`PLAN name:`), braces (`pipeline "name" { }`)
+//! and, as an import, YAML. What lies outside of the text, imported documents and contracts, comes through a [`Resolver`].
+//! The language itself is described in `docs/formats/acl.md`.
+//!
+//! Entry points, all pure, for any text: [`token::lex`], [`parse()`], [`compile()`], [`lint()`], [`format()`],
+//! [`symbols()`], [`complete()`].
 //!
 //! INVARIANT: equal sources give equal bytes, no text makes this crate panic, and a statement is never ignored: what is
 //! not understood is refused with its place.
@@ -20,16 +24,28 @@ pub mod ast;
 pub mod codes;
 mod cursor;
 mod diagnostic;
+mod check;
+mod lint;
 mod lower;
 mod parse;
+mod print;
 mod suggest;
+pub mod token;
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, string::String, vec::Vec};
+use core::fmt;
 
-use aim_core::plan::Plan;
+use aim_core::{
+    digest::Digest,
+    plan::{Effect, Plan, Role},
+};
+use serde_json::Value;
 
 pub use ast::Ast;
+pub use check::{Fit, fits};
 pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Position, Severity};
+pub use parse::form_of;
+pub use print::{format, print, print_as};
 
 use diagnostic::Faults;
 
@@ -43,6 +59,64 @@ pub enum Profile {
     Strict,
     /// A budget that is not stated is written into the IR with the defaults, and a warning says so.
     Lenient,
+}
+
+/// What a compiler asks about the world outside of the plan's text. It never asks for anything that the text does not name.
+pub trait Resolver {
+    /// Returns the exact bytes of an imported document.
+    ///
+    /// # Errors
+    /// Why they can not be had, for people.
+    fn import(&self, path: &str) -> Result<Vec<u8>, String>;
+
+    /// Returns what is known of the node that does a role's steps; `None` when nothing is.
+    fn node(&self, role: &Role) -> Option<NodeFacts>;
+}
+
+/// What a compiler may know of a node.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct NodeFacts {
+    /// The node's id.
+    pub node: String,
+    /// The digest of the component that does the work.
+    pub component: Option<Digest>,
+    /// JSON Schema of what it takes.
+    pub input: Option<Value>,
+    /// JSON Schema of what it gives.
+    pub output: Option<Value>,
+    /// The effects that its contract asks for.
+    pub asked: BTreeSet<Effect>,
+    /// The effects that the operator's policy grants to it.
+    pub granted: BTreeSet<Effect>,
+}
+
+/// A resolver that knows nothing: imports are refused and no contract is compared.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Alone;
+
+impl Resolver for Alone {
+    fn import(&self, _path: &str) -> Result<Vec<u8>, String> {
+        Err(String::from("this compiler reads no files"))
+    }
+
+    fn node(&self, _role: &Role) -> Option<NodeFacts> {
+        None
+    }
+}
+
+/// What a source is compiled under.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// How much may be left unsaid.
+    pub profile: Profile,
+    /// Who answers for the world outside.
+    pub resolver: &'a dyn Resolver,
+}
+
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("profile", &self.profile).finish_non_exhaustive()
+    }
 }
 
 /// A source that compiled.
@@ -62,14 +136,23 @@ pub fn parse(source: &str) -> (Ast, Vec<Diagnostic>) {
     (ast, faults.into_sorted(source))
 }
 
-/// Compiles a source to the plan IR.
+/// Compiles a source to the plan IR, without asking anybody about imports or contracts.
 ///
 /// # Errors
 /// All diagnostics of the source, errors and warnings, in source order.
 pub fn compile(source: &str, profile: Profile) -> Result<Compiled, Vec<Diagnostic>> {
+    let resolver = &Alone;
+    compile_in(source, &Context { profile, resolver })
+}
+
+/// Compiles a source to the plan IR, holding it against what the context knows.
+///
+/// # Errors
+/// All diagnostics of the source, errors and warnings, in source order.
+pub fn compile_in(source: &str, context: &Context<'_>) -> Result<Compiled, Vec<Diagnostic>> {
     let mut faults = Faults::default();
     let ast = parse::parse(source, &mut faults);
-    let plan = lower::lower(&ast, profile, &mut faults);
+    let plan = lower::lower(&ast, context, &mut faults);
     let diagnostics = faults.into_sorted(source);
     match plan {
         Some(plan) => Ok(Compiled {
@@ -78,4 +161,14 @@ pub fn compile(source: &str, profile: Profile) -> Result<Compiled, Vec<Diagnosti
         }),
         None => Err(diagnostics),
     }
+}
+
+/// Says everything that is wrong or doubtful about a source: what compiling says, and the lints.
+#[must_use]
+pub fn lint(source: &str, context: &Context<'_>) -> Vec<Diagnostic> {
+    let mut faults = Faults::default();
+    let ast = parse::parse(source, &mut faults);
+    lower::lower(&ast, context, &mut faults);
+    lint::lint(&ast, &mut faults);
+    faults.into_sorted(source)
 }

@@ -3,286 +3,229 @@
 //! INVARIANT: a plan leaves here only when no error was found, and it has then passed `aim_core`'s own checks as well.
 
 use alloc::{
-    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet},
     format,
-    string::{String, ToString},
+    string::ToString as _,
     vec::Vec,
 };
 use core::ops::Range;
 
 use aim_core::{
-    name::{NodeId, StepName},
-    plan::{self, BUILTIN_ROLES, LanguageVersion, NODE_PARAM, Plan, PlanParts, StepId},
+    condition::Decimal,
+    name::StepName,
+    plan::{self, LanguageVersion, Plan, PlanParts, SchemaVersion, StepId},
 };
 
 use crate::{
-    Profile,
-    ast::{Ast, Gate, Role, Spanned, Step},
-    codes,
+    Context,
+    ast::{self, Ast, Caps, Shard, Spanned, Step},
+    check, codes,
     diagnostic::{Diagnostic, Faults},
 };
 
+pub(crate) use gates::Gates;
+pub(crate) use graph::Graph;
+pub(crate) use recovery::check_names as check_rule_names;
+
 mod budget;
+mod core_faults;
+mod expand;
+mod gates;
 mod graph;
+mod recovery;
+mod roles;
+mod step;
+mod topology;
+
+/// Every step of a tree with its shard, in source order.
+pub(crate) struct Steps<'a> {
+    pub(crate) all: Vec<(&'a Shard, &'a Step)>,
+    /// The first step of each name.
+    pub(crate) places: BTreeMap<&'a StepName, usize>,
+}
+
+impl<'a> Steps<'a> {
+    fn of(ast: &'a Ast, faults: &mut Faults) -> Self {
+        let shards = ast.shards.iter();
+        let all: Vec<(&Shard, &Step)> =
+            shards.flat_map(|shard| shard.steps.iter().map(move |step| (shard, step))).collect();
+        let mut places = BTreeMap::new();
+        for (index, (_, step)) in all.iter().enumerate() {
+            let Some(name) = &step.name else { continue };
+            if let Some(first) = places.get(&name.value).copied() {
+                faults.push(duplicate("step", name, &name_span(&all, first)));
+            } else {
+                places.insert(&name.value, index);
+            }
+        }
+        Self { all, places }
+    }
+
+    /// Finds a step by name, or reports that there is none.
+    fn find(&self, name: &StepName, span: &Range<usize>, faults: &mut Faults) -> Option<usize> {
+        if let Some(index) = self.places.get(name) {
+            return Some(*index);
+        }
+        let help = faults.suggest(name.as_str(), self.places.keys().map(|name| name.as_str()));
+        let help = help.unwrap_or_else(|| "a plan has no other steps than its own".into());
+        let message = format!("there is no step `{name}`");
+        faults.push(Diagnostic::error(codes::UNKNOWN_REFERENCE, span.clone(), message).help(help));
+        None
+    }
+
+    fn name_of(&self, index: usize) -> &str {
+        let name = self.all.get(index).and_then(|(_, step)| step.name.as_ref());
+        name.map_or("", |name| name.value.as_str())
+    }
+}
+
+fn name_span(all: &[(&Shard, &Step)], index: usize) -> Range<usize> {
+    let name = all.get(index).and_then(|(_, step)| step.name.as_ref());
+    name.map_or(0..0, |name| name.span.clone())
+}
 
 /// Turns a tree into a plan; `None` when the source has errors, found here or before.
-pub(crate) fn lower(ast: &Ast, profile: Profile, faults: &mut Faults) -> Option<Plan> {
+pub(crate) fn lower(ast: &Ast, context: &Context<'_>, faults: &mut Faults) -> Option<Plan> {
+    let imports = expand::imports(ast, context, faults);
     let language_version = language_version(ast, faults);
-    let roles = roles(ast, faults);
-    let gates = gates(&ast.gates, &BTreeMap::new(), faults);
-    let plan_gates = names_of(&ast.gates);
-    let graph = graph::resolve(&ast.steps, faults);
-    let budgets = budget::budgets(ast, profile, faults);
-    let mut steps = Vec::with_capacity(ast.steps.len());
-    for (index, (step, budget)) in ast.steps.iter().zip(budgets).enumerate() {
-        let gates = gates_of(step, &plan_gates, faults);
-        if let Some((name, role, description)) = names(step, &roles, ast, faults) {
-            let id = StepId::new(u32::try_from(index + 1).unwrap_or(u32::MAX));
-            steps.push(plan::Step {
-                budget,
-                gates,
-                is_required: graph.is_required(index),
-                requires: graph.requires(index, &ast.steps),
-                ..plan::Step::new(id, name, role, &description)
-            });
-        }
+    let schema_version = schema_version(ast, faults);
+    let steps = Steps::of(ast, faults);
+    let roles = roles::resolve(ast, &steps, faults);
+    let ties = topology::resolve(ast, &steps, faults);
+    let graph = graph::resolve(&steps, &ties, faults);
+    let standby = recovery::standby(ast, &steps, faults);
+    let budgets = budget::budgets(ast, &steps, &ties, context.profile, faults);
+    let mut gates = gates::resolve(ast, &steps, &graph, faults);
+    check::coverage::check(&steps, &graph, &gates, faults);
+    check::references(ast, &steps, faults);
+    if steps.all.is_empty() {
+        no_steps(ast, faults);
     }
-    if ast.steps.is_empty() && ast.header.is_some() {
-        let span = ast
-            .header
-            .as_ref()
-            .map_or(0..0, |header| header.span.clone());
-        let fault = Diagnostic::error(codes::INCOMPLETE, span, "the plan has no step");
-        faults.push(fault.help("begin a step with `STEP <name>:`"));
-    }
-    unused_roles(ast, faults);
+    roles.report_unused(ast, faults);
     if faults.has_errors() {
         return None;
     }
-    let mut slots: Vec<Option<plan::Step>> = steps.into_iter().map(Some).collect();
-    let ordered = graph
-        .order
-        .iter()
-        .filter_map(|index| slots.get_mut(*index)?.take());
+    let mut slots: Vec<Option<plan::Step>> = Vec::with_capacity(steps.all.len());
+    for (index, budget) in budgets.into_iter().enumerate() {
+        let id = StepId::new(u32::try_from(index + 1).unwrap_or(u32::MAX));
+        let mut lowered = step::lower(&steps, index, id, &roles, faults)?;
+        lowered.budget = budget;
+        lowered.gates = gates.take(index);
+        lowered.requires = graph.requires(index, &steps);
+        lowered.is_standby = standby.contains(&index);
+        lowered.is_required = !lowered.is_standby && graph.is_required(index);
+        lowered.fanout = ties.fanout(index);
+        recovery::questions(ast, &mut lowered);
+        slots.push(Some(lowered));
+    }
+    let ordered: Vec<plan::Step> = (graph.order.iter()).filter_map(|index| slots.get_mut(*index)?.take()).collect();
     let parts = PlanParts {
         budget: ast.budget.as_ref().map(budget::of_plan),
-        gates,
+        flows: topology::flows(ast, &ordered),
+        gates: gates.of_plan,
+        header: header(ast),
+        imports,
+        kappa_ppm: ast.settings.kappa.as_ref().map(|kappa| ppm(&kappa.value)),
         language_version,
         quip: ast.quip.as_ref().map(|quip| quip.value.clone()),
-        steps: ordered.collect(),
-        roles: used_roles(&roles, ast),
+        roles: roles.used(&steps),
+        rules: recovery::rules(ast),
+        schema_version,
+        shards: shards(ast),
+        silence: ast.settings.silence.as_ref().map_or_else(plan::Silence::default, |quiet| match quiet.value {
+            ast::Quiet::Wait => plan::Silence::Wait,
+            ast::Quiet::Abstain => plan::Silence::Abstain,
+        }),
+        steps: ordered,
         ..PlanParts::new(ast.header.as_ref()?.name.as_ref()?.value.clone())
     };
-    checked(parts, faults)
+    let plan = core_faults::checked(parts, &ast, &steps, faults)?;
+    check::contracts::check(&plan, &steps, context, faults);
+    (!faults.has_errors()).then_some(plan)
 }
 
-/// Holds the result against the checks that guard every plan. A fault here is a gap in this crate: it is reported, not hidden.
-fn checked(parts: PlanParts, faults: &mut Faults) -> Option<Plan> {
-    match Plan::check(parts) {
-        Ok(plan) => Some(plan),
-        Err(error) => {
-            let fault = Diagnostic::error(codes::BAD_IR, 0..0, error.to_string());
-            faults.push(
-                fault.help("this is a fault of the compiler; please report it with the plan"),
-            );
-            None
-        }
+fn no_steps(ast: &Ast, faults: &mut Faults) {
+    let Some(header) = &ast.header else { return };
+    let fault = Diagnostic::error(codes::INCOMPLETE, header.span.clone(), "the plan has no step");
+    let help = match ast.form {
+        ast::Form::Lines => "begin a step with `STEP <name>:`",
+        ast::Form::Braces => "begin a step with `step <name>: <Role> {`",
+        ast::Form::Yaml => "begin a step with `- id: <name>` under `steps:`",
+    };
+    faults.push(fault.help(help));
+}
+
+/// Millionths of a share that has at most six digits after the point; more digits are cut.
+pub(crate) fn ppm(share: &Decimal) -> u32 {
+    let text = share.to_string();
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let digits: alloc::string::String = fraction.chars().chain("000000".chars()).take(6).collect();
+    let whole = whole.parse::<u32>().unwrap_or(0).saturating_mul(1_000_000);
+    whole.saturating_add(digits.parse::<u32>().unwrap_or(0))
+}
+
+fn header(ast: &Ast) -> plan::Header {
+    let settings = &ast.settings;
+    plan::Header {
+        is_deterministic: settings.deterministic.as_ref().is_some_and(|one| one.value),
+        policy: settings.policy.as_ref().map(|policy| policy.value.clone()),
+        risk: settings.risk.as_ref().map(|risk| match risk.value {
+            ast::Risk::Low => plan::RiskClass::Low,
+            ast::Risk::Medium => plan::RiskClass::Medium,
+            ast::Risk::High => plan::RiskClass::High,
+            ast::Risk::Critical => plan::RiskClass::Critical,
+        }),
+        seed: settings.seeds.as_ref().map(|seed| seed.value),
+        snapshot: settings.snapshot.as_ref().map(|snapshot| snapshot.value.clone()),
     }
 }
 
+fn shards(ast: &Ast) -> BTreeMap<StepName, plan::Caps> {
+    let caps = |caps: &Caps| plan::Caps {
+        max_parallel: (caps.max_parallel.as_ref()).map(|cap| u32::try_from(cap.value).unwrap_or(u32::MAX)),
+        token_pool: caps.token_pool.as_ref().map(|cap| cap.value),
+        wall_ms_pool: caps.wall_ms_pool.as_ref().map(|cap| cap.value),
+    };
+    let named = ast.shards.iter().filter_map(|shard| Some((shard.name.as_ref()?, shard)));
+    named
+        .map(|(name, shard)| (name.value.clone(), shard.caps.as_ref().map(caps).unwrap_or_default()))
+        .collect()
+}
+
 fn language_version(ast: &Ast, faults: &mut Faults) -> LanguageVersion {
-    let written = ast
-        .header
-        .as_ref()
-        .and_then(|header| header.version.as_ref());
+    let written = ast.header.as_ref().and_then(|header| header.version.as_ref());
     if let Some(Spanned { value, span }) = written
         && !value.is_known()
     {
         let message = format!("language version {value} is not known");
-        let help = format!(
-            "this compiler reads versions up to v{}",
-            LanguageVersion::CURRENT
-        );
-        faults.push(Diagnostic::error(codes::UNKNOWN_VERSION, span.clone(), message).help(help));
+        let fault = Diagnostic::error(codes::UNKNOWN_VERSION, span.clone(), message);
+        faults.push(fault.help(format!("this compiler reads versions up to {}", LanguageVersion::CURRENT)));
     }
-    written.map_or(LanguageVersion::CURRENT, |written| written.value)
+    written.map_or(LanguageVersion::CURRENT, |version| version.value)
+}
+
+/// The shape is written in the newest version of its major, whatever minor a source names: a newer one is refused.
+fn schema_version(ast: &Ast, faults: &mut Faults) -> SchemaVersion {
+    let current = SchemaVersion::CURRENT;
+    let Some(Spanned { value, span }) = &ast.settings.schema_version else {
+        return current;
+    };
+    let parsed = value.parse::<SchemaVersion>().ok();
+    if !parsed.is_some_and(SchemaVersion::is_known) {
+        let message = format!("schema version {} is not known", value.escape_default());
+        let fault = Diagnostic::error(codes::UNKNOWN_SCHEMA, span.clone(), message);
+        faults.push(fault.help(format!("write \"{current}\", or leave it out: it is the version that this compiler writes")));
+    }
+    current
 }
 
 pub(crate) fn duplicate(what: &str, name: &Spanned<StepName>, first: &Range<usize>) -> Diagnostic {
-    let message = format!("{what} `{}` appears twice", name.value);
-    Diagnostic::error(codes::DUPLICATE, name.span.clone(), message)
-        .help("rename one of the two")
-        .label(first.clone(), "first here")
+    let message = format!("{what} `{}` is declared twice", name.value);
+    let fault = Diagnostic::error(codes::DUPLICATE, name.span.clone(), message);
+    fault.help("give one of them another name").label(first.clone(), "first here")
 }
 
-/// Declared roles by name; those that are built in are found without an entry here.
-fn roles<'a>(ast: &'a Ast, faults: &mut Faults) -> BTreeMap<&'a StepName, &'a Role> {
-    let mut roles = BTreeMap::new();
-    for role in &ast.roles {
-        check_params(role, faults);
-        match roles.entry(&role.name.value) {
-            Entry::Vacant(entry) => {
-                entry.insert(role);
-            }
-            Entry::Occupied(first) => {
-                faults.push(duplicate("role", &role.name, &first.get().name.span));
-            }
-        }
-    }
-    roles
-}
-
-fn check_params(role: &Role, faults: &mut Faults) {
-    let mut seen: BTreeMap<&StepName, &Range<usize>> = BTreeMap::new();
-    for (key, value) in &role.params {
-        if let Some(first) = seen.insert(&key.value, &key.span) {
-            let message = format!("parameter `{}` is given twice", key.value);
-            let fault = Diagnostic::error(codes::BAD_PARAMETER, key.span.clone(), message);
-            faults.push(
-                fault
-                    .help("keep one of the two")
-                    .label(first.clone(), "first here"),
-            );
-        }
-        if key.value.as_str() == NODE_PARAM
-            && let Err(error) = NodeId::parse(&value.value)
-        {
-            let fault =
-                Diagnostic::error(codes::BAD_PARAMETER, value.span.clone(), error.to_string());
-            faults.push(fault.help("`node` names the contract that does the role's steps"));
-        }
-    }
-}
-
-fn is_builtin(name: &StepName) -> bool {
-    BUILTIN_ROLES.contains(&name.as_str())
-}
-
-fn role_names(ast: &Ast) -> impl Iterator<Item = &Spanned<StepName>> {
-    ast.steps
-        .iter()
-        .filter_map(|step| step.assign.as_ref()?.role.as_ref())
-}
-
-/// The declared roles, and an explicit entry for every built-in one that a step uses.
-fn used_roles(declared: &BTreeMap<&StepName, &Role>, ast: &Ast) -> BTreeMap<StepName, plan::Role> {
-    let mut roles: BTreeMap<StepName, plan::Role> = BTreeMap::new();
-    for (name, role) in declared {
-        let params = role
-            .params
-            .iter()
-            .map(|(key, value)| (key.value.clone(), value.value.clone()));
-        if let Some(kind) = &role.kind {
-            let role = plan::Role {
-                kind: kind.value.clone(),
-                params: params.collect(),
-            };
-            roles.insert((*name).clone(), role);
-        }
-    }
-    for used in role_names(ast).filter(|used| is_builtin(&used.value)) {
-        roles
-            .entry(used.value.clone())
-            .or_insert_with(|| plan::Role {
-                kind: used.value.clone(),
-                params: BTreeMap::new(),
-            });
-    }
-    roles
-}
-
-fn unused_roles(ast: &Ast, faults: &mut Faults) {
-    let used: BTreeSet<&StepName> = role_names(ast).map(|name| &name.value).collect();
-    for role in ast
-        .roles
-        .iter()
-        .filter(|role| !used.contains(&role.name.value))
-    {
-        let message = format!("role `{}` is not used by any step", role.name.value);
-        let fault = Diagnostic::warning(codes::UNUSED_ROLE, role.name.span.clone(), message);
-        faults.push(fault.help("assign it to a step or remove it"));
-    }
-}
-
-/// A step's name, role and description, or reports of what is missing.
-fn names(
-    step: &Step,
-    roles: &BTreeMap<&StepName, &Role>,
-    ast: &Ast,
-    faults: &mut Faults,
-) -> Option<(StepName, StepName, String)> {
-    let Some(assign) = &step.assign else {
-        let named = step
-            .name
-            .as_ref()
-            .map_or_else(String::new, |name| format!(" `{}`", name.value));
-        let message = format!("step{named} has no ASSIGN");
-        let fault = Diagnostic::error(codes::INCOMPLETE, step.span.clone(), message);
-        faults.push(fault.help("say who does what: `ASSIGN <role>: \"<description>\"`"));
-        return None;
-    };
-    let role = assign.role.as_ref()?;
-    if !roles.contains_key(&role.value) && !is_builtin(&role.value) {
-        let known = ast
-            .roles
-            .iter()
-            .map(|role| role.name.value.as_str())
-            .chain(BUILTIN_ROLES);
-        let close = faults.suggest(role.value.as_str(), known);
-        let help =
-            close.unwrap_or_else(|| format!("declare it: `ROLE {}: <kind>(...)`", role.value));
-        let message = format!("role `{}` is not declared", role.value);
-        faults
-            .push(Diagnostic::error(codes::UNDECLARED_ROLE, role.span.clone(), message).help(help));
-    }
-    let description = assign.description.as_ref()?.value.clone();
-    Some((
-        step.name.as_ref()?.value.clone(),
-        role.value.clone(),
-        description,
-    ))
-}
-
-type GateNames<'a> = BTreeMap<&'a StepName, &'a Range<usize>>;
-
-fn names_of(gates: &[Gate]) -> GateNames<'_> {
-    let names = gates.iter().filter_map(|gate| gate.name.as_ref());
-    names.map(|name| (&name.value, &name.span)).collect()
-}
-
-fn gates_of(step: &Step, plan_gates: &GateNames<'_>, faults: &mut Faults) -> Vec<plan::Gate> {
-    gates(&step.gates, plan_gates, faults)
-}
-
-/// Gates of one owner; a name may stand once among them and not among the plan's own.
-fn gates(gates: &[Gate], taken: &GateNames<'_>, faults: &mut Faults) -> Vec<plan::Gate> {
-    let mut seen = taken.clone();
-    let mut lowered = Vec::new();
-    for gate in gates {
-        if let Some(name) = &gate.name
-            && let Some(first) = seen.insert(&name.value, &name.span)
-        {
-            faults.push(duplicate("gate", name, first));
-        }
-        if !gate.has_check {
-            let fault = Diagnostic::error(
-                codes::INCOMPLETE,
-                gate.span.clone(),
-                "the gate has no condition",
-            );
-            faults.push(fault.help("write it after the colon or as `CHECK <condition>` below"));
-        }
-        let on_fail = gate
-            .on_fail
-            .as_ref()
-            .map_or(Some(plan::Action::default()), |action| action.value);
-        if let (Some(name), Some(check), Some(on_fail)) = (&gate.name, &gate.check, on_fail) {
-            let clause = plan::Clause {
-                condition: check.value.condition.clone(),
-                source: check.value.source.clone(),
-            };
-            lowered.push(plan::Gate::over(name.value.clone(), clause, on_fail));
-        }
-    }
-    lowered
+/// The names of steps that somebody waits for.
+pub(crate) fn required_by_others(edges: &[Vec<graph::Edge>]) -> BTreeSet<usize> {
+    edges.iter().flatten().map(|edge| edge.to).collect()
 }

@@ -1,39 +1,27 @@
-//! Form A: one statement a line. A line that can not be read costs itself only; the next line is read as usual.
+//! From text to tree: which surface form a source has, and its parser.
 //!
-//! INVARIANT: every line that is not blank or a comment becomes part of the tree or a diagnostic, never neither.
+//! INVARIANT: the form is decided by the first token alone, so a fault further down never changes how a source is read.
 
-use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
-use core::ops::Range;
-
-use aim_core::plan::STEPS_MAX;
+use alloc::format;
 
 use crate::{
     SOURCE_BYTES_MAX,
-    ast::{Ast, Gate, Spanned, Step},
-    codes::{self, Code},
-    cursor::{self, Cursor},
+    ast::{Ast, Form},
+    codes,
+    cursor,
     diagnostic::{Diagnostic, Faults},
-    suggest::closest,
+    token,
 };
 
-mod plan;
-mod step;
+mod action;
+mod amount;
+mod braces;
+mod lines;
+mod yaml;
 
-/// Every keyword with the form of its statement.
-const STATEMENTS: [(&str, &str); 10] = [
-    ("PLAN", "PLAN <name>:` or `PLAN <name> v1.0:"),
-    ("QUIP", "QUIP \"<text>\""),
-    ("ROLE", "ROLE <name>: <kind>(<key>=<value>, ...)"),
-    ("STEP", "STEP <name>:"),
-    ("ASSIGN", "ASSIGN <role>: \"<description>\""),
-    ("REQUIRES", "REQUIRES <step>, <step>?"),
-    ("BUDGET", "BUDGET tokens=<n>, time=<n>s, tools=<n>"),
-    ("GATE", "GATE <name>: <condition>"),
-    ("CHECK", "CHECK <condition>"),
-    ("ON_FAIL", "ON_FAIL abort|warn|escalate"),
-];
+pub(crate) use lines::KEYWORDS as LINE_KEYWORDS;
 
-/// Reads a source.
+/// Reads a source of any form.
 pub(crate) fn parse(source: &str, faults: &mut Faults) -> Ast {
     if source.len() > SOURCE_BYTES_MAX {
         let message = format!(
@@ -45,197 +33,48 @@ pub(crate) fn parse(source: &str, faults: &mut Faults) -> Ast {
         return Ast::default();
     }
     cursor::report_forbidden(source, faults);
-    let mut parser = Parser {
-        ast: Ast::default(),
-        faults,
-        is_gate_open: false,
-        early: None,
-        step_count: 0,
-    };
-    for line in cursor::lines(source) {
-        parser.line(line);
-    }
-    let Parser { ast, .. } = parser;
-    if ast.header.is_none() {
-        let fault = Diagnostic::error(codes::NO_HEADER, 0..0, "no PLAN header found");
-        faults.push(fault.help("begin the plan with `PLAN <name>:`"));
-    }
-    ast
-}
-
-/// The state between lines.
-struct Parser<'f> {
-    ast: Ast,
-    faults: &'f mut Faults,
-    /// True while `CHECK` and `ON_FAIL` belong to the gate that was last begun.
-    is_gate_open: bool,
-    /// The first statement above the header.
-    early: Option<Spanned<String>>,
-    step_count: usize,
-}
-
-impl Parser<'_> {
-    fn line(&mut self, mut line: Cursor<'_>) {
-        let word = keyword(&mut line);
-        line.skip_blanks();
-        // A misspelt keyword is reported and then read as what was meant, so that it costs no second report.
-        let meant = match form_of(word.value) {
-            Some(_) => Some(word.value),
-            None => self.unknown(&word, &line),
-        };
-        let Some(meant) = meant else { return };
-        self.is_gate_open &= matches!(meant, "CHECK" | "ON_FAIL");
-        self.note_place(&word, meant);
-        match meant {
-            "PLAN" => self.plan(line),
-            "QUIP" => self.quip(line),
-            "ROLE" => self.role(line),
-            "STEP" => self.step(line),
-            "ASSIGN" => self.assign(line),
-            "REQUIRES" => self.requires(line),
-            "BUDGET" => self.budget(line),
-            "GATE" => self.gate(line),
-            "CHECK" => self.check(line),
-            _ => self.on_fail(line),
-        }
-    }
-
-    /// Remembers the first statement above the header, and reports it once the header comes.
-    fn note_place(&mut self, word: &Spanned<&str>, meant: &str) {
-        if meant != "PLAN" {
-            if self.ast.header.is_none() && self.early.is_none() {
-                self.early = Some(owned(word));
-            }
-        } else if let Some(early) = self.early.take() {
-            let message = format!("{} stands before the PLAN header", early.value);
-            let help = "move `PLAN <name>:` to the top";
-            self.error(codes::OUT_OF_PLACE, early.span, message, help);
-        }
-    }
-
-    /// Reports a word that is no keyword, and returns the keyword that was probably meant.
-    fn unknown(&mut self, word: &Spanned<&str>, line: &Cursor<'_>) -> Option<&'static str> {
-        if word.value.is_empty() {
-            let help = "every line begins with a keyword, a comment with `#`";
-            self.error(codes::SYNTAX, line.line_span(), "expected a keyword", help);
-            return None;
-        }
-        let known = STATEMENTS.map(|(keyword, _)| keyword);
-        let meant = closest(word.value, known);
-        let help = match meant {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("the keywords are {}", known.join(", ")),
-        };
-        let shown: String = word.value.chars().take(40).collect();
-        let message = format!("unknown keyword `{shown}`");
-        self.error(codes::UNKNOWN_KEYWORD, word.span.clone(), message, help);
-        meant
-    }
-
-    fn error(
-        &mut self,
-        code: Code,
-        span: Range<usize>,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
-        self.faults
-            .push(Diagnostic::error(code, span, message).help(help));
-    }
-
-    /// Reports a line that does not have its statement's form.
-    fn malformed(&mut self, keyword: &str, span: Range<usize>, what: &str) {
-        let form = form_of(keyword).unwrap_or_default();
-        let message = format!("invalid {keyword} syntax: {what}");
-        self.error(codes::SYNTAX, span, message, format!("write `{form}`"));
-    }
-
-    /// Asks for a character that the form has here.
-    fn expect(&mut self, keyword: &str, line: &mut Cursor<'_>, token: char, after: &str) -> bool {
-        let is_there = line.eat(token);
-        if !is_there {
-            let what = format!("expected `{token}` after {after}");
-            self.malformed(keyword, line.rest_span(), &what);
-        }
-        is_there
-    }
-
-    /// Refuses whatever follows a complete statement.
-    fn expect_end(&mut self, keyword: &str, line: &mut Cursor<'_>) {
-        line.skip_blanks();
-        if !line.is_at_end() {
-            self.malformed(keyword, line.rest_span(), "unexpected text at the end");
-        }
-    }
-
-    /// Reports a statement that may stand only once.
-    fn repeated(&mut self, keyword: &str, span: Range<usize>, first: Range<usize>) {
-        let message = format!("{keyword} is repeated");
-        let fault = Diagnostic::error(codes::REPEATED, span, message);
-        self.faults
-            .push(fault.help("keep one of the two").label(first, "first here"));
-    }
-
-    /// The step that is being described, or a report that there is none.
-    fn open_step(&mut self, keyword: &str, line: &Cursor<'_>) -> Option<&mut Step> {
-        if self.ast.steps.is_empty() {
-            let message = format!("{keyword} stands outside a step");
-            let help = "begin a step with `STEP <name>:` above it";
-            self.error(codes::OUT_OF_PLACE, line.line_span(), message, help);
-        }
-        self.ast.steps.last_mut()
-    }
-
-    /// The gates of the open step, or of the plan before the first step.
-    fn open_gates(&mut self) -> &mut Vec<Gate> {
-        match self.ast.steps.last_mut() {
-            Some(step) => &mut step.gates,
-            None => &mut self.ast.gates,
-        }
-    }
-
-    /// Opens a step for the lines that follow.
-    fn push_step(&mut self, step: Step) {
-        self.step_count += 1;
-        if self.step_count == STEPS_MAX + 1 {
-            let message = format!("the plan has more than {STEPS_MAX} steps");
-            self.error(
-                codes::TOO_LARGE,
-                step.span.clone(),
-                message,
-                "split the plan",
-            );
-        }
-        self.ast.steps.push(step);
+    match form_of(source) {
+        Form::Lines => lines::parse(source, faults),
+        Form::Braces => braces::parse(source, faults),
+        Form::Yaml => yaml::parse(source, faults),
     }
 }
 
-/// How a keyword's statement is written.
-fn form_of(keyword: &str) -> Option<&'static str> {
-    let row = STATEMENTS.iter().find(|(known, _)| *known == keyword);
-    row.map(|(_, form)| *form)
-}
-
-/// Takes the word that a line begins with.
-fn keyword<'a>(line: &mut Cursor<'a>) -> Spanned<&'a str> {
-    let start = line.clone();
-    let rest = line.rest();
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let word = rest
-        .find(|c| !is_word(c))
-        .and_then(|end| rest.get(..end))
-        .unwrap_or(rest);
-    line.advance(word.len());
-    Spanned {
-        value: word,
-        span: start.offset()..line.offset(),
+/// Finds the form of a source by its first token: `pipeline`, `plan`, `import` or `//` begin brace form, a key and a colon
+/// or `---` begin YAML, everything else is read as lines.
+#[must_use]
+pub fn form_of(source: &str) -> Form {
+    let body = first_statement(source);
+    let word_end = body.find(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
+    let (word, after) = body.split_at_checked(word_end.unwrap_or(body.len())).unwrap_or((body, ""));
+    let next = after.trim_start_matches([' ', '\t']).chars().next();
+    match word {
+        "pipeline" | "plan" | "import" if next != Some(':') => return Form::Braces,
+        _ if body.starts_with("---") || body.starts_with("%YAML") => return Form::Yaml,
+        "" => {}
+        _ if lines::KEYWORDS.contains(&word) => {}
+        _ if next == Some(':') => return Form::Yaml,
+        _ => {}
     }
+    if body.starts_with("//") || body.starts_with("/*") {
+        let lexed = token::lex(body);
+        let first = lexed.tokens.first().map_or("", |token| token.text);
+        if matches!(first, "pipeline" | "plan" | "import" | "") {
+            return Form::Braces;
+        }
+    }
+    Form::Lines
 }
 
-/// A spanned text as an owned one.
-fn owned(text: &Spanned<&str>) -> Spanned<String> {
-    Spanned {
-        value: text.value.to_owned(),
-        span: text.span.clone(),
+/// The source from its first line that is not blank and no `#` comment.
+fn first_statement(source: &str) -> &str {
+    let mut rest = source.trim_start_matches('\u{feff}');
+    // BOUND: every turn takes a line.
+    loop {
+        rest = rest.trim_start();
+        if !rest.starts_with('#') {
+            return rest;
+        }
+        rest = rest.split_once('\n').map_or("", |(_, rest)| rest);
     }
 }

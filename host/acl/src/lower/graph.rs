@@ -2,21 +2,17 @@
 //!
 //! INVARIANT: the order is the one of `aim_core::plan::order`; this file only finds the places to complain about.
 
-use alloc::{
-    collections::{BTreeMap, btree_map::Entry},
-    format,
-    string::String,
-    vec::Vec,
-};
+use alloc::{collections::BTreeMap, format, vec::Vec};
+use core::ops::Range;
 
 use aim_core::{
     name::StepName,
     plan::{self, Order},
 };
 
-use super::duplicate;
+use super::{Steps, duplicate, required_by_others, topology::{Tied, Ties}};
 use crate::{
-    ast::{Require, Step},
+    ast::{Require, Source, Step},
     codes,
     diagnostic::{Diagnostic, Faults},
 };
@@ -24,12 +20,22 @@ use crate::{
 /// How many steps of a cycle are named.
 const CYCLE_SHOWN: usize = 8;
 
+/// One edge: what a step waits for.
+#[derive(Clone)]
+pub(crate) struct Edge {
+    pub(crate) to: usize,
+    pub(crate) span: Range<usize>,
+    pub(crate) is_optional: bool,
+    is_pairwise: bool,
+    pub(crate) reduce: Option<plan::Reduce>,
+}
+
 /// The resolved edges of a plan.
-pub(super) struct Graph {
+pub(crate) struct Graph {
     /// Step indices in plan order.
-    pub(super) order: Vec<usize>,
-    /// Per step: the index that each requirement leads to and whether it is optional, in source order.
-    edges: Vec<Vec<(usize, bool)>>,
+    pub(crate) order: Vec<usize>,
+    /// Per step: what it waits for, in source order.
+    pub(crate) edges: Vec<Vec<Edge>>,
     /// Per step: `None` when nobody requires it, else whether somebody needs it.
     needed: Vec<Option<bool>>,
 }
@@ -41,43 +47,44 @@ impl Graph {
     }
 
     /// What the step waits for.
-    pub(super) fn requires(&self, index: usize, steps: &[Step]) -> Vec<plan::Require> {
+    pub(super) fn requires(&self, index: usize, steps: &Steps<'_>) -> Vec<plan::Require> {
         let edges = self.edges.get(index).into_iter().flatten();
-        edges
-            .filter_map(|(to, is_optional)| {
-                let step = steps.get(*to)?.name.as_ref()?.value.clone();
-                Some(plan::Require {
-                    is_optional: *is_optional,
-                    ..plan::Require::on(step)
-                })
+        let lowered = edges.filter_map(|edge| {
+            let (_, step) = steps.all.get(edge.to)?;
+            Some(plan::Require {
+                is_optional: edge.is_optional,
+                is_pairwise: edge.is_pairwise,
+                reduce: edge.reduce,
+                step: step.name.as_ref()?.value.clone(),
             })
-            .collect()
+        });
+        lowered.collect()
     }
 }
 
-/// Resolves every `REQUIRES`.
-pub(super) fn resolve(steps: &[Step], faults: &mut Faults) -> Graph {
-    let places = places(steps, faults);
-    let mut edges = Vec::with_capacity(steps.len());
-    for (index, step) in steps.iter().enumerate() {
-        edges.push(edges_of(index, step, &places, faults));
+/// Resolves everything that makes a step wait.
+pub(super) fn resolve(steps: &Steps<'_>, ties: &Ties, faults: &mut Faults) -> Graph {
+    let mut edges: Vec<Vec<Edge>> = Vec::with_capacity(steps.all.len());
+    for (index, (_, step)) in steps.all.iter().enumerate() {
+        let mut own = required(index, step, steps, faults);
+        from_inputs(index, step, steps, &mut own, faults);
+        edges.push(own);
     }
-    let mut needed = alloc::vec![None; steps.len()];
-    for (to, is_optional) in edges.iter().flatten() {
-        if let Some(needed) = needed.get_mut(*to) {
-            *needed = Some(needed.unwrap_or(false) || !is_optional);
+    for ((from, to), tied) in &ties.edges {
+        tie(*from, *to, tied, steps, &mut edges, faults);
+    }
+    after_all(steps, &mut edges);
+    let mut needed = alloc::vec![None; steps.all.len()];
+    for edge in edges.iter().flatten() {
+        if let Some(needed) = needed.get_mut(edge.to) {
+            *needed = Some(needed.unwrap_or(false) || !edge.is_optional);
         }
     }
-    let targets: Vec<Vec<usize>> = edges
-        .iter()
-        .map(|edges| edges.iter().map(|(to, _)| *to).collect())
-        .collect();
+    let targets: Vec<Vec<usize>> =
+        edges.iter().map(|edges| edges.iter().map(|edge| edge.to).collect()).collect();
     let Order { nodes, cycles } = plan::order(&targets);
     for cycle in cycles {
         faults.extend(cycle_fault(&cycle, steps, &edges));
-    }
-    for edges in edges.iter().zip(steps) {
-        faults.extend(coverage(edges.1, edges.0, steps));
     }
     Graph {
         order: nodes,
@@ -86,134 +93,167 @@ pub(super) fn resolve(steps: &[Step], faults: &mut Faults) -> Graph {
     }
 }
 
-fn places<'a>(steps: &'a [Step], faults: &mut Faults) -> BTreeMap<&'a StepName, usize> {
-    let mut places = BTreeMap::new();
-    for (index, step) in steps.iter().enumerate() {
-        let Some(name) = &step.name else { continue };
-        match places.entry(&name.value) {
-            Entry::Vacant(entry) => {
-                entry.insert(index);
-            }
-            Entry::Occupied(first) => {
-                let first = steps.get(*first.get()).and_then(|step| step.name.as_ref());
-                let first = first.map_or(0..0, |first| first.span.clone());
-                faults.push(duplicate("step", name, &first));
-            }
-        }
-    }
-    places
-}
-
-fn edges_of(
-    index: usize,
-    step: &Step,
-    places: &BTreeMap<&StepName, usize>,
-    faults: &mut Faults,
-) -> Vec<(usize, bool)> {
+/// The edges of `REQUIRES` and `depends`.
+fn required(index: usize, step: &Step, steps: &Steps<'_>, faults: &mut Faults) -> Vec<Edge> {
     let mut seen = BTreeMap::new();
     let mut edges = Vec::with_capacity(step.requires.len());
-    for Require {
-        step: required,
-        is_optional,
-    } in &step.requires
-    {
+    for Require { step: required, is_optional } in &step.requires {
         if let Some(first) = seen.insert(&required.value, &required.span) {
             faults.push(duplicate("requirement", required, first).help("keep one of the two"));
             continue;
         }
-        let is_self = step
-            .name
-            .as_ref()
-            .is_some_and(|name| name.value == required.value);
-        match places.get(&required.value) {
-            _ if is_self => {
-                let message = format!("step `{}` requires itself", required.value);
-                let fault =
-                    Diagnostic::error(codes::SELF_DEPENDENCY, required.span.clone(), message);
-                faults.push(fault.help("remove it from REQUIRES"));
-            }
-            Some(to) if *to != index => edges.push((*to, *is_optional)),
+        if is_self(step, &required.value) {
+            let message = format!("step `{}` requires itself", required.value);
+            let fault = Diagnostic::error(codes::SELF_DEPENDENCY, required.span.clone(), message);
+            faults.push(fault.help("remove it from what the step requires"));
+            continue;
+        }
+        match steps.places.get(&required.value) {
+            Some(to) if *to != index => edges.push(Edge {
+                to: *to,
+                span: required.span.clone(),
+                is_optional: *is_optional,
+                is_pairwise: false,
+                reduce: None,
+            }),
             Some(_) => {}
             None => {
-                let known = places.keys().map(|name| name.as_str());
+                let known = steps.places.keys().map(|name| name.as_str());
                 let help = faults.suggest(required.value.as_str(), known);
-                let help = help
-                    .unwrap_or_else(|| "a plan has no other steps than its own STEP lines".into());
+                let help = help.unwrap_or_else(|| "a plan has no other steps than its own".into());
                 let message = format!("there is no step `{}`", required.value);
-                let fault = Diagnostic::error(codes::UNKNOWN_STEP, required.span.clone(), message);
-                faults.push(fault.help(help));
+                faults.push(Diagnostic::error(codes::UNKNOWN_STEP, required.span.clone(), message).help(help));
             }
         }
     }
     edges
 }
 
-fn name_of(steps: &[Step], index: usize) -> &str {
-    let name = steps.get(index).and_then(|step| step.name.as_ref());
-    name.map_or("", |name| name.value.as_str())
+fn is_self(step: &Step, name: &StepName) -> bool {
+    step.name.as_ref().is_some_and(|own| own.value == *name)
 }
 
-fn cycle_fault(
-    cycle: &[usize],
-    steps: &[Step],
-    edges: &[Vec<(usize, bool)>],
-) -> Option<Diagnostic> {
-    let mut path: Vec<&str> = cycle
-        .iter()
-        .take(CYCLE_SHOWN)
-        .map(|at| name_of(steps, *at))
+/// A step waits for the steps that it takes inputs from.
+fn from_inputs(index: usize, step: &Step, steps: &Steps<'_>, edges: &mut Vec<Edge>, faults: &mut Faults) {
+    for input in &step.inputs {
+        let Source::Step(name) = &input.value.value else { continue };
+        let span = &input.value.span;
+        if is_self(step, name) {
+            let message = format!("step `{name}` takes an input from itself");
+            let fault = Diagnostic::error(codes::SELF_DEPENDENCY, span.clone(), message);
+            faults.push(fault.help("repeat a step with `flow <name>(<step>, max_iter=<n>)`"));
+            continue;
+        }
+        let is_declared = step.requires.iter().any(|require| require.step.value == *name);
+        let Some(to) = steps.places.get(name).copied().filter(|_| !is_declared).or_else(|| {
+            if is_declared { None } else { steps.find(name, span, faults) }
+        }) else {
+            continue;
+        };
+        if to != index && edges.iter().all(|edge| edge.to != to) {
+            edges.push(Edge {
+                to,
+                span: span.clone(),
+                is_optional: false,
+                is_pairwise: false,
+                reduce: None,
+            });
+        }
+    }
+}
+
+/// Adds what a fan-out or reduce says to the edge between two steps, or the edge itself.
+fn tie(from: usize, to: usize, tied: &Tied, steps: &Steps<'_>, edges: &mut [Vec<Edge>], faults: &mut Faults) {
+    if from == to {
+        let message = format!("step `{}` waits for itself", steps.name_of(to));
+        let fault = Diagnostic::error(codes::SELF_DEPENDENCY, tied.span.clone(), message);
+        return faults.push(fault.help("repeat a step with `flow <name>(<step>, max_iter=<n>)`"));
+    }
+    let Some(own) = edges.get_mut(to) else { return };
+    let at = own.iter().position(|edge| edge.to == from);
+    let edge = match at.and_then(|at| own.get_mut(at)) {
+        Some(edge) => edge,
+        None => {
+            own.push(Edge {
+                to: from,
+                span: tied.span.clone(),
+                is_optional: false,
+                is_pairwise: false,
+                reduce: None,
+            });
+            let Some(edge) = own.last_mut() else { return };
+            edge
+        }
+    };
+    edge.is_pairwise |= tied.is_pairwise;
+    edge.reduce = tied.reduce.or(edge.reduce);
+}
+
+/// A step that takes the whole trace waits for every step that nobody else waits for.
+fn after_all(steps: &Steps<'_>, edges: &mut [Vec<Edge>]) {
+    let waits_for_all = |step: &Step| step.inputs.iter().any(|input| input.value.value == Source::Trace);
+    let watchers: Vec<usize> = (steps.all.iter().enumerate())
+        .filter(|(_, (_, step))| waits_for_all(step))
+        .map(|(index, _)| index)
         .collect();
+    if watchers.is_empty() {
+        return;
+    }
+    let has_dependents = required_by_others(edges);
+    let standbys = named_as_standby(steps);
+    for watcher in &watchers {
+        let Some((_, step)) = steps.all.get(*watcher) else { continue };
+        let span = step.inputs.iter().find(|input| input.value.value == Source::Trace);
+        let span = span.map_or(0..0, |input| input.value.span.clone());
+        for other in 0..steps.all.len() {
+            let is_last = !has_dependents.contains(&other) && !watchers.contains(&other);
+            if let Some(own) = edges.get_mut(*watcher)
+                && is_last
+                && !standbys.contains(&other)
+                && own.iter().all(|edge| edge.to != other)
+            {
+                own.push(Edge {
+                    to: other,
+                    span: span.clone(),
+                    is_optional: false,
+                    is_pairwise: false,
+                    reduce: None,
+                });
+            }
+        }
+    }
+}
+
+/// Steps that another step's fallback or gate leads to: nobody waits for them.
+fn named_as_standby(steps: &Steps<'_>) -> Vec<usize> {
+    use crate::ast::Action;
+    let mut found = Vec::new();
+    for (_, step) in &steps.all {
+        let of_gates = step.gates.iter().flat_map(|gate| &gate.on_fail);
+        let of_gates = of_gates.filter_map(|reaction| match &reaction.action.value {
+            Some(Action::Fallback(name) | Action::Reroute(name)) => Some(name),
+            _ => None,
+        });
+        let names = of_gates.chain(step.fallback.as_ref().map(|name| &name.value));
+        found.extend(names.filter_map(|name| steps.places.get(name).copied()));
+    }
+    found
+}
+
+fn cycle_fault(cycle: &[usize], steps: &Steps<'_>, edges: &[Vec<Edge>]) -> Option<Diagnostic> {
+    let mut path: Vec<&str> = cycle.iter().take(CYCLE_SHOWN).map(|at| steps.name_of(*at)).collect();
     if cycle.len() > CYCLE_SHOWN {
         path.push("...");
     }
-    path.push(name_of(steps, *cycle.first()?));
+    path.push(steps.name_of(*cycle.first()?));
     let message = format!("steps wait for one another: {}", path.join(" -> "));
     let next = cycle.iter().cycle().skip(1);
     let mut places = cycle.iter().zip(next).filter_map(|(from, to)| {
-        // Edges and requirements differ in number once one is faulty, so the place is found by name.
-        let is_edge = edges.get(*from)?.iter().any(|(target, _)| target == to);
-        let name = is_edge.then(|| name_of(steps, *to))?;
-        let require = steps
-            .get(*from)?
-            .requires
-            .iter()
-            .find(|r| r.step.value.as_str() == name)?;
-        Some((
-            require.step.span.clone(),
-            format!("`{}` waits for `{name}`", name_of(steps, *from)),
-        ))
+        let edge = edges.get(*from)?.iter().find(|edge| edge.to == *to)?;
+        Some((edge.span.clone(), format!("`{}` waits for `{}`", steps.name_of(*from), steps.name_of(*to))))
     });
     let (span, text) = places.next()?;
     let fault = Diagnostic::error(codes::CYCLE, span.clone(), message).label(span, text);
-    let fault = places
-        .take(CYCLE_SHOWN)
-        .fold(fault, |fault, (span, text)| fault.label(span, text));
+    let fault = places.take(CYCLE_SHOWN).fold(fault, |fault, (span, text)| fault.label(span, text));
     Some(fault.help("remove one of these requirements"))
-}
-
-/// Warns where outputs meet that no condition has looked at: the ethical gate judges them, but not the plan's own terms.
-fn coverage(step: &Step, edges: &[(usize, bool)], steps: &[Step]) -> Option<Diagnostic> {
-    if edges.len() < 2 {
-        return None;
-    }
-    let ungated = edges
-        .iter()
-        .filter(|(to, _)| steps.get(*to).is_some_and(|step| step.gates.is_empty()));
-    let names: Vec<String> = ungated
-        .map(|(to, _)| format!("`{}`", name_of(steps, *to)))
-        .collect();
-    if names.is_empty() {
-        return None;
-    }
-    let shown = names.get(..CYCLE_SHOWN).map_or_else(
-        || names.join(", "),
-        |some| format!("{}, ...", some.join(", ")),
-    );
-    let span = step
-        .requires
-        .first()
-        .map_or_else(|| step.span.clone(), |first| first.step.span.clone());
-    let message = format!("outputs are merged without a gate of the plan on {shown}");
-    let fault = Diagnostic::warning(codes::GATE_COVERAGE, span, message);
-    Some(fault.help("give each merged step a GATE, so that a bad branch stops before the merge"))
 }

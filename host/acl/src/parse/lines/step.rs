@@ -3,32 +3,23 @@
 //! INVARIANT: a statement inside a step that could not be named still belongs to that step, so one bad line makes no
 //! second one bad.
 
-use alloc::{format, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
+use core::ops::Range;
 
-use aim_core::{
-    condition::{Condition, ConditionErrorKind},
-    plan::{Action, INTEGER_MAX},
-};
+use aim_core::condition::{Condition, ConditionErrorKind};
 
 use super::Parser;
 use crate::{
-    ast::{Assign, Budget, Check, Gate, Require, Spanned, Step},
+    ast::{Amount, Assign, Budget, Check, Clause, Gate, Reaction, Require, Spanned, Step},
     codes,
     cursor::{Cursor, without_tabs},
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, Faults},
+    parse::{
+        action::{Stream, action},
+        amount::{Unit, amount},
+    },
+    token::lex,
 };
-
-/// Actions that exist elsewhere in the language, but not for conditions of this version.
-const ABSENT_ACTIONS: [&str; 7] = [
-    "retry",
-    "fallback",
-    "repair",
-    "quarantine",
-    "rollback",
-    "log",
-    "degrade",
-];
-const ACTIONS: [Action; 3] = [Action::Abort, Action::Warn, Action::Escalate];
 
 impl Parser<'_> {
     /// `STEP name:`
@@ -45,10 +36,8 @@ impl Parser<'_> {
         self.push_step(Step {
             name: name.flatten(),
             span: line.line_span(),
-            assign: None,
-            requires: Vec::new(),
-            budget: None,
-            gates: Vec::new(),
+            extent: line.line_span(),
+            ..Step::default()
         });
     }
 
@@ -71,7 +60,7 @@ impl Parser<'_> {
                 Err((what, span)) => self.malformed("ASSIGN", span, what),
             }
         }
-        let Some(step) = self.ast.steps.last_mut() else {
+        let Some(step) = self.last_step() else {
             return;
         };
         match &step.assign {
@@ -108,7 +97,7 @@ impl Parser<'_> {
                 break;
             }
         }
-        if let Some(step) = self.ast.steps.last_mut() {
+        if let Some(step) = self.last_step() {
             step.requires.extend(requires);
         }
     }
@@ -117,10 +106,7 @@ impl Parser<'_> {
     pub(super) fn budget(&mut self, mut line: Cursor<'_>) {
         let mut budget = Budget {
             span: line.line_span(),
-            tokens: None,
-            time_ms: None,
-            tools: None,
-            is_faulty: false,
+            ..Budget::default()
         };
         // BOUND: every turn takes at least one character or ends.
         loop {
@@ -140,7 +126,8 @@ impl Parser<'_> {
             }
         }
         let span = budget.span.clone();
-        let slot = match self.ast.steps.last_mut() {
+        let steps = self.ast.shards.last_mut().map(|shard| &mut shard.steps);
+        let slot = match steps.and_then(|steps| steps.last_mut()) {
             Some(step) => &mut step.budget,
             None => &mut self.ast.budget,
         };
@@ -159,15 +146,16 @@ impl Parser<'_> {
         key: &Spanned<&str>,
         value: &Spanned<&str>,
     ) -> bool {
-        const KEYS: [&str; 3] = ["tokens", "time", "tools"];
-        let slot = match key.value {
-            "tokens" => &mut budget.tokens,
-            "time" => &mut budget.time_ms,
-            "tools" => &mut budget.tools,
+        const KEYS: [&str; 4] = ["tokens", "time", "tools", "cost"];
+        let (slot, unit) = match key.value {
+            "tokens" => (&mut budget.tokens, Unit::Count),
+            "time" => (&mut budget.time_ms, Unit::Time),
+            "tools" => (&mut budget.tools, Unit::Count),
+            "cost" => (&mut budget.cost_micros, Unit::Money),
             unknown => {
                 let message = format!("unknown budget part `{unknown}`");
                 let help = self.faults.suggest(unknown, KEYS);
-                let help = help.unwrap_or_else(|| "the parts are tokens, time and tools".into());
+                let help = help.unwrap_or_else(|| "the parts are tokens, time, tools and cost".into());
                 self.error(codes::BAD_BUDGET, key.span.clone(), message, help);
                 return false;
             }
@@ -182,8 +170,8 @@ impl Parser<'_> {
             );
             return false;
         }
-        match amount(key.value, value.value) {
-            Ok(amount) => *slot = Some(amount),
+        match amount(key.value, value.value, unit) {
+            Ok(amount) => *slot = Some(Amount::hard(amount)),
             Err((message, help)) => {
                 self.error(codes::BAD_BUDGET, value.span.clone(), message, help);
                 return false;
@@ -196,11 +184,8 @@ impl Parser<'_> {
     pub(super) fn gate(&mut self, mut line: Cursor<'_>) {
         let name = line.name(self.faults);
         let mut gate = Gate {
-            name: None,
             span: line.line_span(),
-            check: None,
-            has_check: false,
-            on_fail: None,
+            ..Gate::default()
         };
         match name {
             None => {
@@ -213,7 +198,7 @@ impl Parser<'_> {
                     gate.has_check = true;
                 } else if !line.is_at_end() {
                     gate.has_check = true;
-                    gate.check = self.condition(&mut line);
+                    gate.clauses = self.condition(&mut line).into_iter().collect();
                 }
             }
         }
@@ -240,7 +225,7 @@ impl Parser<'_> {
         let check = self.condition(&mut line);
         if let Some(gate) = self.open_gates().last_mut() {
             gate.has_check = true;
-            gate.check = check;
+            gate.clauses = check.into_iter().collect();
         }
     }
 
@@ -248,40 +233,30 @@ impl Parser<'_> {
     pub(super) fn on_fail(&mut self, line: Cursor<'_>) {
         let Some(first) = self
             .open_gate("ON_FAIL", &line)
-            .map(|gate| gate.on_fail.clone())
+            .map(|gate| gate.on_fail.first().map(|first| first.action.span.clone()))
         else {
             return;
         };
         if let Some(first) = first {
-            return self.repeated("ON_FAIL", line.line_span(), first.span);
+            return self.repeated("ON_FAIL", line.line_span(), first);
         }
-        let (written, span) = (line.rest(), line.rest_span());
-        let value = ACTIONS.into_iter().find(|action| action.word() == written);
-        if value.is_none() {
-            self.bad_action(written, span.clone());
-        }
-        if let Some(gate) = self.open_gates().last_mut() {
-            gate.on_fail = Some(Spanned { value, span });
-        }
-    }
-
-    fn bad_action(&mut self, written: &str, span: core::ops::Range<usize>) {
-        if written.is_empty() {
+        let span = line.rest_span();
+        if line.is_at_end() {
             return self.malformed("ON_FAIL", span, "expected an action");
         }
-        let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        let word = written.split(|c| !is_word(c)).next().unwrap_or_default();
-        let shown: alloc::string::String = written.chars().take(40).collect();
-        let (message, help) = if ABSENT_ACTIONS.contains(&word) {
-            let message =
-                format!("action `{shown}` is not available for a condition in this version");
-            (message, "use abort, warn or escalate".into())
-        } else {
-            let help = self.faults.suggest(word, ACTIONS.map(Action::word));
-            let help = help.unwrap_or_else(|| "the actions are abort, warn and escalate".into());
-            (format!("unknown action `{shown}`"), help)
-        };
-        self.error(codes::BAD_ACTION, span, message, help);
+        let mut stream = Stream::new(lex(line.rest()).tokens, span.start);
+        let value = action(&mut stream, self.faults);
+        if value.is_some() && !stream.is_at_end() {
+            let rest = stream.peek(0).span.start..span.end;
+            self.malformed("ON_FAIL", rest, "unexpected text at the end");
+        }
+        if let Some(gate) = self.open_gates().last_mut() {
+            gate.span.end = span.end;
+            gate.on_fail.push(Reaction {
+                when: None,
+                action: Spanned { value, span },
+            });
+        }
     }
 
     fn open_gate(&mut self, keyword: &str, line: &Cursor<'_>) -> Option<&Gate> {
@@ -294,69 +269,60 @@ impl Parser<'_> {
         self.open_gates().last()
     }
 
-    fn condition(&mut self, line: &mut Cursor<'_>) -> Option<Spanned<Check>> {
+    fn condition(&mut self, line: &mut Cursor<'_>) -> Option<Clause> {
         line.skip_blanks();
         let (source, span) = (without_tabs(line.rest()), line.rest_span());
-        match Condition::parse(&source) {
-            Ok(condition) => Some(Spanned {
-                value: Check { condition, source },
-                span,
-            }),
-            Err(error) => {
-                let place = span.start + error.span.start..span.start + error.span.end;
-                let code = match error.kind {
-                    ConditionErrorKind::Order => codes::TYPE_MISMATCH,
-                    _ => codes::BAD_CONDITION,
-                };
-                let help = "write `output.<field>`, alone or with an operator and a literal, such as `output.confidence >= 0.85`";
-                self.error(code, place, format!("{error}"), help);
-                None
-            }
-        }
+        let check = checked(source, span, self.faults)?;
+        Some(Clause {
+            is_forbid: false,
+            check,
+        })
     }
 }
 
-/// Reads a positive amount; time in milliseconds.
-fn amount(key: &str, text: &str) -> Result<u64, (alloc::string::String, &'static str)> {
-    let (digits, factor) = match key {
-        "time" => {
-            let end = text
-                .find(|c: char| !c.is_ascii_digit())
-                .unwrap_or(text.len());
-            let (digits, unit) = text.split_at_checked(end).unwrap_or((text, ""));
-            let factor = match unit {
-                "ms" => 1,
-                "s" => 1_000,
-                "m" => 60_000,
-                _ => 0,
+
+/// Reads a condition that stands at `span`, or reports what is wrong with it.
+pub(in crate::parse) fn checked(
+    source: String,
+    span: Range<usize>,
+    faults: &mut Faults,
+) -> Option<Spanned<Check>> {
+    read(source, span, true, faults)
+}
+
+/// Reads a condition whose bytes differ from those at `span`, or reports what is wrong with it.
+pub(in crate::parse) fn checked_at(
+    source: String,
+    span: Range<usize>,
+    faults: &mut Faults,
+) -> Option<Spanned<Check>> {
+    read(source, span, false, faults)
+}
+
+fn read(
+    source: String,
+    span: Range<usize>,
+    is_verbatim: bool,
+    faults: &mut Faults,
+) -> Option<Spanned<Check>> {
+    match Condition::parse(&source) {
+        Ok(condition) => Some(Spanned {
+            value: Check { condition, source },
+            span,
+        }),
+        Err(error) => {
+            let place = if is_verbatim {
+                span.start + error.span.start..span.start + error.span.end
+            } else {
+                span
             };
-            (digits, factor)
+            let code = match error.kind {
+                ConditionErrorKind::Order => codes::TYPE_MISMATCH,
+                _ => codes::BAD_CONDITION,
+            };
+            let help = "write `output.<field>`, alone or with an operator and a literal, such as `output.confidence >= 0.85`";
+            faults.push(Diagnostic::error(code, place, format!("{error}")).help(help));
+            None
         }
-        _ => (text, 1),
-    };
-    let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    if !is_number || factor == 0 {
-        let shown: alloc::string::String = text.chars().take(40).collect();
-        let help = if key == "time" {
-            "write a whole number and a unit: `500ms`, `30s` or `5m`"
-        } else {
-            "write a whole number without signs, such as `1000`"
-        };
-        return Err((format!("`{shown}` is no amount of {key}"), help));
-    }
-    let amount = digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(factor));
-    match amount {
-        Some(0) => Err((
-            format!("{key} must be more than zero"),
-            "a step with nothing to spend can not run; leave the part out or give it an amount",
-        )),
-        Some(amount) if amount <= INTEGER_MAX => Ok(amount),
-        _ => Err((
-            format!("{key} is larger than a plan can hold"),
-            "write a smaller amount",
-        )),
     }
 }

@@ -36,6 +36,7 @@ impl Parser<'_> {
         self.ast.header = Some(Header {
             name: name.flatten(),
             version: version.ok().flatten(),
+            extent: span.clone(),
             span,
         });
     }
@@ -64,7 +65,7 @@ impl Parser<'_> {
     /// `QUIP "text"`
     pub(super) fn quip(&mut self, mut line: Cursor<'_>) {
         let span = line.line_span();
-        if !self.ast.steps.is_empty() {
+        if self.has_step() {
             let help = "the plan has one analogy; write it above the first STEP";
             self.error(codes::OUT_OF_PLACE, span, "QUIP stands inside a step", help);
             return;
@@ -85,6 +86,7 @@ impl Parser<'_> {
 
     /// `ROLE name: kind(key=value, ...)`; the parentheses may be left out when there is nothing in them.
     pub(super) fn role(&mut self, mut line: Cursor<'_>) {
+        let span = line.line_span();
         let Some(name) = line.name(self.faults) else {
             return self.malformed("ROLE", line.rest_span(), "expected a name");
         };
@@ -100,7 +102,12 @@ impl Parser<'_> {
             }
         }
         if let Some(name) = name {
-            self.ast.roles.push(Role { name, kind, params });
+            self.ast.roles.push(Role {
+                name,
+                kind,
+                params,
+                span,
+            });
         }
     }
 

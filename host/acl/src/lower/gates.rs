@@ -1,0 +1,279 @@
+//! Gates as the IR has them: named, with an answer for when they do not hold, at the step that they judge.
+//!
+//! INVARIANT: a gate of a type that nothing judges is refused here, and no gate of a source is left out.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
+use core::ops::Range;
+
+use aim_core::{
+    condition::Root,
+    name::StepName,
+    plan::{self, Check, Clause, GatePhase, JudgeCheck, JudgeKind, OnFail, Rules},
+};
+
+use super::{Steps, duplicate, graph::Graph, ppm, recovery};
+use crate::{
+    ast::{self, Ast, Emit, Gate, GatePlace, GateType, Source, Spanned},
+    codes,
+    diagnostic::{Diagnostic, Faults},
+};
+
+/// How sure a step must be when neither the gate nor the step nor the plan says: the routine threshold.
+const KAPPA_PPM: u32 = 700_000;
+
+/// Every gate of a plan.
+pub(crate) struct Gates {
+    of_steps: Vec<Vec<plan::Gate>>,
+    pub(super) of_plan: Vec<plan::Gate>,
+}
+
+impl Gates {
+    /// Hands over the gates of a step.
+    pub(super) fn take(&mut self, index: usize) -> Vec<plan::Gate> {
+        self.of_steps.get_mut(index).map(core::mem::take).unwrap_or_default()
+    }
+
+    /// True when the plan itself asks something of the step's output.
+    pub(crate) fn covers(&self, index: usize) -> bool {
+        let gates = self.of_steps.get(index);
+        gates.is_some_and(|gates| gates.iter().any(|gate| gate.phase == GatePhase::Egress))
+    }
+}
+
+struct Names<'a> {
+    plan: BTreeMap<StepName, &'a Range<usize>>,
+    steps: Vec<BTreeMap<StepName, Range<usize>>>,
+}
+
+pub(super) fn resolve(ast: &Ast, steps: &Steps<'_>, graph: &Graph, faults: &mut Faults) -> Gates {
+    let mut names = Names {
+        plan: BTreeMap::new(),
+        steps: alloc::vec![BTreeMap::new(); steps.all.len()],
+    };
+    let mut gates = Gates {
+        of_steps: alloc::vec![Vec::new(); steps.all.len()],
+        of_plan: Vec::new(),
+    };
+    for gate in &ast.gates {
+        if let Some(name) = &gate.name
+            && let Some(first) = names.plan.insert(name.value.clone(), &name.span)
+        {
+            faults.push(duplicate("gate", name, first));
+        }
+        gates.of_plan.extend(lower(ast, gate, gate.name.as_ref().map(|name| name.value.clone()), faults));
+    }
+    for (index, (_, step)) in steps.all.iter().enumerate() {
+        for gate in &step.gates {
+            let name = names.take(index, gate, faults);
+            let lowered = lower(ast, gate, name, faults);
+            if let Some(slot) = gates.of_steps.get_mut(index) {
+                slot.extend(lowered);
+            }
+        }
+    }
+    for gate in ast.shards.iter().flat_map(|shard| &shard.gates) {
+        typed(ast, gate, steps, graph, &mut names, &mut gates, faults);
+    }
+    gates
+}
+
+impl Names<'_> {
+    /// The name of a gate at a step: its own, which may stand once, else its side's.
+    fn take(&mut self, index: usize, gate: &Gate, faults: &mut Faults) -> Option<StepName> {
+        let taken = self.steps.get_mut(index)?;
+        if let Some(name) = &gate.name {
+            let first = taken.insert(name.value.clone(), name.span.clone());
+            let first = first.or_else(|| self.plan.get(&name.value).map(|span| (*span).clone()));
+            if let Some(first) = first {
+                faults.push(duplicate("gate", name, &first));
+            }
+            return Some(name.value.clone());
+        }
+        let side = if gate.place == GatePlace::Ingress { "ingress" } else { "egress" };
+        // BOUND: a step has fewer gates than names are tried.
+        for number in 1..=taken.len() + self.plan.len() + 1 {
+            let text = if number == 1 { side.to_string() } else { format!("{side}_{number}") };
+            let name = StepName::parse(&text).ok()?;
+            if !taken.contains_key(&name) && !self.plan.contains_key(&name) {
+                taken.insert(name.clone(), gate.span.clone());
+                return Some(name);
+            }
+        }
+        None
+    }
+}
+
+/// A condition as the IR has it.
+pub(super) fn clause_of(check: &Spanned<ast::Check>) -> Clause {
+    Clause {
+        condition: check.value.condition.clone(),
+        source: check.value.source.clone(),
+    }
+}
+
+fn lower(ast: &Ast, gate: &Gate, name: Option<StepName>, faults: &mut Faults) -> Option<plan::Gate> {
+    if let GatePlace::Typed(kind) = &gate.place {
+        out_of_place(kind, faults);
+        return None;
+    }
+    if !gate.has_check {
+        let fault = Diagnostic::error(codes::INCOMPLETE, gate.span.clone(), "the gate has no condition");
+        let help = match ast.form {
+            ast::Form::Lines => "write it after the colon or as `CHECK <condition>` below",
+            _ => "write `require <condition>`",
+        };
+        faults.push(fault.help(help));
+    }
+    let phase = if gate.place == GatePlace::Ingress { GatePhase::Ingress } else { GatePhase::Egress };
+    roots(gate, phase, faults);
+    let on_fail = answers(ast, gate, name.as_ref())?;
+    let (required, forbidden): (Vec<_>, Vec<_>) = gate.clauses.iter().partition(|clause| !clause.is_forbid);
+    let require: Vec<Clause> = required.iter().map(|clause| clause_of(&clause.check)).collect();
+    let forbid: Vec<Clause> = forbidden.iter().map(|clause| clause_of(&clause.check)).collect();
+    let check = match require.as_slice() {
+        [only] if forbid.is_empty() && gate.emits.is_empty() => Check::Condition(only.clone()),
+        [] if forbid.is_empty() && gate.emits.is_empty() => return None,
+        _ => Check::Rules(Rules {
+            emit: gate.emits.iter().map(|emit| emitted(emit.value)).collect(),
+            forbid,
+            require,
+        }),
+    };
+    Some(plan::Gate {
+        check,
+        name: name?,
+        severity: plan::Gate::severity_of(&on_fail),
+        on_fail,
+        phase,
+        when: gate.when.as_ref().map(clause_of),
+    })
+}
+
+fn out_of_place(kind: &Spanned<GateType>, faults: &mut Faults) {
+    let message = format!("a {} stands beside steps, not in their place", kind.value.word());
+    let fault = Diagnostic::error(codes::OUT_OF_PLACE, kind.span.clone(), message);
+    faults.push(fault.help("write it in the shard, with `inputs: { <name>: <step> }`"));
+}
+
+const fn emitted(emit: Emit) -> plan::Emit {
+    match emit {
+        Emit::Vif => plan::Emit::Vif,
+        Emit::Uq => plan::Emit::Uq,
+        Emit::Rs => plan::Emit::Rs,
+    }
+}
+
+/// What a gate can see: on the way in only what comes in.
+fn roots(gate: &Gate, phase: GatePhase, faults: &mut Faults) {
+    let reactions = gate.on_fail.iter().filter_map(|reaction| reaction.when.as_ref());
+    let checks = gate.clauses.iter().map(|clause| &clause.check).chain(reactions).chain(&gate.when);
+    for check in checks.filter(|check| check.value.condition.root() == Root::Output) {
+        if phase == GatePhase::Ingress {
+            let message = "a gate on the way in can not ask about `output`";
+            let fault = Diagnostic::error(codes::BAD_CONDITION, check.span.clone(), message);
+            faults.push(fault.help("ask about `input.<field>`, or make it a gate on the way out"));
+        }
+    }
+    if phase == GatePhase::Ingress
+        && let Some(emit) = gate.emits.first()
+    {
+        let fault = Diagnostic::error(codes::OUT_OF_PLACE, emit.span.clone(), "nothing is attested on the way in");
+        faults.push(fault.help("make it a gate on the way out"));
+    }
+}
+
+/// What happens when the gate does not hold: what it says, else what the rules say, else the run ends.
+fn answers(ast: &Ast, gate: &Gate, name: Option<&StepName>) -> Option<Vec<OnFail>> {
+    let mut answers = Vec::with_capacity(gate.on_fail.len() + 1);
+    for reaction in &gate.on_fail {
+        let mut answer = recovery::on_fail(reaction.action.value.as_ref()?);
+        answer.condition = reaction.when.as_ref().map(clause_of);
+        answers.push(answer);
+    }
+    if answers.last().is_none_or(|last| last.condition.is_some()) {
+        let of_rules = name.and_then(|name| recovery::for_gate(ast, name));
+        answers.push(of_rules.map_or_else(|| OnFail::always(plan::Action::Abort), recovery::on_fail));
+    }
+    Some(answers)
+}
+
+const fn kind_of(kind: GateType) -> JudgeKind {
+    match kind {
+        GateType::Parity => JudgeKind::Parity,
+        GateType::Policy => JudgeKind::Policy,
+        GateType::Provenance => JudgeKind::Provenance,
+        GateType::Uq => JudgeKind::Uq,
+        GateType::Diff => JudgeKind::Diff,
+        GateType::Schema => JudgeKind::Schema,
+        GateType::Hitl => JudgeKind::Hitl,
+    }
+}
+
+/// A typed gate judges the last of the steps that it is given, before anything leaves that step.
+fn typed(
+    ast: &Ast,
+    gate: &Gate,
+    steps: &Steps<'_>,
+    graph: &Graph,
+    names: &mut Names<'_>,
+    gates: &mut Gates,
+    faults: &mut Faults,
+) {
+    let GatePlace::Typed(kind) = &gate.place else {
+        let fault = Diagnostic::error(codes::OUT_OF_PLACE, gate.span.clone(), "a gate without a type stands outside a step");
+        return faults.push(fault.help("move it into its step, or give it a type: `gate <name>: UQGate { ... }`"));
+    };
+    let judge = kind_of(kind.value);
+    if !judge.has_evaluator() {
+        let message = format!("nothing here judges a {}", kind.value.word());
+        let fault = Diagnostic::error(codes::NO_EVALUATOR, kind.span.clone(), message);
+        faults.push(fault.help("a gate that nobody evaluates would be one that passes; use a UQGate, a SchemaGate or conditions"));
+    }
+    let mut inputs = BTreeMap::new();
+    let mut judged: BTreeSet<usize> = BTreeSet::new();
+    for input in &gate.inputs {
+        let Source::Step(step) = &input.value.value else {
+            let fault = Diagnostic::error(codes::BAD_VALUE, input.value.span.clone(), "a gate is given steps");
+            faults.push(fault.help("write the name of a step"));
+            continue;
+        };
+        judged.extend(steps.find(step, &input.value.span, faults));
+        inputs.insert(input.name.value.clone(), step.clone());
+    }
+    if gate.inputs.is_empty() {
+        let fault = Diagnostic::error(codes::INCOMPLETE, gate.span.clone(), "the gate is given no step to judge");
+        return faults.push(fault.help("write `inputs: { <name>: <step> }`"));
+    }
+    let Some(at) = graph.order.iter().rev().find(|index| judged.contains(index)).copied() else { return };
+    let threshold_ppm = (judge == JudgeKind::Uq).then(|| threshold(ast, gate, steps, at));
+    let Some(name) = names.take(at, gate, faults) else { return };
+    let Some(on_fail) = answers(ast, gate, Some(&name)) else { return };
+    let lowered = plan::Gate {
+        check: Check::Judge(JudgeCheck {
+            inputs,
+            is_strict: gate.strict.as_ref().is_some_and(|strict| strict.value),
+            kind: judge,
+            policy: gate.policy.as_ref().map(|policy| String::from(policy.value.as_str())),
+            threshold_ppm: threshold_ppm.or_else(|| gate.min.as_ref().map(|min| ppm(&min.value))),
+        }),
+        name,
+        severity: plan::Gate::severity_of(&on_fail),
+        on_fail,
+        phase: GatePhase::Egress,
+        when: gate.when.as_ref().map(clause_of),
+    };
+    if let Some(slot) = gates.of_steps.get_mut(at) {
+        slot.push(lowered);
+    }
+}
+
+fn threshold(ast: &Ast, gate: &Gate, steps: &Steps<'_>, at: usize) -> u32 {
+    let of_step = steps.all.get(at).and_then(|(_, step)| step.kappa.as_ref());
+    let written = gate.min.as_ref().or(of_step).or(ast.settings.kappa.as_ref());
+    written.map_or(KAPPA_PPM, |share| ppm(&share.value))
+}

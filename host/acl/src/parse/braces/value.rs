@@ -1,0 +1,424 @@
+//! Values: numbers, texts, words of closed lists, selectors, and the small maps that hold them.
+//!
+//! INVARIANT: a value that can not be understood is reported once and leaves its place empty.
+
+use alloc::{
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
+use core::ops::Range;
+
+use aim_core::{condition::Decimal, name::StepName, time::Timestamp};
+
+use super::{Broken, Parsed, Parser};
+use crate::{
+    ast::{Amount, Backoff, Budget, Check, Input, Moment, Opt, Pins, Pool, Selector, Source, Spanned},
+    codes,
+    cursor::without_tabs,
+    parse::{
+        amount::{Unit, amount, share},
+        lines,
+    },
+    token::{Token, TokenKind},
+};
+
+const BUDGET: [&str; 7] = ["tokens", "wall_ms", "calls", "cost", "backoff", "pool", "headroom"];
+
+impl<'s> Parser<'s, '_> {
+    /// A colon, where one is expected.
+    pub(super) fn colon(&mut self, what: &str) -> Parsed<()> {
+        let next = self.stream.peek(0);
+        if self.stream.eat(":") { Ok(()) } else { Err(self.syntax(&next, what, "expected `:`")) }
+    }
+
+    /// A whole number, with `k` for thousands; zero is one.
+    pub(super) fn whole(&mut self, what: &str) -> Parsed<Spanned<u64>> {
+        let token = self.stream.peek(0);
+        if token.kind == TokenKind::Number {
+            self.stream.next();
+            if token.text == "0" {
+                return Ok(Spanned::new(0, token.span));
+            }
+            return match amount(what, token.text, Unit::Kilo) {
+                Ok(value) => Ok(Spanned::new(value, token.span)),
+                Err((message, help)) => {
+                    self.error(codes::BAD_VALUE, token.span, message, help);
+                    Err(Broken)
+                }
+            };
+        }
+        let help = "write a whole number without signs, such as `1000` or `120k`";
+        self.error(codes::BAD_VALUE, token.span, format!("{what} is a whole number"), help);
+        Err(Broken)
+    }
+
+    pub(super) fn positive(&mut self, what: &str) -> Parsed<Spanned<u64>> {
+        let number = self.whole(what)?;
+        if number.value == 0 {
+            self.error(codes::BAD_VALUE, number.span, format!("{what} must be more than zero"), "write a number from 1");
+            return Err(Broken);
+        }
+        Ok(number)
+    }
+
+    pub(super) fn boolean(&mut self, what: &str) -> Parsed<Spanned<bool>> {
+        let token = self.stream.peek(0);
+        let value = match token.text {
+            "true" | "True" => true,
+            "false" | "False" => false,
+            _ => {
+                self.error(codes::BAD_VALUE, token.span, format!("{what} is true or false"), "write `true` or `false`");
+                return Err(Broken);
+            }
+        };
+        self.stream.next();
+        Ok(Spanned::new(value, token.span))
+    }
+
+    /// A share from 0 to 1, of at most six digits after the point.
+    pub(super) fn share(&mut self, what: &str) -> Parsed<Spanned<Decimal>> {
+        let token = self.stream.peek(0);
+        let is_short = token.text.split_once('.').is_none_or(|(_, fraction)| fraction.len() <= 6);
+        match share(token.text).filter(|_| token.kind == TokenKind::Number && is_short) {
+            Some(value) => {
+                self.stream.next();
+                Ok(Spanned::new(value, token.span))
+            }
+            None => {
+                let help = "write a number such as `0.85`, with at most six digits after the point";
+                self.error(codes::BAD_VALUE, token.span, format!("{what} is a number from 0 to 1"), help);
+                Err(Broken)
+            }
+        }
+    }
+
+    /// A word of a closed list.
+    pub(super) fn listed<T: Copy>(
+        &mut self,
+        what: &str,
+        known: &[T],
+        word: impl Fn(T) -> &'static str,
+    ) -> Parsed<Spanned<T>> {
+        let token = self.stream.peek(0);
+        let found = known.iter().copied().find(|one| word(*one) == token.text);
+        if let Some(value) = found.filter(|_| token.kind == TokenKind::Word) {
+            self.stream.next();
+            return Ok(Spanned::new(value, token.span));
+        }
+        let words: Vec<&str> = known.iter().map(|one| word(*one)).collect();
+        let shown: String = token.text.chars().take(40).collect();
+        let help = self.faults.suggest(token.text, words.iter().copied());
+        let help = help.unwrap_or_else(|| format!("write one of {}", words.join(", ")));
+        self.error(codes::UNKNOWN_WORD, token.span, format!("`{shown}` is no {what}"), help);
+        Err(Broken)
+    }
+
+    /// `a`, or `[a, b]`, or `a, b` for as long as names follow that begin no statement.
+    pub(super) fn list<T>(&mut self, what: &str, mut one: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
+        let mut items = Vec::new();
+        let is_wrapped = self.stream.eat("[");
+        // BOUND: every turn takes a token or ends.
+        loop {
+            if is_wrapped && self.stream.eat("]") {
+                return Ok(items);
+            }
+            items.push(one(self)?);
+            if is_wrapped {
+                let next = self.stream.peek(0);
+                if !self.stream.eat(",") && !self.stream.is("]") {
+                    return Err(self.syntax(&next, what, "expected `,` or `]`"));
+                }
+                continue;
+            }
+            let follows = self.stream.peek(1);
+            let begins = self.stream.peek(2);
+            let goes_on = self.stream.is(",")
+                && !follows.is_first_on_line
+                && matches!(follows.kind, TokenKind::Word | TokenKind::Text)
+                && !matches!(begins.text, ":" | "{");
+            if !goes_on {
+                return Ok(items);
+            }
+            self.stream.next();
+        }
+    }
+
+    /// `{ key: value ... }`; `read` takes what follows the colon.
+    pub(super) fn map(
+        &mut self,
+        what: &'static str,
+        keys: &[&str],
+        mut read: impl FnMut(&mut Self, &Token<'s>) -> Parsed<()>,
+    ) -> Parsed<Range<usize>> {
+        self.stream.eat(":");
+        self.block(what, keys, |parser, word| {
+            if !keys.is_empty() && !keys.contains(&word.text) {
+                let place = format!("a {what} block");
+                return Err(parser.unknown(&word, &place, keys));
+            }
+            parser.colon(what)?;
+            read(parser, &word)
+        })
+    }
+
+    /// `{ tokens: N wall_ms: N calls: N cost: N }`, each part a number or `{ max: N soft: N }`.
+    pub(super) fn budget(&mut self, word: &Token<'s>) -> Parsed<Budget> {
+        let mut budget = Budget::default();
+        self.stream.eat(":");
+        let mut is_faulty = false;
+        let whole = self.block("budget", &BUDGET, |parser, key| {
+            let read = parser.budget_part(&mut budget, &key);
+            is_faulty |= read.is_err();
+            read
+        })?;
+        budget.is_faulty = is_faulty;
+        budget.span = word.span.start..whole.end;
+        Ok(budget)
+    }
+
+    fn budget_part(&mut self, budget: &mut Budget, key: &Token<'s>) -> Parsed<()> {
+        let unit = match key.text {
+            "cost" => Unit::Money,
+            "tokens" | "wall_ms" | "calls" => Unit::Kilo,
+            "backoff" | "pool" | "headroom" => Unit::Count,
+            unknown => {
+                let help = self.faults.suggest(unknown, BUDGET);
+                let help = help.unwrap_or_else(|| "the parts are tokens, wall_ms, calls and cost".into());
+                let shown: String = unknown.chars().take(40).collect();
+                self.error(codes::BAD_BUDGET, key.span.clone(), format!("unknown budget part `{shown}`"), help);
+                return Err(Broken);
+            }
+        };
+        self.colon("budget")?;
+        match key.text {
+            "backoff" => budget.backoff = Some(self.listed("way to save", Backoff::ALL, Backoff::word)?),
+            "pool" => budget.pool = Some(self.listed("way to share a budget", Pool::ALL, Pool::word)?),
+            "headroom" => budget.headroom = Some(self.factor()?),
+            "tokens" => budget.tokens = Some(self.amount("tokens", unit)?),
+            "wall_ms" => budget.time_ms = Some(self.amount("wall_ms", unit)?),
+            "calls" => budget.tools = Some(self.amount("calls", unit)?),
+            _ => budget.cost_micros = Some(self.amount("cost", unit)?),
+        }
+        Ok(())
+    }
+
+    /// A factor from 1 to 100, of at most six digits after the point.
+    fn factor(&mut self) -> Parsed<Spanned<Decimal>> {
+        let token = self.stream.peek(0);
+        let range = Decimal::parse("1").zip(Decimal::parse("100"));
+        let is_short = token.text.split_once('.').is_none_or(|(_, fraction)| fraction.len() <= 6);
+        let value = Decimal::parse(token.text).filter(|value| {
+            is_short && range.as_ref().is_some_and(|(low, high)| low <= value && value <= high)
+        });
+        match value {
+            Some(value) => {
+                self.stream.next();
+                Ok(Spanned::new(value, token.span))
+            }
+            None => {
+                self.error(codes::BAD_VALUE, token.span, "headroom is a factor from 1 to 100", "write `1.1` for a tenth more");
+                Err(Broken)
+            }
+        }
+    }
+
+    fn amount(&mut self, key: &'static str, unit: Unit) -> Parsed<Amount> {
+        if !self.stream.is("{") {
+            return self.amount_number(key, unit).map(Amount::hard);
+        }
+        let (mut max, mut soft) = (None, None);
+        let keys = ["max", "soft"];
+        let whole = self.block(key, &keys, |parser, word| {
+            if !keys.contains(&word.text) {
+                return Err(parser.unknown(&word, "a budget part", &keys));
+            }
+            parser.colon("budget")?;
+            let number = parser.amount_number(key, unit)?;
+            *(if word.text == "max" { &mut max } else { &mut soft }) = Some(number);
+            Ok(())
+        })?;
+        match max {
+            Some(max) if soft.is_none_or(|soft| soft <= max) => Ok(Amount { max, soft }),
+            _ => {
+                let message = format!("{key} needs a `max` that is not below `soft`");
+                self.error(codes::BAD_BUDGET, whole, message, "write `{ max: 2000 soft: 1500 }`");
+                Err(Broken)
+            }
+        }
+    }
+
+    fn amount_number(&mut self, key: &str, unit: Unit) -> Parsed<u64> {
+        let token = self.stream.peek(0);
+        let is_value = matches!(token.kind, TokenKind::Number | TokenKind::Word | TokenKind::Text);
+        if is_value {
+            self.stream.next();
+        }
+        amount(key, token.text, unit).map_err(|(message, help)| {
+            self.error(codes::BAD_BUDGET, token.span, message, help);
+            Broken
+        })
+    }
+
+    /// `{ model: "m" index: "i" tool: "t" seed: N }`
+    pub(super) fn pins(&mut self, word: &Token<'s>) -> Parsed<Pins> {
+        let mut pins = Pins::default();
+        let whole = self.map("pins", &["model", "index", "tool", "seed"], |parser, key| {
+            match key.text {
+                "model" => pins.model = Some(parser.text("pins")?),
+                "index" => pins.index = Some(parser.text("pins")?),
+                "tool" => pins.tool = Some(parser.text("pins")?),
+                _ => pins.seed = Some(parser.whole("seed")?),
+            }
+            Ok(())
+        })?;
+        pins.span = word.span.start..whole.end;
+        Ok(pins)
+    }
+
+    /// `{ name: value ... }`
+    pub(super) fn inputs(&mut self) -> Parsed<Vec<Input>> {
+        let mut inputs = Vec::new();
+        self.map("inputs", &[], |parser, key| {
+            let name = parser.named(key)?;
+            let value = parser.source_value("inputs")?;
+            inputs.push(Input { name, value });
+            Ok(())
+        })?;
+        Ok(inputs)
+    }
+
+    /// A token that was taken, as a name.
+    pub(super) fn named(&mut self, token: &Token<'_>) -> Parsed<Spanned<StepName>> {
+        StepName::parse(token.text)
+            .map(|value| Spanned::new(value, token.span.clone()))
+            .map_err(|error| {
+                let help = "use letters, digits and underscores only";
+                self.error(codes::BAD_NAME, token.span.clone(), error.to_string(), help);
+                Broken
+            })
+    }
+
+    /// Where something comes from.
+    pub(super) fn source_value(&mut self, what: &str) -> Parsed<Spanned<Source>> {
+        let token = self.stream.peek(0);
+        let value = match token.kind {
+            TokenKind::Text | TokenKind::OpenText => Source::Text(self.text(what)?.value),
+            TokenKind::Selector => Source::Memory(self.selector()?.value),
+            TokenKind::Number => {
+                self.stream.next();
+                Source::Number(self.decimal(&token, token.text)?)
+            }
+            TokenKind::Word => {
+                self.stream.next();
+                match token.text {
+                    "true" | "True" => Source::Boolean(true),
+                    "false" | "False" => Source::Boolean(false),
+                    "ALL" => Source::Trace,
+                    "input" | "inputs" if self.stream.eat(".") => {
+                        let name = self.name(what)?;
+                        return Ok(Spanned::new(Source::Run(name.value), token.span.start..name.span.end));
+                    }
+                    _ => Source::Step(self.named(&token)?.value),
+                }
+            }
+            _ if token.text == "-" => {
+                self.stream.next();
+                let number = self.stream.next();
+                let text = self.source.get(token.span.start..number.span.end).unwrap_or_default();
+                let value = Source::Number(self.decimal(&number, text)?);
+                return Ok(Spanned::new(value, token.span.start..number.span.end));
+            }
+            _ => return Err(self.syntax(&token, what, "expected a value")),
+        };
+        Ok(Spanned::new(value, token.span.start..self.stream.end_of_last()))
+    }
+
+    fn decimal(&mut self, token: &Token<'_>, text: &str) -> Parsed<Decimal> {
+        Decimal::parse(text).ok_or_else(|| {
+            let message = "the number is malformed or has more than 64 digits";
+            self.error(codes::BAD_VALUE, token.span.clone(), message, "write it in plain digits, such as `-12.5`");
+            Broken
+        })
+    }
+
+    /// `HHNI:<path>` or `SEG:<path>`
+    pub(super) fn selector(&mut self) -> Parsed<Spanned<Selector>> {
+        let token = self.stream.peek(0);
+        let (kind, path) = token.text.split_once(':').unwrap_or_default();
+        let is_graph = kind == "SEG";
+        let is_path = (is_graph || kind == "HHNI")
+            && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+        if token.kind != TokenKind::Selector || !is_path {
+            let help = "write `HHNI:<path>` or `SEG:<path>`, parts of the path divided by `/`, none of them empty, `.` or `..`";
+            self.error(codes::BAD_SELECTOR, token.span.clone(), "expected a selector", help);
+            return Err(Broken);
+        }
+        self.stream.next();
+        let path = String::from(path);
+        Ok(Spanned::new(Selector { is_graph, path }, token.span))
+    }
+
+    /// `ASOF:<instant>` or `WINDOW:<instant>..<instant>`
+    pub(super) fn moment(&mut self) -> Parsed<Spanned<Moment>> {
+        let token = self.stream.peek(0);
+        let (kind, text) = token.text.split_once(':').unwrap_or_default();
+        let value = match kind {
+            "ASOF" => Timestamp::parse(text).map(|_| Moment::AsOf(text.into())),
+            "WINDOW" => text.split_once("..").and_then(|(from, to)| {
+                let (first, last) = (Timestamp::parse(from)?, Timestamp::parse(to)?);
+                (first < last).then(|| Moment::Window(from.into(), to.into()))
+            }),
+            _ => None,
+        };
+        let Some(value) = value.filter(|_| token.kind == TokenKind::Selector) else {
+            let help = "write `ASOF:2025-01-31T00:00:00Z`, or `WINDOW:<instant>..<later instant>`; instants are in UTC";
+            self.error(codes::BAD_SELECTOR, token.span.clone(), "expected an instant or a window of time", help);
+            return Err(Broken);
+        };
+        self.stream.next();
+        Ok(Spanned::new(value, token.span))
+    }
+
+    /// `key=value, key=value`
+    pub(super) fn options(&mut self, what: &str) -> Parsed<Vec<Opt>> {
+        let mut options = Vec::new();
+        // BOUND: every turn takes a token or ends.
+        loop {
+            let name = self.name(what)?;
+            let next = self.stream.peek(0);
+            if !self.stream.eat("=") {
+                return Err(self.syntax(&next, what, "expected `=` after an option"));
+            }
+            let value = self.source_value(what)?;
+            options.push(Opt { name, value });
+            if !(self.stream.is(",") && self.stream.peek(2).text == "=") {
+                return Ok(options);
+            }
+            self.stream.next();
+        }
+    }
+
+    /// A condition up to the end of its line, a separator, `else`, or the end of what encloses it.
+    pub(super) fn condition(&mut self, stop: &str) -> Parsed<Spanned<Check>> {
+        let first = self.stream.peek(0);
+        let (start, mut end, mut is_first) = (first.span.start, first.span.start, true);
+        // BOUND: every turn takes a token or ends.
+        loop {
+            let token = self.stream.peek(0);
+            let is_end = token.kind == TokenKind::End
+                || (!is_first && token.is_first_on_line)
+                || (token.kind != TokenKind::Text
+                    && (matches!(token.text, ";" | "," | "}" | "{" | ")" | "else" | "=>") || token.text == stop));
+            if is_end {
+                break;
+            }
+            end = token.span.end;
+            is_first = false;
+            self.stream.next();
+        }
+        let span = start..end;
+        let source = without_tabs(self.source.get(span.clone()).unwrap_or_default());
+        lines::checked(source, span, self.faults).ok_or(Broken)
+    }
+}
