@@ -36,6 +36,33 @@ pub struct Diagnostic {
     pub span: Range<usize>,
     /// Other places that explain it.
     pub labels: Vec<(Range<usize>, String)>,
+    /// A change that mends it and leaves the compiled plan as it is, where there is one.
+    pub fix: Option<Fix>,
+}
+
+/// A change of a source that leaves the plan that it compiles to as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// Where in the source.
+    pub at: usize,
+    /// What is put there.
+    pub text: String,
+}
+
+/// Makes all changes that diagnostics of a source hold.
+#[must_use]
+pub fn fixed(source: &str, diagnostics: &[Diagnostic]) -> String {
+    let mut fixes: Vec<&Fix> = diagnostics.iter().filter_map(|one| one.fix.as_ref()).collect();
+    fixes.sort_by_key(|fix| fix.at);
+    let mut out = String::with_capacity(source.len());
+    let mut from = 0;
+    for fix in fixes {
+        out.push_str(source.get(from..fix.at).unwrap_or_default());
+        out.push_str(&fix.text);
+        from = fix.at;
+    }
+    out.push_str(source.get(from..).unwrap_or_default());
+    out
 }
 
 /// A place in a source as people count: from 1, columns in characters.
@@ -69,6 +96,7 @@ impl Diagnostic {
             help: None,
             span,
             labels: Vec::new(),
+            fix: None,
         }
     }
 
@@ -81,6 +109,11 @@ impl Diagnostic {
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn fix(mut self, fix: Option<Fix>) -> Self {
+        self.fix = fix;
         self
     }
 

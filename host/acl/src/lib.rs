@@ -30,6 +30,7 @@ mod lower;
 mod parse;
 mod print;
 mod suggest;
+mod symbols;
 pub mod token;
 
 use alloc::{collections::BTreeSet, string::String, vec::Vec};
@@ -37,15 +38,16 @@ use core::fmt;
 
 use aim_core::{
     digest::Digest,
-    plan::{Effect, Plan, Role},
+    plan::{Effect, Plan, Step},
 };
 use serde_json::Value;
 
 pub use ast::Ast;
 pub use check::{Fit, fits};
-pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Position, Severity};
+pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Fix, Position, Severity, fixed};
 pub use parse::form_of;
 pub use print::{format, print, print_as};
+pub use symbols::{Completion, CompletionKind, Symbol, SymbolKind, Symbols, complete, symbols};
 
 use diagnostic::Faults;
 
@@ -69,8 +71,8 @@ pub trait Resolver {
     /// Why they can not be had, for people.
     fn import(&self, path: &str) -> Result<Vec<u8>, String>;
 
-    /// Returns what is known of the node that does a role's steps; `None` when nothing is.
-    fn node(&self, role: &Role) -> Option<NodeFacts>;
+    /// Returns what is known of the node that does a step; `None` when nothing is.
+    fn node(&self, plan: &Plan, step: &Step) -> Option<NodeFacts>;
 }
 
 /// What a compiler may know of a node.
@@ -99,7 +101,7 @@ impl Resolver for Alone {
         Err(String::from("this compiler reads no files"))
     }
 
-    fn node(&self, _role: &Role) -> Option<NodeFacts> {
+    fn node(&self, _plan: &Plan, _step: &Step) -> Option<NodeFacts> {
         None
     }
 }

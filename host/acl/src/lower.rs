@@ -73,7 +73,7 @@ impl<'a> Steps<'a> {
         None
     }
 
-    fn name_of(&self, index: usize) -> &str {
+    pub(crate) fn name_of(&self, index: usize) -> &str {
         let name = self.all.get(index).and_then(|(_, step)| step.name.as_ref());
         name.map_or("", |name| name.value.as_str())
     }

@@ -19,6 +19,7 @@ mod braces;
 mod lines;
 mod yaml;
 
+pub(crate) use action::ACTIONS;
 pub(crate) use lines::KEYWORDS as LINE_KEYWORDS;
 
 /// Reads a source of any form.

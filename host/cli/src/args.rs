@@ -58,8 +58,10 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Compile a plan to its IR (JSON with content hash) on stdout.
     Compile(PlanArgs),
-    /// Check a plan and say everything that is wrong with it.
-    Lint(PlanArgs),
+    /// Check a plan and say everything that is wrong or doubtful about it.
+    Lint(LintArgs),
+    /// Write plans in the one layout; comments stay.
+    Fmt(FmtArgs),
     /// Print the runtime events of runs, oldest first.
     Logs(LogsArgs),
     /// Look at witnesses, or take them along.
@@ -148,9 +150,43 @@ pub(crate) struct PlanArgs {
     /// The plan (`.acl`).
     pub(crate) plan: PathBuf,
 
-    /// Refuse steps without a full budget.
+    /// How much the plan may leave unsaid.
+    #[arg(long, value_enum, default_value_t = ProfileArg::Lenient)]
+    pub(crate) profile: ProfileArg,
+
+    /// The same as `--profile strict`.
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+/// How much a plan may leave unsaid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProfileArg {
+    /// Every step states its whole budget.
+    Strict,
+    /// What is unsaid is written into the IR with the defaults.
+    Lenient,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LintArgs {
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
+
+    /// Write the changes into the plan that leave what it compiles to as it is.
+    #[arg(long)]
+    pub(crate) fix: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FmtArgs {
+    /// The plans (`.acl`).
+    #[arg(required = true)]
+    pub(crate) plans: Vec<PathBuf>,
+
+    /// Write nothing; exit with 2 and name the plans that would change.
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Args)]

@@ -50,7 +50,8 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
     match &cli.command {
         Command::Run(run) => commands::run::run(cli, run),
         Command::Compile(plan) => commands::compile::compile(cli, plan),
-        Command::Lint(plan) => commands::compile::lint(cli, plan),
+        Command::Lint(lint) => commands::lint::lint(cli, lint),
+        Command::Fmt(fmt) => commands::fmt::fmt(cli, fmt),
         Command::Logs(logs) => commands::logs::logs(cli, logs),
         Command::Witness(WitnessCommand::Show(show)) => commands::witness::show(cli, show),
         Command::Witness(WitnessCommand::Export(export)) => commands::witness::export(cli, export),

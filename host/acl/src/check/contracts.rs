@@ -27,10 +27,10 @@ use crate::{
 /// Holds the plan against what the context knows of its nodes.
 pub(crate) fn check(plan: &Plan, steps: &Steps<'_>, context: &Context<'_>, faults: &mut Faults) {
     let mut nodes: BTreeMap<&StepName, Option<NodeFacts>> = BTreeMap::new();
-    for (name, role) in plan.roles() {
-        nodes.insert(name, context.resolver.node(role));
+    for step in plan.steps() {
+        nodes.insert(&step.name, context.resolver.node(plan, step));
     }
-    let known = |step: &Step| nodes.get(&step.role).and_then(Option::as_ref);
+    let known = |step: &Step| nodes.get(&step.name).and_then(Option::as_ref);
     let by_name: BTreeMap<&StepName, &Step> = plan.steps().iter().map(|step| (&step.name, step)).collect();
     for step in plan.steps() {
         let place = |name: &StepName| place(steps, name);

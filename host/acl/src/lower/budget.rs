@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: a default is never applied without a word: it is a warning in the lenient profile and an error in the strict.
 
-use alloc::{format, string::{String, ToString as _}, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use aim_core::plan::{Budget, PlanBudget, PoolPolicy, SoftBackoff, SoftBudget};
 
@@ -11,7 +11,7 @@ use crate::{
     Profile,
     ast::{self, Amount, Ast, Backoff, Form, Pool, Step},
     codes,
-    diagnostic::{Diagnostic, Faults},
+    diagnostic::{Diagnostic, Faults, Fix},
 };
 
 /// What all steps together may use.
@@ -152,15 +152,45 @@ fn missing(
 ) {
     let named = step.name.as_ref().map_or_else(String::new, |name| format!(" `{}`", name.value));
     let message = format!("step{named} has {what}");
-    let form = match form {
-        Form::Lines => "BUDGET tokens=10000, time=300s, tools=10".to_string(),
-        Form::Braces | Form::Yaml => "budget: { tokens: 10k, wall_ms: 300000, calls: 10 }".to_string(),
+    let example = match form {
+        Form::Lines => "BUDGET tokens=10000, time=300s, tools=10",
+        Form::Braces | Form::Yaml => "budget: { tokens: 10k, wall_ms: 300000, calls: 10 }",
     };
     faults.push(match profile {
         Profile::Strict => Diagnostic::error(codes::NO_BUDGET, span, message)
-            .help(format!("the strict profile wants all three parts, such as `{form}`")),
-        Profile::Lenient => {
-            Diagnostic::warning(codes::NO_BUDGET, span, message).help(format!("the defaults are used: `{form}`"))
-        }
+            .help(format!("the strict profile wants all three parts, such as `{example}`")),
+        Profile::Lenient => Diagnostic::warning(codes::NO_BUDGET, span, message)
+            .help(format!("the defaults are used: `{example}`"))
+            .fix(fix(step, form)),
     });
+}
+
+/// Writes the defaults out where the source leaves them to the compiler.
+fn fix(step: &Step, form: Form) -> Option<Fix> {
+    let unsaid = |parts: [(&str, Option<Amount>); 3], defaults: [&str; 3]| -> Vec<String> {
+        let missing = parts.iter().zip(defaults).filter(|((_, said), _)| said.is_none());
+        missing.map(|((name, _), default)| format!("{name}{default}")).collect()
+    };
+    let none = ast::Budget::default();
+    let budget = step.budget.as_ref();
+    let ast::Budget { tokens, time_ms, tools, .. } = budget.unwrap_or(&none);
+    match form {
+        Form::Lines => {
+            let names = [("tokens=", *tokens), ("time=", *time_ms), ("tools=", *tools)];
+            let parts = unsaid(names, ["10000", "300s", "10"]).join(", ");
+            Some(match budget {
+                Some(budget) => Fix { at: budget.span.end, text: format!(", {parts}") },
+                None => Fix { at: step.extent.end, text: format!("\n  BUDGET {parts}") },
+            })
+        }
+        Form::Braces => {
+            let names = [("tokens: ", *tokens), ("wall_ms: ", *time_ms), ("calls: ", *tools)];
+            let parts = unsaid(names, ["10000", "300000", "10"]).join(", ");
+            Some(match budget {
+                Some(budget) => Fix { at: budget.span.end.checked_sub(1)?, text: format!(", {parts} ") },
+                None => Fix { at: step.extent.end.checked_sub(1)?, text: format!("\nbudget: {{ {parts} }}\n") },
+            })
+        }
+        Form::Yaml => None,
+    }
 }

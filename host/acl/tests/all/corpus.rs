@@ -2,7 +2,53 @@
 
 use std::{fmt::Write as _, fs, path::PathBuf};
 
-use aim_acl::{Diagnostic, Position, Profile, Severity, compile};
+use aim_acl::{Context, Diagnostic, NodeFacts, Position, Profile, Resolver, Severity, compile, compile_in, lint};
+use aim_core::{
+    digest::Digest,
+    plan::{Effect, NODE_PARAM, Plan, Step},
+};
+
+/// The world of the corpus: one policy, one flow, and nodes that their ids describe.
+pub(crate) struct World;
+
+impl Resolver for World {
+    fn import(&self, path: &str) -> Result<Vec<u8>, String> {
+        match path {
+            "rules.aclp" => Ok(b"permit nothing".to_vec()),
+            "part.acl" => Ok(b"PLAN part:".to_vec()),
+            _ => Err("there is no such file".into()),
+        }
+    }
+
+    fn node(&self, plan: &Plan, step: &Step) -> Option<NodeFacts> {
+        let role = plan.roles().get(&step.role)?;
+        let node = role.params.iter().find(|(param, _)| param.as_str() == NODE_PARAM)?.1;
+        let schema = |text: &str| serde_json::from_str(text).ok();
+        let known = NodeFacts {
+            node: node.clone(),
+            component: Some(Digest::of(node.as_bytes())),
+            ..NodeFacts::default()
+        };
+        Some(match node.as_str() {
+            "gives.text" => NodeFacts { output: schema(r#"{"type":"string"}"#), ..known },
+            "gives.number" => NodeFacts { output: schema(r#"{"type":"integer"}"#), ..known },
+            "takes.number" => NodeFacts { input: schema(r#"{"type":"number"}"#), ..known },
+            "takes.two" => NodeFacts {
+                input: schema(r#"{"type":"object","required":["a"],"properties":{"a":{"type":"number"}}}"#),
+                ..known
+            },
+            "gives.anything" => known,
+            "reads.files" => NodeFacts {
+                asked: [Effect::FsRead].into(),
+                granted: [Effect::FsRead].into(),
+                ..known
+            },
+            "asks.too.much" => NodeFacts { asked: [Effect::MailSend].into(), ..known },
+            "twin.a" | "twin.b" => NodeFacts { component: Some(Digest::of(b"twin")), ..known },
+            _ => return None,
+        })
+    }
+}
 
 /// A plan of the corpus.
 pub(crate) struct Fixture {
@@ -21,10 +67,18 @@ impl Fixture {
 
     /// Lenient, unless the first line says otherwise.
     pub(crate) fn profile(&self) -> Profile {
-        if self.source.starts_with("# profile: strict") {
+        let first = self.source.lines().next().unwrap_or_default();
+        if matches!(first, "# profile: strict" | "// profile: strict") {
             Profile::Strict
         } else {
             Profile::Lenient
+        }
+    }
+
+    pub(crate) fn context(&self) -> Context<'static> {
+        Context {
+            profile: self.profile(),
+            resolver: &World,
         }
     }
 }
@@ -90,7 +144,7 @@ fn expect(fixture: &Fixture, got: &str, differing: &mut Vec<String>) {
 fn good_plans_compile_to_their_ir() {
     let mut differing = Vec::new();
     for fixture in fixtures("good") {
-        let compiled = compile(&fixture.source, fixture.profile()).unwrap_or_else(|faults| {
+        let compiled = compile_in(&fixture.source, &fixture.context()).unwrap_or_else(|faults| {
             panic!("{}:\n{}", fixture.name(), render(&fixture.source, &faults))
         });
         let value: serde_json::Value = serde_json::from_slice(&compiled.plan.to_json()).unwrap();
@@ -110,10 +164,7 @@ fn good_plans_compile_to_their_ir() {
 fn bad_plans_are_answered_with_all_their_faults() {
     let mut differing = Vec::new();
     for fixture in fixtures("bad") {
-        let diagnostics = match compile(&fixture.source, fixture.profile()) {
-            Ok(compiled) => compiled.warnings,
-            Err(faults) => faults,
-        };
+        let diagnostics = lint(&fixture.source, &fixture.context());
         let code = fixture.name().get(..8).unwrap().to_owned();
         assert!(
             diagnostics.iter().any(|fault| fault.code == code),
@@ -127,6 +178,36 @@ fn bad_plans_are_answered_with_all_their_faults() {
         );
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+#[test]
+fn the_corpus_is_large_enough() {
+    assert!(fixtures("good").len() >= 40);
+    assert!(fixtures("bad").len() >= 80);
+}
+
+/// What a lint calls an error does not compile, and what it calls a warning does.
+#[test]
+fn lint_and_compile_agree() {
+    for fixture in fixtures("good").into_iter().chain(fixtures("bad")) {
+        let found = lint(&fixture.source, &fixture.context());
+        let has_errors = found.iter().any(|one| one.severity == Severity::Error);
+        let compiled = compile_in(&fixture.source, &fixture.context());
+        assert_eq!(compiled.is_err(), has_errors, "{}", fixture.name());
+    }
+}
+
+/// Control: with contracts not asked, every plan of these compiles and this fails.
+#[test]
+fn what_a_lone_compiler_can_not_know_it_does_not_refuse() {
+    for fixture in fixtures("bad") {
+        let name = fixture.name();
+        let needs_world = name.starts_with("ACL-E049") || name.contains("types_") || name.contains("same_component");
+        if needs_world {
+            assert!(compile(&fixture.source, Profile::Lenient).is_ok(), "{name}");
+            assert!(compile_in(&fixture.source, &fixture.context()).is_err(), "{name}");
+        }
+    }
 }
 
 #[test]

@@ -8,5 +8,9 @@
 
 mod codes;
 mod corpus;
+mod editing;
+mod guide;
 mod limits;
+mod printing;
 mod properties;
+mod trees;

@@ -1,26 +1,27 @@
-//! `compile` and `lint`: a plan's text to its IR, or to everything that is wrong with it.
+//! `compile`: a plan's text to its IR, or to everything that is wrong with it.
 //!
 //! INVARIANT: stdout of `compile` is the canonical IR and a line feed, nothing else, and only when the plan is whole.
 
-use std::{io, path::Path};
+use std::path::Path;
 
-use aim_acl::{Compiled, Diagnostic, Profile, SOURCE_BYTES_MAX, Severity};
+use aim_acl::{Compiled, Context, Diagnostic, Profile, SOURCE_BYTES_MAX, Severity};
 use aim_core::outcome::Exit;
 
 use crate::{
-    args::{Cli, Output, PlanArgs},
+    args::{Cli, Output, PlanArgs, ProfileArg},
     error::{CliError, Place, Problem},
     files,
-    render::{
-        errors::{self, Look},
-        out,
-    },
+    render::{errors, out},
 };
+
+mod beside;
+
+pub(crate) use beside::Beside;
 
 /// `aimctl compile`.
 pub(crate) fn compile(cli: &Cli, args: &PlanArgs) -> Result<Exit, CliError> {
     let source = read_plan(&args.plan)?;
-    let compiled = compile_source(&args.plan, &source, args.strict)?;
+    let compiled = compile_source(&args.plan, &source, profile(args))?;
     let warnings = problems(&args.plan, &source, &compiled.warnings);
     errors::remark(&warnings, Exit::Ok, cli.output);
     let mut ir = compiled.plan.to_json();
@@ -31,27 +32,6 @@ pub(crate) fn compile(cli: &Cli, args: &PlanArgs) -> Result<Exit, CliError> {
         out::talk(&format!("plan {} {}\n", plan.name(), plan.digest()));
     }
     Ok(Exit::Ok)
-}
-
-/// `aimctl lint`.
-pub(crate) fn lint(cli: &Cli, args: &PlanArgs) -> Result<Exit, CliError> {
-    let source = read_plan(&args.plan)?;
-    let (diagnostics, exit) = match aim_acl::compile(&source, profile(args.strict)) {
-        Ok(compiled) => (compiled.warnings, Exit::Ok),
-        Err(diagnostics) => (diagnostics, Exit::Usage),
-    };
-    let look = Look::of(&io::stdout());
-    let problems = problems(&args.plan, &source, &diagnostics);
-    let rendered = problems
-        .iter()
-        .map(|problem| errors::render(problem, exit, cli.output, look));
-    out::text(&rendered.collect::<String>())?;
-    if cli.output == Output::Text {
-        let warnings = problems.iter().filter(|problem| problem.is_warning).count();
-        let errors = problems.len() - warnings;
-        out::talk(&format!("{errors} errors, {warnings} warnings\n"));
-    }
-    Ok(exit)
 }
 
 /// Reads a plan's text.
@@ -68,7 +48,8 @@ pub(crate) fn read_plan(path: &Path) -> Result<String, CliError> {
 /// As [`read_plan`] and [`compile_source`].
 pub(crate) fn compile_plan(path: &Path, strict: bool) -> Result<Compiled, CliError> {
     let source = read_plan(path)?;
-    compile_source(path, &source, strict)
+    let profile = if strict { Profile::Strict } else { Profile::Lenient };
+    compile_source(path, &source, profile)
 }
 
 /// Compiles the text of a plan.
@@ -78,9 +59,11 @@ pub(crate) fn compile_plan(path: &Path, strict: bool) -> Result<Compiled, CliErr
 pub(crate) fn compile_source(
     path: &Path,
     source: &str,
-    strict: bool,
+    profile: Profile,
 ) -> Result<Compiled, CliError> {
-    aim_acl::compile(source, profile(strict)).map_err(|diagnostics| CliError {
+    let resolver = &Beside::of(path);
+    let context = Context { profile, resolver };
+    aim_acl::compile_in(source, &context).map_err(|diagnostics| CliError {
         exit: Exit::Usage,
         problems: problems(path, source, &diagnostics),
     })
@@ -108,8 +91,9 @@ pub(crate) fn problems(path: &Path, source: &str, diagnostics: &[Diagnostic]) ->
     diagnostics.iter().map(problem).collect()
 }
 
-const fn profile(strict: bool) -> Profile {
-    if strict {
+/// The profile that was asked for.
+pub(crate) fn profile(args: &PlanArgs) -> Profile {
+    if args.strict || args.profile == ProfileArg::Strict {
         Profile::Strict
     } else {
         Profile::Lenient

@@ -1,0 +1,170 @@
+//! What a compiler may know of the world: the files beside the plan, and the deployment's contracts and policy.
+//!
+//! INVARIANT: nothing outside the plan's folder is read as an import, and a deployment that can not be read is not
+//! guessed at: its nodes are unknown here, and `run` says what is wrong with it.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use aim_acl::{NodeFacts, Resolver, SOURCE_BYTES_MAX};
+use aim_core::{
+    access::{AccessRequest, Ask, Mode, grant},
+    contract::{Implementation, NodeContract},
+    digest::Digest,
+    name::NodeId,
+    plan::{Effect, NODE_PARAM, Plan, Step},
+};
+use aim_policy_cedar::{CedarPolicy, PolicySource};
+use aim_ports::policy::Policy as _;
+use aim_registry_dir::Registry;
+use aim_schema_json::JsonSchemas;
+
+use crate::paths;
+
+/// The folder of a plan and its deployment.
+pub(crate) struct Beside {
+    folder: PathBuf,
+    registry: Option<Registry>,
+    policy: Option<CedarPolicy>,
+}
+
+impl Beside {
+    /// Reads the deployment beside a plan, where there is one.
+    pub(crate) fn of(plan: &Path) -> Self {
+        let folder = paths::beside(plan);
+        let config = folder.join("aim.toml");
+        let registry = config.is_file().then(|| Registry::load(&config, &JsonSchemas).ok()).flatten();
+        let files = registry.as_ref().and_then(|registry| registry.read_policy().ok().flatten());
+        let policy = files.and_then(|files| {
+            let sources = files.into_iter().map(|file| PolicySource {
+                name: file.name,
+                text: file.text,
+            });
+            CedarPolicy::compile(&sources.collect::<Vec<_>>()).ok()
+        });
+        Self {
+            folder,
+            registry,
+            policy,
+        }
+    }
+
+    fn node_of(&self, plan: &Plan, step: &Step) -> Option<NodeId> {
+        let role = plan.roles().get(&step.role)?;
+        let named = role.params.iter().find(|(param, _)| param.as_str() == NODE_PARAM);
+        match named {
+            Some((_, node)) => NodeId::parse(node).ok(),
+            None => self.registry.as_ref()?.deployment().roles.get(&role.kind).cloned(),
+        }
+    }
+
+    fn granted(&self, plan: &Plan, step: &Step, contract: &NodeContract, component: Digest) -> BTreeSet<Effect> {
+        let Some(registry) = &self.registry else { return BTreeSet::new() };
+        let policy = self.policy.as_ref();
+        let (grant, _) = grant(&contract.asks, policy.map(|policy| policy.digest()), |ask, mode, resource| {
+            let request = AccessRequest {
+                component,
+                node: contract.node_id.clone(),
+                plan: plan.name().clone(),
+                step: step.name.clone(),
+                tenant: registry.deployment().tenant.clone(),
+                capability: ask.capability,
+                mode,
+                resource: resource.clone(),
+                autonomy: contract.autonomy,
+                facts: Vec::new(),
+            };
+            // Without a policy `grant` asks nobody.
+            policy.map_or_else(
+                || aim_core::access::AccessDecision {
+                    is_permitted: false,
+                    rules: Vec::new(),
+                },
+                |policy| policy.decide(&request),
+            )
+        });
+        effects(&grant.asks)
+    }
+}
+
+impl Resolver for Beside {
+    fn import(&self, path: &str) -> Result<Vec<u8>, String> {
+        let folder = fs::canonicalize(&self.folder).map_err(|error| error.to_string())?;
+        let file = fs::canonicalize(folder.join(path)).map_err(|error| error.to_string())?;
+        if !file.starts_with(&folder) {
+            return Err("it lies outside of the plan's folder".into());
+        }
+        let limit = u64::try_from(SOURCE_BYTES_MAX).unwrap_or(u64::MAX);
+        let mut bytes = Vec::new();
+        let opened = fs::File::open(&file).map_err(|error| error.to_string())?;
+        opened.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        if bytes.len() > SOURCE_BYTES_MAX {
+            return Err(format!("it is larger than {SOURCE_BYTES_MAX} bytes"));
+        }
+        Ok(bytes)
+    }
+
+    fn node(&self, plan: &Plan, step: &Step) -> Option<NodeFacts> {
+        let id = self.node_of(plan, step)?;
+        let registry = self.registry.as_ref()?;
+        let contract = &registry.node(&id)?.contract;
+        let component = match &contract.implementation {
+            Implementation::Component(component) => component
+                .digest
+                .or_else(|| registry.read_component(&id).ok().map(|bytes| Digest::of(&bytes))),
+            _ => None,
+        };
+        let mut asked = effects(&contract.asks);
+        asked.extend(of_handler(&contract.implementation));
+        let mut granted = self.granted(plan, step, contract, component.unwrap_or_else(|| Digest::of(b"")));
+        granted.extend(of_handler(&contract.implementation));
+        Some(NodeFacts {
+            node: id.as_str().to_owned(),
+            component,
+            input: contract.input.clone(),
+            output: contract.output.clone(),
+            asked,
+            granted,
+        })
+    }
+}
+
+/// What a node without a component does to the world.
+fn of_handler(implementation: &Implementation) -> BTreeSet<Effect> {
+    match implementation {
+        Implementation::Db(_) => [Effect::DbQuery].into(),
+        Implementation::Http(_) => [Effect::NetRead, Effect::NetWrite].into(),
+        _ => BTreeSet::new(),
+    }
+}
+
+/// One table from capabilities to the effects that plans name.
+fn effects(asks: &[Ask]) -> BTreeSet<Effect> {
+    let mut effects = BTreeSet::new();
+    for ask in asks {
+        match ask.capability.name() {
+            "filesystem" => {
+                effects.insert(Effect::FsRead);
+                if ask.modes.iter().any(|mode| *mode != Mode::Read) {
+                    effects.insert(Effect::FsWrite);
+                }
+            }
+            "http" => effects.extend([Effect::NetRead, Effect::NetWrite]),
+            "sql" | "db" => {
+                effects.insert(Effect::DbQuery);
+            }
+            "memory" | "graph" => {
+                effects.insert(Effect::SegWrite);
+            }
+            "secrets" | "secret" => {
+                effects.insert(Effect::SecretsRead);
+            }
+            _ => {}
+        }
+    }
+    effects
+}
