@@ -6,11 +6,7 @@
 use alloc::{string::String, vec::Vec};
 use core::ops::Range;
 
-use aim_core::{
-    condition::Decimal,
-    name::StepName,
-    plan::LanguageVersion,
-};
+use aim_core::{condition::Decimal, name::StepName, plan::LanguageVersion};
 
 mod gate;
 mod topology;
@@ -18,7 +14,9 @@ mod words;
 
 pub use gate::{Action, Check, Clause, Gate, GatePlace, Reaction};
 pub use topology::{Bounds, FanOut, Flow, Opt, Reduce, Rule, RuleEvent, Rules, Subject};
-pub use words::{Backoff, Effect, Emit, Form, GateType, IoType, Pool, Quiet, Reducer, Risk, Stakes};
+pub use words::{
+    Backoff, Effect, Emit, Form, GateType, IoType, Pool, Quiet, Reducer, Risk, Stakes,
+};
 
 /// A value and the bytes that said it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -372,4 +370,3 @@ impl Amount {
         Self { max, soft: None }
     }
 }
-

@@ -52,7 +52,10 @@ pub struct Fix {
 /// Makes all changes that diagnostics of a source hold.
 #[must_use]
 pub fn fixed(source: &str, diagnostics: &[Diagnostic]) -> String {
-    let mut fixes: Vec<&Fix> = diagnostics.iter().filter_map(|one| one.fix.as_ref()).collect();
+    let mut fixes: Vec<&Fix> = diagnostics
+        .iter()
+        .filter_map(|one| one.fix.as_ref())
+        .collect();
     fixes.sort_by_key(|fix| fix.at);
     let mut out = String::with_capacity(source.len());
     let mut from = 0;

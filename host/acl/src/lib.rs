@@ -21,10 +21,11 @@
 extern crate alloc;
 
 pub mod ast;
+mod check;
 pub mod codes;
 mod cursor;
 mod diagnostic;
-mod check;
+mod instant;
 mod lint;
 mod lower;
 mod parse;
@@ -117,7 +118,9 @@ pub struct Context<'a> {
 
 impl fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("profile", &self.profile).finish_non_exhaustive()
+        f.debug_struct("Context")
+            .field("profile", &self.profile)
+            .finish_non_exhaustive()
     }
 }
 

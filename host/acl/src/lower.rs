@@ -47,8 +47,9 @@ pub(crate) struct Steps<'a> {
 impl<'a> Steps<'a> {
     fn of(ast: &'a Ast, faults: &mut Faults) -> Self {
         let shards = ast.shards.iter();
-        let all: Vec<(&Shard, &Step)> =
-            shards.flat_map(|shard| shard.steps.iter().map(move |step| (shard, step))).collect();
+        let all: Vec<(&Shard, &Step)> = shards
+            .flat_map(|shard| shard.steps.iter().map(move |step| (shard, step)))
+            .collect();
         let mut places = BTreeMap::new();
         for (index, (_, step)) in all.iter().enumerate() {
             let Some(name) = &step.name else { continue };
@@ -118,7 +119,9 @@ pub(crate) fn lower(ast: &Ast, context: &Context<'_>, faults: &mut Faults) -> Op
         recovery::questions(ast, &mut lowered);
         slots.push(Some(lowered));
     }
-    let ordered: Vec<plan::Step> = (graph.order.iter()).filter_map(|index| slots.get_mut(*index)?.take()).collect();
+    let ordered: Vec<plan::Step> = (graph.order.iter())
+        .filter_map(|index| slots.get_mut(*index)?.take())
+        .collect();
     let parts = PlanParts {
         budget: ast.budget.as_ref().map(budget::of_plan),
         flows: topology::flows(ast, &ordered),
@@ -132,10 +135,14 @@ pub(crate) fn lower(ast: &Ast, context: &Context<'_>, faults: &mut Faults) -> Op
         rules: recovery::rules(ast),
         schema_version,
         shards: shards(ast),
-        silence: ast.settings.silence.as_ref().map_or_else(plan::Silence::default, |quiet| match quiet.value {
-            ast::Quiet::Wait => plan::Silence::Wait,
-            ast::Quiet::Abstain => plan::Silence::Abstain,
-        }),
+        silence: ast
+            .settings
+            .silence
+            .as_ref()
+            .map_or_else(plan::Silence::default, |quiet| match quiet.value {
+                ast::Quiet::Wait => plan::Silence::Wait,
+                ast::Quiet::Abstain => plan::Silence::Abstain,
+            }),
         steps: ordered,
         ..PlanParts::new(ast.header.as_ref()?.name.as_ref()?.value.clone())
     };
@@ -146,7 +153,11 @@ pub(crate) fn lower(ast: &Ast, context: &Context<'_>, faults: &mut Faults) -> Op
 
 fn no_steps(ast: &Ast, faults: &mut Faults) {
     let Some(header) = &ast.header else { return };
-    let fault = Diagnostic::error(codes::INCOMPLETE, header.span.clone(), "the plan has no step");
+    let fault = Diagnostic::error(
+        codes::INCOMPLETE,
+        header.span.clone(),
+        "the plan has no step",
+    );
     let help = match ast.form {
         ast::Form::Lines => "begin a step with `STEP <name>:`",
         ast::Form::Braces => "begin a step with `step <name>: <Role> {`",
@@ -176,30 +187,48 @@ fn header(ast: &Ast) -> plan::Header {
             ast::Risk::Critical => plan::RiskClass::Critical,
         }),
         seed: settings.seeds.as_ref().map(|seed| seed.value),
-        snapshot: settings.snapshot.as_ref().map(|snapshot| snapshot.value.clone()),
+        snapshot: settings
+            .snapshot
+            .as_ref()
+            .map(|snapshot| snapshot.value.clone()),
     }
 }
 
 fn shards(ast: &Ast) -> BTreeMap<StepName, plan::Caps> {
     let caps = |caps: &Caps| plan::Caps {
-        max_parallel: (caps.max_parallel.as_ref()).map(|cap| u32::try_from(cap.value).unwrap_or(u32::MAX)),
+        max_parallel: (caps.max_parallel.as_ref())
+            .map(|cap| u32::try_from(cap.value).unwrap_or(u32::MAX)),
         token_pool: caps.token_pool.as_ref().map(|cap| cap.value),
         wall_ms_pool: caps.wall_ms_pool.as_ref().map(|cap| cap.value),
     };
-    let named = ast.shards.iter().filter_map(|shard| Some((shard.name.as_ref()?, shard)));
+    let named = ast
+        .shards
+        .iter()
+        .filter_map(|shard| Some((shard.name.as_ref()?, shard)));
     named
-        .map(|(name, shard)| (name.value.clone(), shard.caps.as_ref().map(caps).unwrap_or_default()))
+        .map(|(name, shard)| {
+            (
+                name.value.clone(),
+                shard.caps.as_ref().map(caps).unwrap_or_default(),
+            )
+        })
         .collect()
 }
 
 fn language_version(ast: &Ast, faults: &mut Faults) -> LanguageVersion {
-    let written = ast.header.as_ref().and_then(|header| header.version.as_ref());
+    let written = ast
+        .header
+        .as_ref()
+        .and_then(|header| header.version.as_ref());
     if let Some(Spanned { value, span }) = written
         && !value.is_known()
     {
         let message = format!("language version {value} is not known");
         let fault = Diagnostic::error(codes::UNKNOWN_VERSION, span.clone(), message);
-        faults.push(fault.help(format!("this compiler reads versions up to {}", LanguageVersion::CURRENT)));
+        faults.push(fault.help(format!(
+            "this compiler reads versions up to {}",
+            LanguageVersion::CURRENT
+        )));
     }
     written.map_or(LanguageVersion::CURRENT, |version| version.value)
 }
@@ -214,7 +243,9 @@ fn schema_version(ast: &Ast, faults: &mut Faults) -> SchemaVersion {
     if !parsed.is_some_and(SchemaVersion::is_known) {
         let message = format!("schema version {} is not known", value.escape_default());
         let fault = Diagnostic::error(codes::UNKNOWN_SCHEMA, span.clone(), message);
-        faults.push(fault.help(format!("write \"{current}\", or leave it out: it is the version that this compiler writes")));
+        faults.push(fault.help(format!(
+            "write \"{current}\", or leave it out: it is the version that this compiler writes"
+        )));
     }
     current
 }
@@ -222,7 +253,9 @@ fn schema_version(ast: &Ast, faults: &mut Faults) -> SchemaVersion {
 pub(crate) fn duplicate(what: &str, name: &Spanned<StepName>, first: &Range<usize>) -> Diagnostic {
     let message = format!("{what} `{}` is declared twice", name.value);
     let fault = Diagnostic::error(codes::DUPLICATE, name.span.clone(), message);
-    fault.help("give one of them another name").label(first.clone(), "first here")
+    fault
+        .help("give one of them another name")
+        .label(first.clone(), "first here")
 }
 
 /// The names of steps that somebody waits for.

@@ -7,8 +7,7 @@ use alloc::format;
 use crate::{
     SOURCE_BYTES_MAX,
     ast::{Ast, Form},
-    codes,
-    cursor,
+    codes, cursor,
     diagnostic::{Diagnostic, Faults},
     token,
 };
@@ -47,7 +46,9 @@ pub(crate) fn parse(source: &str, faults: &mut Faults) -> Ast {
 pub fn form_of(source: &str) -> Form {
     let body = first_statement(source);
     let word_end = body.find(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
-    let (word, after) = body.split_at_checked(word_end.unwrap_or(body.len())).unwrap_or((body, ""));
+    let (word, after) = body
+        .split_at_checked(word_end.unwrap_or(body.len()))
+        .unwrap_or((body, ""));
     let next = after.trim_start_matches([' ', '\t']).chars().next();
     match word {
         "pipeline" | "plan" | "import" if next != Some(':') => return Form::Braces,

@@ -46,9 +46,12 @@ pub fn print_as(ast: &Ast, form: Form) -> String {
 fn layout(ast: &Ast, form: Form, source: &str) -> String {
     match form {
         Form::Lines => layout::write(lines::statements(ast), &ast.comments, layout::LINES, source),
-        Form::Braces | Form::Yaml => {
-            layout::write(braces::statements(ast), &ast.comments, layout::BRACES, source)
-        }
+        Form::Braces | Form::Yaml => layout::write(
+            braces::statements(ast),
+            &ast.comments,
+            layout::BRACES,
+            source,
+        ),
     }
 }
 
@@ -64,7 +67,10 @@ pub fn format(source: &str) -> Result<String, Vec<Diagnostic>> {
         faults.push(fault.help("use a YAML formatter, or write the plan in line or brace form"));
     }
     let diagnostics = faults.into_sorted(source);
-    if diagnostics.iter().any(|one| one.severity == Severity::Error) {
+    if diagnostics
+        .iter()
+        .any(|one| one.severity == Severity::Error)
+    {
         return Err(diagnostics);
     }
     Ok(layout(&ast, ast.form, source))

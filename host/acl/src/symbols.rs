@@ -14,7 +14,8 @@ use aim_core::{name::StepName, plan::BUILTIN_ROLES};
 
 use crate::{
     ast::{
-        Action, Ast, Effect, Form, Gate, GateType, Reducer, Rule, RuleEvent, Source, Spanned, Subject,
+        Action, Ast, Effect, Form, Gate, GateType, Reducer, Rule, RuleEvent, Source, Spanned,
+        Subject,
     },
     diagnostic::Faults,
     parse,
@@ -63,21 +64,27 @@ impl Symbols {
     /// Finds the name at a byte.
     #[must_use]
     pub fn at(&self, offset: usize) -> Option<&Symbol> {
-        self.all.iter().find(|symbol| symbol.span.start <= offset && offset <= symbol.span.end)
+        self.all
+            .iter()
+            .find(|symbol| symbol.span.start <= offset && offset <= symbol.span.end)
     }
 
     /// Finds where the name at a byte is defined.
     #[must_use]
     pub fn definition(&self, offset: usize) -> Option<&Symbol> {
         let used = self.at(offset)?;
-        let is_it = |symbol: &&Symbol| symbol.is_definition && symbol.kind == used.kind && symbol.name == used.name;
+        let is_it = |symbol: &&Symbol| {
+            symbol.is_definition && symbol.kind == used.kind && symbol.name == used.name
+        };
         self.all.iter().find(is_it)
     }
 
     /// Finds every place of the name at a byte, the definition included.
     pub fn references(&self, offset: usize) -> impl Iterator<Item = &Symbol> {
         let used = self.at(offset);
-        let is_it = move |symbol: &&Symbol| used.is_some_and(|used| used.kind == symbol.kind && used.name == symbol.name);
+        let is_it = move |symbol: &&Symbol| {
+            used.is_some_and(|used| used.kind == symbol.kind && used.name == symbol.name)
+        };
         self.all.iter().filter(is_it)
     }
 }
@@ -108,7 +115,9 @@ pub fn symbols(ast: &Ast) -> Symbols {
         }
         table.between(shard);
     }
-    table.all.sort_by_key(|symbol| (symbol.span.start, symbol.span.end));
+    table
+        .all
+        .sort_by_key(|symbol| (symbol.span.start, symbol.span.end));
     table
 }
 
@@ -123,7 +132,11 @@ impl Symbols {
         });
     }
 
-    fn uses<'a>(&mut self, kind: SymbolKind, names: impl IntoIterator<Item = &'a Spanned<StepName>>) {
+    fn uses<'a>(
+        &mut self,
+        kind: SymbolKind,
+        names: impl IntoIterator<Item = &'a Spanned<StepName>>,
+    ) {
         for name in names {
             self.used(kind, &name.value, &name.span);
         }
@@ -143,8 +156,14 @@ impl Symbols {
         if let Some(name) = &step.name {
             self.define(SymbolKind::Step, name, &step.extent);
         }
-        self.uses(SymbolKind::Role, step.assign.as_ref().and_then(|assign| assign.role.as_ref()));
-        self.uses(SymbolKind::Step, step.requires.iter().map(|require| &require.step));
+        self.uses(
+            SymbolKind::Role,
+            step.assign.as_ref().and_then(|assign| assign.role.as_ref()),
+        );
+        self.uses(
+            SymbolKind::Step,
+            step.requires.iter().map(|require| &require.step),
+        );
         self.uses(SymbolKind::Step, step.fallback.as_ref());
         self.uses(SymbolKind::Import, step.policy.as_ref());
         for input in &step.inputs {
@@ -194,11 +213,15 @@ impl Symbols {
                 Rule::On { event, action } => {
                     self.action(action);
                     match &event.value {
-                        RuleEvent::GateFail(Some(name)) => self.used(SymbolKind::Gate, name, &event.span),
+                        RuleEvent::GateFail(Some(name)) => {
+                            self.used(SymbolKind::Gate, name, &event.span)
+                        }
                         RuleEvent::StepFail(Some(name))
                         | RuleEvent::OverBudget(Some(name))
                         | RuleEvent::LowConfidence(Some(name))
-                        | RuleEvent::PolicyViolation(Some(name)) => self.used(SymbolKind::Step, name, &event.span),
+                        | RuleEvent::PolicyViolation(Some(name)) => {
+                            self.used(SymbolKind::Step, name, &event.span)
+                        }
                         _ => {}
                     }
                 }
@@ -245,10 +268,36 @@ pub struct Completion {
 }
 
 const STEP_KEYS: [&str; 19] = [
-    "does", "inputs", "slice", "time", "model", "tools", "budget", "pins", "policy", "effects", "depends", "retries",
-    "fallback", "kappa", "breaker", "criticality", "idempotent", "question", "gate",
+    "does",
+    "inputs",
+    "slice",
+    "time",
+    "model",
+    "tools",
+    "budget",
+    "pins",
+    "policy",
+    "effects",
+    "depends",
+    "retries",
+    "fallback",
+    "kappa",
+    "breaker",
+    "criticality",
+    "idempotent",
+    "question",
+    "gate",
 ];
-const SHARD_KEYS: [&str; 8] = ["caps", "step", "gate", "fanout", "reduce", "flow", "policy rewrite", "role"];
+const SHARD_KEYS: [&str; 8] = [
+    "caps",
+    "step",
+    "gate",
+    "fanout",
+    "reduce",
+    "flow",
+    "policy rewrite",
+    "role",
+];
 
 /// Lists what may be written at a byte of a source, which may be in the middle of a word and need not be free of faults.
 #[must_use]
@@ -258,7 +307,9 @@ pub fn complete(source: &str, offset: usize) -> Vec<Completion> {
     let before = source.get(..offset).unwrap_or(source);
     let line = before.rsplit('\n').next().unwrap_or_default();
     // The word that is being written is left out: whoever shows the list filters by it.
-    let line = line.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_').trim();
+    let line = line
+        .trim_end_matches(|c: char| c.is_alphanumeric() || c == '_')
+        .trim();
     let offered = match ast.form {
         Form::Braces => in_braces(&ast, line, offset),
         Form::Lines => in_lines(line),
@@ -287,21 +338,29 @@ fn in_lines(line: &str) -> Offer {
 }
 
 fn in_braces(ast: &Ast, line: &str, offset: usize) -> Offer {
-    let words: Vec<&str> = line.split([' ', '\t', ':', '{', '(', '[', ',']).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = line
+        .split([' ', '\t', ':', '{', '(', '[', ','])
+        .filter(|word| !word.is_empty())
+        .collect();
     let first = words.first().copied().unwrap_or_default();
     let last = words.last().copied().unwrap_or_default();
     let is_after_colon = line.ends_with(':');
     match first {
         "step" if is_after_colon => Offer::Roles,
-        "gate" if is_after_colon => {
-            Offer::Words(CompletionKind::GateType, GateType::ALL.iter().map(|kind| kind.word()).collect())
-        }
+        "gate" if is_after_colon => Offer::Words(
+            CompletionKind::GateType,
+            GateType::ALL.iter().map(|kind| kind.word()).collect(),
+        ),
         "depends" | "fallback" | "fanout" | "flow" => Offer::Steps,
-        "reduce" if last == "using" => {
-            Offer::Words(CompletionKind::Reducer, Reducer::ALL.iter().map(|way| way.word()).collect())
-        }
+        "reduce" if last == "using" => Offer::Words(
+            CompletionKind::Reducer,
+            Reducer::ALL.iter().map(|way| way.word()).collect(),
+        ),
         "reduce" => Offer::Steps,
-        "effects" => Offer::Words(CompletionKind::Effect, Effect::ALL.iter().map(|effect| effect.word()).collect()),
+        "effects" => Offer::Words(
+            CompletionKind::Effect,
+            Effect::ALL.iter().map(|effect| effect.word()).collect(),
+        ),
         "on_fail" => Offer::Words(CompletionKind::Action, parse::ACTIONS.to_vec()),
         "" => {
             let is_in = |extent: &Range<usize>| extent.start < offset && offset < extent.end;
@@ -322,7 +381,10 @@ impl Offer {
             Self::Words(kind, words) => (kind, words.into_iter().map(ToOwned::to_owned).collect()),
             Self::Steps => {
                 let names = ast.steps().filter_map(|step| step.name.as_ref());
-                (CompletionKind::Step, names.map(|name| name.value.to_string()).collect())
+                (
+                    CompletionKind::Step,
+                    names.map(|name| name.value.to_string()).collect(),
+                )
             }
             Self::Roles => {
                 let declared = ast.roles.iter().map(|role| role.name.value.to_string());
@@ -334,6 +396,8 @@ impl Offer {
         for word in words {
             seen.entry(word).or_insert(());
         }
-        seen.into_keys().map(|text| Completion { kind, text }).collect()
+        seen.into_keys()
+            .map(|text| Completion { kind, text })
+            .collect()
     }
 }

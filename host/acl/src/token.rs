@@ -204,7 +204,11 @@ fn is_word(c: char) -> bool {
 }
 
 fn is_path_end(c: char) -> bool {
-    c.is_whitespace() || matches!(c, ',' | ';' | '{' | '}' | '(' | ')' | '[' | ']' | '"' | '\'')
+    c.is_whitespace()
+        || matches!(
+            c,
+            ',' | ';' | '{' | '}' | '(' | ')' | '[' | ']' | '"' | '\''
+        )
 }
 
 #[cfg(test)]
@@ -214,7 +218,11 @@ mod tests {
     use super::*;
 
     fn kinds(source: &str) -> Vec<(TokenKind, &str)> {
-        lex(source).tokens.iter().map(|token| (token.kind, token.text)).collect()
+        lex(source)
+            .tokens
+            .iter()
+            .map(|token| (token.kind, token.text))
+            .collect()
     }
 
     #[test]
@@ -223,16 +231,29 @@ mod tests {
         assert_eq!(
             kinds("b[1..4] 120k 0.5 2nd HHNI:a/b..c, ASOF:2025-01-01T00:00:00Z"),
             [
-                (Word, "b"), (Mark, "["), (Number, "1"), (Operator, ".."), (Number, "4"), (Mark, "]"),
-                (Number, "120k"), (Number, "0.5"), (Word, "2nd"), (Selector, "HHNI:a/b..c"), (Mark, ","),
-                (Selector, "ASOF:2025-01-01T00:00:00Z"), (End, ""),
+                (Word, "b"),
+                (Mark, "["),
+                (Number, "1"),
+                (Operator, ".."),
+                (Number, "4"),
+                (Mark, "]"),
+                (Number, "120k"),
+                (Number, "0.5"),
+                (Word, "2nd"),
+                (Selector, "HHNI:a/b..c"),
+                (Mark, ","),
+                (Selector, "ASOF:2025-01-01T00:00:00Z"),
+                (End, ""),
             ]
         );
     }
 
     #[test]
     fn an_open_text_ends_with_its_line_and_an_open_comment_with_the_source() {
-        assert_eq!(kinds("\"a\nb")[..2], [(TokenKind::OpenText, "\"a"), (TokenKind::Word, "b")]);
+        assert_eq!(
+            kinds("\"a\nb")[..2],
+            [(TokenKind::OpenText, "\"a"), (TokenKind::Word, "b")]
+        );
         assert_eq!(lex("a /* b").open_comment, Some(2..4));
     }
 }

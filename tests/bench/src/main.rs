@@ -14,6 +14,7 @@ mod asking;
 mod bare;
 mod case;
 mod cold;
+mod compile;
 mod fixture;
 mod floor;
 mod governed;
@@ -55,6 +56,8 @@ struct Options {
     is_neighbour: bool,
     /// Only what asking costs.
     is_asking: bool,
+    /// Only what compiling a plan costs; needs no guests.
+    is_compile: bool,
     /// Be the idle host that another `aim-bench` looks at.
     is_idle: bool,
 }
@@ -67,6 +70,7 @@ impl Options {
             only: String::new(),
             is_neighbour: false,
             is_asking: false,
+            is_compile: false,
             is_idle: false,
         };
         let mut arguments = arguments;
@@ -79,10 +83,11 @@ impl Options {
                 "--aimctl" => options.places.aimctl = value()?.into(),
                 "--neighbour" => options.is_neighbour = true,
                 "--asking" => options.is_asking = true,
+                "--compile" => options.is_compile = true,
                 "--idle" => options.is_idle = true,
                 _ => {
-                    return Err(
-                        "usage: aim-bench [--rounds N] [--only TEXT | --neighbour | --asking] \
+                    return Err("usage: aim-bench [--rounds N] \
+                                [--only TEXT | --neighbour | --asking | --compile] \
                                 [--guests FOLDER] [--aimctl FILE]"
                             .into(),
                     );
@@ -99,6 +104,10 @@ impl Options {
 fn run(options: &Options) -> Result<()> {
     if options.is_asking {
         say::line(&asking::text()?);
+        return Ok(());
+    }
+    if options.is_compile {
+        say::line(&compile::measure(options.rounds)?);
         return Ok(());
     }
     let fixture = Fixture::load(&options.places)?;
@@ -137,6 +146,8 @@ fn run(options: &Options) -> Result<()> {
     say::line(&results.text());
     say::line(&asking::text()?);
     if options.only.is_empty() {
+        say::progress("compiling a large plan");
+        say::line(&compile::measure(options.rounds)?);
         say::progress("a neighbour of hostile steps");
         let rows = neighbour::measure(&fixture, options.rounds)?;
         say::line(&neighbour::text(&rows));

@@ -5,7 +5,10 @@
 use alloc::{string::String, vec::Vec};
 use core::ops::Range;
 
-use aim_core::{condition::{Condition, Decimal}, name::StepName};
+use aim_core::{
+    condition::{Condition, Decimal},
+    name::StepName,
+};
 
 use super::{Emit, GateType, Input, Spanned};
 

@@ -18,8 +18,7 @@ use serde_json::Value;
 
 use super::{Fit, fits};
 use crate::{
-    Context, NodeFacts,
-    codes,
+    Context, NodeFacts, codes,
     diagnostic::{Diagnostic, Faults},
     lower::Steps,
 };
@@ -31,7 +30,8 @@ pub(crate) fn check(plan: &Plan, steps: &Steps<'_>, context: &Context<'_>, fault
         nodes.insert(&step.name, context.resolver.node(plan, step));
     }
     let known = |step: &Step| nodes.get(&step.name).and_then(Option::as_ref);
-    let by_name: BTreeMap<&StepName, &Step> = plan.steps().iter().map(|step| (&step.name, step)).collect();
+    let by_name: BTreeMap<&StepName, &Step> =
+        plan.steps().iter().map(|step| (&step.name, step)).collect();
     for step in plan.steps() {
         let place = |name: &StepName| place(steps, name);
         if let Some(facts) = known(step) {
@@ -49,18 +49,36 @@ fn place(steps: &Steps<'_>, name: &StepName) -> Range<usize> {
 }
 
 fn effects(step: &Step, facts: &NodeFacts, steps: &Steps<'_>, faults: &mut Faults) {
-    let written = steps.places.get(&step.name).and_then(|index| steps.all.get(*index));
+    let written = steps
+        .places
+        .get(&step.name)
+        .and_then(|index| steps.all.get(*index));
     let span_of = |effect: Effect| {
-        let found = written.and_then(|(_, step)| step.effects.iter().find(|one| one.value.word() == effect.word()));
+        let found = written.and_then(|(_, step)| {
+            step.effects
+                .iter()
+                .find(|one| one.value.word() == effect.word())
+        });
         found.map_or_else(|| place(steps, &step.name), |one| one.span.clone())
     };
     for effect in &step.effects {
         let (why, help) = if !facts.asked.contains(effect) {
-            let why = format!("the contract of `{}` does not ask for `{}`", facts.node, effect.word());
+            let why = format!(
+                "the contract of `{}` does not ask for `{}`",
+                facts.node,
+                effect.word()
+            );
             (why, "remove the effect, or ask for it in the contract")
         } else if !facts.granted.contains(effect) {
-            let why = format!("the policy does not grant `{}` to `{}`", effect.word(), facts.node);
-            (why, "remove the effect, or let the operator's policy grant it")
+            let why = format!(
+                "the policy does not grant `{}` to `{}`",
+                effect.word(),
+                facts.node
+            );
+            (
+                why,
+                "remove the effect, or let the operator's policy grant it",
+            )
         } else {
             continue;
         };
@@ -81,7 +99,10 @@ fn given(step: &Step, outputs: &BTreeMap<&StepName, Option<&Value>>) -> Option<V
     let mut required = Vec::new();
     for edge in &step.requires {
         let schema = outputs.get(&edge.step).copied().flatten();
-        let schema = schema.filter(|_| !edge.is_optional).cloned().unwrap_or(Value::Bool(true));
+        let schema = schema
+            .filter(|_| !edge.is_optional)
+            .cloned()
+            .unwrap_or(Value::Bool(true));
         properties.insert(String::from(edge.step.as_str()), schema);
         required.push(Value::String(String::from(edge.step.as_str())));
     }
@@ -105,15 +126,25 @@ fn types<'a>(
     let mut outputs = BTreeMap::new();
     for edge in &step.requires {
         let producer = by_name.get(&edge.step).copied();
-        let runs_once = producer.is_some_and(|producer| producer.fanout.is_none()) || edge.is_pairwise;
-        let output = producer.filter(|_| runs_once).and_then(known).and_then(|facts| facts.output.as_ref());
+        let runs_once =
+            producer.is_some_and(|producer| producer.fanout.is_none()) || edge.is_pairwise;
+        let output = producer
+            .filter(|_| runs_once)
+            .and_then(known)
+            .and_then(|facts| facts.output.as_ref());
         outputs.insert(&edge.step, output);
     }
     if outputs.values().all(Option::is_none) {
         return;
     }
-    let Some(given) = given(step, &outputs) else { return };
-    let names: Vec<&str> = step.requires.iter().map(|edge| edge.step.as_str()).collect();
+    let Some(given) = given(step, &outputs) else {
+        return;
+    };
+    let names: Vec<&str> = step
+        .requires
+        .iter()
+        .map(|edge| edge.step.as_str())
+        .collect();
     let who = format!("`{}` takes from `{}`", step.name, names.join("`, `"));
     let span = place(steps, &step.name);
     match fits(Some(&given), Some(taken)) {
@@ -123,7 +154,11 @@ fn types<'a>(
             faults.push(fault.help("say more in the output schema of one contract, or less in the input schema of the other"));
         }
         Fit::Never(why) => {
-            let fault = Diagnostic::error(codes::TYPE_MISMATCH, span, format!("{who}, and that can not fit: {why}"));
+            let fault = Diagnostic::error(
+                codes::TYPE_MISMATCH,
+                span,
+                format!("{who}, and that can not fit: {why}"),
+            );
             faults.push(fault.help("put a step between them that turns one into the other, or correct a contract's schema"));
         }
     }
@@ -140,7 +175,11 @@ fn duties<'a>(
     span: &Range<usize>,
     faults: &mut Faults,
 ) {
-    let kind = |step: &Step| plan.roles().get(&step.role).map_or("", |role| role.kind.as_str());
+    let kind = |step: &Step| {
+        plan.roles()
+            .get(&step.role)
+            .map_or("", |role| role.kind.as_str())
+    };
     if !JUDGES.contains(&kind(step)) {
         return;
     }
@@ -148,12 +187,16 @@ fn duties<'a>(
     let mut seen: BTreeSet<&StepName> = BTreeSet::new();
     // BOUND: every step is looked at once. Judges are looked through: they judge the same proposal.
     while let Some(name) = open.pop() {
-        let Some(proposer) = by_name.get(name).copied().filter(|_| seen.insert(name)) else { continue };
+        let Some(proposer) = by_name.get(name).copied().filter(|_| seen.insert(name)) else {
+            continue;
+        };
         if JUDGES.contains(&kind(proposer)) {
             open.extend(proposer.requires.iter().map(|edge| &edge.step));
             continue;
         }
-        let same = if let Some(model) = models(plan, step).find(|model| models(plan, proposer).any(|own| own == *model)) {
+        let same = if let Some(model) =
+            models(plan, step).find(|model| models(plan, proposer).any(|own| own == *model))
+        {
             format!("the model `{}`", model.escape_default())
         } else if let (Some(judge), Some(own)) = (known(step), known(proposer))
             && (judge.component.is_some() && judge.component == own.component)
@@ -166,19 +209,31 @@ fn duties<'a>(
         } else {
             continue;
         };
-        let message = format!("`{}` judges what `{}` made, and both are {same}", step.name, proposer.name);
+        let message = format!(
+            "`{}` judges what `{}` made, and both are {same}",
+            step.name, proposer.name
+        );
         let fault = Diagnostic::error(codes::SAME_JUDGE, span.clone(), message);
-        faults.push(fault.help("let a critic or verifier be another model or component than the step that it judges"));
+        faults.push(fault.help(
+            "let a critic or verifier be another model or component than the step that it judges",
+        ));
     }
 }
 
 fn models<'a>(plan: &'a Plan, step: &'a Step) -> impl Iterator<Item = &'a str> {
-    let param = plan.roles().get(&step.role).and_then(|role| param(role, "model"));
-    [step.model.as_deref(), step.pins.model.as_deref(), param].into_iter().flatten()
+    let param = plan
+        .roles()
+        .get(&step.role)
+        .and_then(|role| param(role, "model"));
+    [step.model.as_deref(), step.pins.model.as_deref(), param]
+        .into_iter()
+        .flatten()
 }
 
 fn node<'a>(plan: &'a Plan, step: &Step) -> Option<&'a str> {
-    plan.roles().get(&step.role).and_then(|role| param(role, NODE_PARAM))
+    plan.roles()
+        .get(&step.role)
+        .and_then(|role| param(role, NODE_PARAM))
 }
 
 fn param<'a>(role: &'a aim_core::plan::Role, name: &str) -> Option<&'a str> {

@@ -16,10 +16,30 @@ use serde_json::{Map, Value};
 const DEPTH_MAX: usize = 16;
 /// Keywords that say nothing about values, and those that are compared.
 const KNOWN: [&str; 20] = [
-    "$schema", "$id", "title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly", "type",
-    "properties", "required", "additionalProperties", "items", "enum", "const", "minimum", "maximum", "format",
+    "$schema",
+    "$id",
+    "title",
+    "description",
+    "default",
+    "examples",
+    "$comment",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "type",
+    "properties",
+    "required",
+    "additionalProperties",
+    "items",
+    "enum",
+    "const",
+    "minimum",
+    "maximum",
+    "format",
 ];
-const TYPES: [&str; 7] = ["null", "boolean", "object", "array", "string", "number", "integer"];
+const TYPES: [&str; 7] = [
+    "null", "boolean", "object", "array", "string", "number", "integer",
+];
 
 /// How two schemas fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +55,12 @@ pub enum Fit {
 /// Compares the schema of what is given with the schema of what is taken. An absent schema says nothing.
 #[must_use]
 pub fn fits(given: Option<&Value>, taken: Option<&Value>) -> Fit {
-    compare(given.unwrap_or(&Value::Bool(true)), taken.unwrap_or(&Value::Bool(true)), "the body", 0)
+    compare(
+        given.unwrap_or(&Value::Bool(true)),
+        taken.unwrap_or(&Value::Bool(true)),
+        "the body",
+        0,
+    )
 }
 
 fn compare(given: &Value, taken: &Value, at: &str, depth: usize) -> Fit {
@@ -64,7 +89,10 @@ fn compare(given: &Value, taken: &Value, at: &str, depth: usize) -> Fit {
     }
     let strange = taken.keys().find(|key| !KNOWN.contains(&key.as_str()));
     match strange {
-        Some(key) => found.and(Fit::Maybe(format!("`{}` of {at} is not compared", key.escape_default()))),
+        Some(key) => found.and(Fit::Maybe(format!(
+            "`{}` of {at} is not compared",
+            key.escape_default()
+        ))),
         None => found,
     }
 }
@@ -87,7 +115,8 @@ fn type_set(schema: &Map<String, Value>) -> Option<BTreeSet<&str>> {
         Some(Value::Array(many)) => many.iter().map(Value::as_str).collect(),
         _ => None,
     };
-    let listed = || constants(schema).map(|values| values.iter().map(|value| kind(value)).collect());
+    let listed =
+        || constants(schema).map(|values| values.iter().map(|value| kind(value)).collect());
     named.or_else(listed).map(|mut set: BTreeSet<&str>| {
         set.retain(|name| TYPES.contains(name));
         set
@@ -115,26 +144,46 @@ fn constants(schema: &Map<String, Value>) -> Option<Vec<&Value>> {
 }
 
 fn types(given: &Map<String, Value>, taken: &Map<String, Value>, at: &str) -> Fit {
-    let Some(taken) = type_set(taken) else { return Fit::Always };
+    let Some(taken) = type_set(taken) else {
+        return Fit::Always;
+    };
     let Some(given) = type_set(given) else {
         return Fit::Maybe(format!("the type of {at} is left open"));
     };
-    let accepts = |name: &str| taken.contains(name) || (name == "integer" && taken.contains("number"));
+    let accepts =
+        |name: &str| taken.contains(name) || (name == "integer" && taken.contains("number"));
     let overlaps = |name: &str| accepts(name) || (name == "number" && taken.contains("integer"));
-    let names = |set: &BTreeSet<&str>| set.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>().join(" or ");
+    let names = |set: &BTreeSet<&str>| {
+        set.iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>()
+            .join(" or ")
+    };
     if given.iter().all(|name| accepts(name)) {
         Fit::Always
     } else if given.iter().any(|name| overlaps(name)) {
-        Fit::Maybe(format!("{at} is {}, and {} is taken", names(&given), names(&taken)))
+        Fit::Maybe(format!(
+            "{at} is {}, and {} is taken",
+            names(&given),
+            names(&taken)
+        ))
     } else {
-        Fit::Never(format!("{at} is {}, and {} is taken", names(&given), names(&taken)))
+        Fit::Never(format!(
+            "{at} is {}, and {} is taken",
+            names(&given),
+            names(&taken)
+        ))
     }
 }
 
 fn values(given: &Map<String, Value>, taken: &Map<String, Value>, at: &str) -> Fit {
-    let Some(taken) = constants(taken) else { return Fit::Always };
+    let Some(taken) = constants(taken) else {
+        return Fit::Always;
+    };
     let Some(given) = constants(given) else {
-        return Fit::Maybe(format!("{at} may have other values than those that are taken"));
+        return Fit::Maybe(format!(
+            "{at} may have other values than those that are taken"
+        ));
     };
     let count = given.iter().filter(|value| taken.contains(value)).count();
     match count {
@@ -154,17 +203,23 @@ fn numbers(given: &Map<String, Value>, taken: &Map<String, Value>, at: &str) -> 
     let is_below = most.zip(low).is_some_and(|(most, low)| most < low);
     let is_above = least.zip(high).is_some_and(|(least, high)| least > high);
     // Bounds say something about numbers only.
-    let is_number = type_set(given).is_some_and(|set| set.iter().all(|name| matches!(*name, "number" | "integer")));
+    let is_number = type_set(given)
+        .is_some_and(|set| set.iter().all(|name| matches!(*name, "number" | "integer")));
     if is_number && (is_below || is_above) {
         return Fit::Never(format!("no number of {at} lies where it is taken"));
     }
     let holds_low = low.is_none_or(|low| least.is_some_and(|least| least >= low));
     let holds_high = high.is_none_or(|high| most.is_some_and(|most| most <= high));
-    if holds_low && holds_high { Fit::Always } else { Fit::Maybe(format!("{at} may lie outside the bounds that are taken")) }
+    if holds_low && holds_high {
+        Fit::Always
+    } else {
+        Fit::Maybe(format!("{at} may lie outside the bounds that are taken"))
+    }
 }
 
 fn members(given: &Map<String, Value>, taken: &Map<String, Value>, at: &str, depth: usize) -> Fit {
-    let is_object = |schema| type_set(schema).is_some_and(|set| set.len() == 1 && set.contains("object"));
+    let is_object =
+        |schema| type_set(schema).is_some_and(|set| set.len() == 1 && set.contains("object"));
     let certain = is_object(given);
     let empty = Map::new();
     let properties = |schema: &Map<String, Value>| match schema.get("properties") {
@@ -182,7 +237,11 @@ fn members(given: &Map<String, Value>, taken: &Map<String, Value>, at: &str, dep
         }
         let is_never = certain && is_closed && !gives.contains_key(&name);
         let why = format!("`{shown}` of {at} is needed and not promised");
-        found = found.and(if is_never { Fit::Never(why) } else { Fit::Maybe(why) });
+        found = found.and(if is_never {
+            Fit::Never(why)
+        } else {
+            Fit::Maybe(why)
+        });
     }
     for (name, schema) in &gives {
         let place = format!("`{}` of {at}", name.escape_default());
@@ -201,17 +260,33 @@ fn members(given: &Map<String, Value>, taken: &Map<String, Value>, at: &str, dep
             other => other,
         });
     }
-    let is_open = !is_closed && taken.get("additionalProperties").is_some_and(|extra| *extra != Value::Bool(true));
-    if is_open { found.and(Fit::Maybe(format!("{at} may have members that are not taken"))) } else { found }
+    let is_open = !is_closed
+        && taken
+            .get("additionalProperties")
+            .is_some_and(|extra| *extra != Value::Bool(true));
+    if is_open {
+        found.and(Fit::Maybe(format!(
+            "{at} may have members that are not taken"
+        )))
+    } else {
+        found
+    }
 }
 
 fn required(schema: &Map<String, Value>) -> BTreeSet<String> {
-    let Some(Value::Array(names)) = schema.get("required") else { return BTreeSet::new() };
-    names.iter().filter_map(|name| Some(name.as_str()?.to_string())).collect()
+    let Some(Value::Array(names)) = schema.get("required") else {
+        return BTreeSet::new();
+    };
+    names
+        .iter()
+        .filter_map(|name| Some(name.as_str()?.to_string()))
+        .collect()
 }
 
 fn items(given: &Map<String, Value>, taken: &Map<String, Value>, at: &str, depth: usize) -> Fit {
-    let Some(wanted) = taken.get("items") else { return Fit::Always };
+    let Some(wanted) = taken.get("items") else {
+        return Fit::Always;
+    };
     let open = Value::Bool(true);
     let given = given.get("items").unwrap_or(&open);
     // An empty list has no items that could be wrong.
@@ -241,13 +316,33 @@ mod tests {
             (r#"{"type":"integer"}"#, r#"{"type":"number"}"#, "always"),
             (r#"{"type":"number"}"#, r#"{"type":"integer"}"#, "maybe"),
             (r#"{"type":"string"}"#, r#"{"type":"object"}"#, "never"),
-            (r#"{"type":["string","null"]}"#, r#"{"type":"string"}"#, "maybe"),
+            (
+                r#"{"type":["string","null"]}"#,
+                r#"{"type":"string"}"#,
+                "maybe",
+            ),
             (r#"{"const":3}"#, r#"{"enum":[1,2]}"#, "never"),
             (r#"{"enum":[1,2]}"#, r#"{"enum":[2,3]}"#, "maybe"),
-            (r#"{"type":"number","maximum":1}"#, r#"{"type":"number","minimum":2}"#, "never"),
-            (r#"{"type":"number","minimum":2}"#, r#"{"type":"number","minimum":1}"#, "always"),
-            (r#"{"type":"array","items":{"type":"string"}}"#, r#"{"type":"array","items":{"type":"number"}}"#, "maybe"),
-            (r#"{"type":"string"}"#, r#"{"type":"string","pattern":"a"}"#, "maybe"),
+            (
+                r#"{"type":"number","maximum":1}"#,
+                r#"{"type":"number","minimum":2}"#,
+                "never",
+            ),
+            (
+                r#"{"type":"number","minimum":2}"#,
+                r#"{"type":"number","minimum":1}"#,
+                "always",
+            ),
+            (
+                r#"{"type":"array","items":{"type":"string"}}"#,
+                r#"{"type":"array","items":{"type":"number"}}"#,
+                "maybe",
+            ),
+            (
+                r#"{"type":"string"}"#,
+                r#"{"type":"string","pattern":"a"}"#,
+                "maybe",
+            ),
             ("true", r#"{"type":"string"}"#, "maybe"),
             (r#"{"type":"string"}"#, "{}", "always"),
             ("{}", "false", "never"),
@@ -260,10 +355,22 @@ mod tests {
     fn a_needed_member_is_promised_open_or_impossible() {
         let taken = r#"{"type":"object","required":["a"],"properties":{"a":{"type":"number"}}}"#;
         for (given, wanted) in [
-            (r#"{"type":"object","required":["a"],"properties":{"a":{"type":"integer"}}}"#, "always"),
-            (r#"{"type":"object","properties":{"a":{"type":"number"}}}"#, "maybe"),
-            (r#"{"type":"object","properties":{"b":{}},"additionalProperties":false}"#, "never"),
-            (r#"{"type":"object","required":["a"],"properties":{"a":{"type":"string"}}}"#, "never"),
+            (
+                r#"{"type":"object","required":["a"],"properties":{"a":{"type":"integer"}}}"#,
+                "always",
+            ),
+            (
+                r#"{"type":"object","properties":{"a":{"type":"number"}}}"#,
+                "maybe",
+            ),
+            (
+                r#"{"type":"object","properties":{"b":{}},"additionalProperties":false}"#,
+                "never",
+            ),
+            (
+                r#"{"type":"object","required":["a"],"properties":{"a":{"type":"string"}}}"#,
+                "never",
+            ),
         ] {
             assert_eq!(answer(given, taken), wanted, "{given}");
         }

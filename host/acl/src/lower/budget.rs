@@ -20,12 +20,15 @@ pub(super) fn of_plan(budget: &ast::Budget) -> PlanBudget {
     PlanBudget {
         cost_micros: max(budget.cost_micros),
         headroom_ppm: budget.headroom.as_ref().map(|factor| ppm(&factor.value)),
-        pool: budget.pool.as_ref().map_or_else(PoolPolicy::default, |pool| match pool.value {
-            Pool::Greedy => PoolPolicy::Greedy,
-            Pool::Fair => PoolPolicy::Fair,
-            Pool::Priority => PoolPolicy::Priority,
-            Pool::Adaptive => PoolPolicy::Adaptive,
-        }),
+        pool: budget
+            .pool
+            .as_ref()
+            .map_or_else(PoolPolicy::default, |pool| match pool.value {
+                Pool::Greedy => PoolPolicy::Greedy,
+                Pool::Fair => PoolPolicy::Fair,
+                Pool::Priority => PoolPolicy::Priority,
+                Pool::Adaptive => PoolPolicy::Adaptive,
+            }),
         time_ms: max(budget.time_ms),
         tokens: max(budget.tokens),
         tools: max(budget.tools),
@@ -40,18 +43,41 @@ pub(super) fn budgets(
     profile: Profile,
     faults: &mut Faults,
 ) -> Vec<Budget> {
-    let budgets: Vec<Budget> =
-        steps.all.iter().map(|(_, step)| of_step(step, ast.form, profile, faults)).collect();
-    let with_times = || budgets.iter().enumerate().map(|(index, budget)| (*budget, ties.times(index)));
+    let budgets: Vec<Budget> = steps
+        .all
+        .iter()
+        .map(|(_, step)| of_step(step, ast.form, profile, faults))
+        .collect();
+    let with_times = || {
+        budgets
+            .iter()
+            .enumerate()
+            .map(|(index, budget)| (*budget, ties.times(index)))
+    };
     if let Some(budget) = &ast.budget {
-        if budget.backoff.is_some() || [budget.tokens, budget.time_ms, budget.tools, budget.cost_micros].iter().flatten().any(|part| part.soft.is_some()) {
-            let fault = Diagnostic::error(codes::BAD_BUDGET, budget.span.clone(), "only a step has soft amounts and a way to save");
+        if budget.backoff.is_some()
+            || [
+                budget.tokens,
+                budget.time_ms,
+                budget.tools,
+                budget.cost_micros,
+            ]
+            .iter()
+            .flatten()
+            .any(|part| part.soft.is_some())
+        {
+            let fault = Diagnostic::error(
+                codes::BAD_BUDGET,
+                budget.span.clone(),
+                "only a step has soft amounts and a way to save",
+            );
             faults.push(fault.help("write `{ max: <n> soft: <n> }` in the budgets of steps"));
         }
         let all: Vec<(Budget, u64)> = with_times().collect();
         for (part, sum, cap) in of_plan(budget).exceeded_by(&all) {
             let unit = if part == "time" { " ms" } else { "" };
-            let message = format!("the steps need {sum}{unit} of {part}, the plan allows {cap}{unit}");
+            let message =
+                format!("the steps need {sum}{unit} of {part}, the plan allows {cap}{unit}");
             let fault = Diagnostic::error(codes::INFEASIBLE, budget.span.clone(), message);
             faults.push(fault.help("raise the plan's budget or lower those of its steps"));
         }
@@ -64,17 +90,38 @@ pub(super) fn budgets(
 fn pools(ast: &Ast, steps: &Steps<'_>, budgets: Vec<(Budget, u64)>, faults: &mut Faults) {
     for shard in &ast.shards {
         let Some(caps) = &shard.caps else { continue };
-        let own = || steps.all.iter().zip(&budgets).filter(|((of, _), _)| core::ptr::eq(*of, shard));
+        let own = || {
+            steps
+                .all
+                .iter()
+                .zip(&budgets)
+                .filter(|((of, _), _)| core::ptr::eq(*of, shard))
+        };
         let sum = |part: fn(&Budget) -> u64| {
-            own().fold(0_u64, |sum, (_, (budget, times))| sum.saturating_add(part(budget).saturating_mul(*times)))
+            own().fold(0_u64, |sum, (_, (budget, times))| {
+                sum.saturating_add(part(budget).saturating_mul(*times))
+            })
         };
         let pools = [
-            ("tokens", "token_pool", caps.token_pool.as_ref(), sum(|budget| budget.tokens)),
-            ("time", "wall_ms_pool", caps.wall_ms_pool.as_ref(), sum(|budget| budget.time_ms)),
+            (
+                "tokens",
+                "token_pool",
+                caps.token_pool.as_ref(),
+                sum(|budget| budget.tokens),
+            ),
+            (
+                "time",
+                "wall_ms_pool",
+                caps.wall_ms_pool.as_ref(),
+                sum(|budget| budget.time_ms),
+            ),
         ];
         for (part, pool, cap, sum) in pools {
             if let Some(cap) = cap.filter(|cap| sum > cap.value) {
-                let message = format!("the steps of the shard need {sum} of {part}, its `{pool}` holds {}", cap.value);
+                let message = format!(
+                    "the steps of the shard need {sum} of {part}, its `{pool}` holds {}",
+                    cap.value
+                );
                 let fault = Diagnostic::error(codes::INFEASIBLE, cap.span.clone(), message);
                 faults.push(fault.help("raise the pool or lower the budgets of its steps"));
             }
@@ -93,14 +140,27 @@ fn of_step(step: &Step, form: Form, profile: Profile, faults: &mut Faults) -> Bu
         Form::Braces | Form::Yaml => ["tokens", "wall_ms", "calls"],
     };
     let parts = [budget.tokens, budget.time_ms, budget.tools];
-    let unsaid: Vec<&str> =
-        names.iter().zip(&parts).filter(|(_, value)| value.is_none()).map(|(part, _)| *part).collect();
+    let unsaid: Vec<&str> = names
+        .iter()
+        .zip(&parts)
+        .filter(|(_, value)| value.is_none())
+        .map(|(part, _)| *part)
+        .collect();
     if !unsaid.is_empty() && !budget.is_faulty {
         let what = format!("no {} in its BUDGET", unsaid.join(" and no "));
         missing(step, budget.span.clone(), &what, form, profile, faults);
     }
-    if let Some(only) = budget.pool.as_ref().map(|one| &one.span).or(budget.headroom.as_ref().map(|one| &one.span)) {
-        let fault = Diagnostic::error(codes::BAD_BUDGET, only.clone(), "only a plan's budget is shared");
+    if let Some(only) = budget
+        .pool
+        .as_ref()
+        .map(|one| &one.span)
+        .or(budget.headroom.as_ref().map(|one| &one.span))
+    {
+        let fault = Diagnostic::error(
+            codes::BAD_BUDGET,
+            only.clone(),
+            "only a plan's budget is shared",
+        );
         faults.push(fault.help("write `pool` and `headroom` in the header's `budgets`"));
     }
     let max = |part: Option<Amount>, default: u64| part.map_or(default, |part| part.max);
@@ -115,16 +175,31 @@ fn of_step(step: &Step, form: Form, profile: Profile, faults: &mut Faults) -> Bu
 
 fn soft(budget: &ast::Budget, faults: &mut Faults) -> Option<SoftBudget> {
     let soft = |part: Option<Amount>| part.and_then(|part| part.soft);
-    let parts = [budget.tokens, budget.time_ms, budget.tools, budget.cost_micros].map(soft);
+    let parts = [
+        budget.tokens,
+        budget.time_ms,
+        budget.tools,
+        budget.cost_micros,
+    ]
+    .map(soft);
     let Some(backoff) = &budget.backoff else {
         if parts.iter().any(Option::is_some) {
-            let fault = Diagnostic::error(codes::BAD_BUDGET, budget.span.clone(), "a soft amount needs a way to save");
-            faults.push(fault.help("add `backoff: summarize`, `truncate` or `route_smaller_model`"));
+            let fault = Diagnostic::error(
+                codes::BAD_BUDGET,
+                budget.span.clone(),
+                "a soft amount needs a way to save",
+            );
+            faults
+                .push(fault.help("add `backoff: summarize`, `truncate` or `route_smaller_model`"));
         }
         return None;
     };
     if parts.iter().all(Option::is_none) {
-        let fault = Diagnostic::error(codes::BAD_BUDGET, backoff.span.clone(), "`backoff` needs a soft amount to begin at");
+        let fault = Diagnostic::error(
+            codes::BAD_BUDGET,
+            backoff.span.clone(),
+            "`backoff` needs a soft amount to begin at",
+        );
         faults.push(fault.help("write `tokens: { max: 2000 soft: 1500 }`"));
         return None;
     }
@@ -150,15 +225,19 @@ fn missing(
     profile: Profile,
     faults: &mut Faults,
 ) {
-    let named = step.name.as_ref().map_or_else(String::new, |name| format!(" `{}`", name.value));
+    let named = step
+        .name
+        .as_ref()
+        .map_or_else(String::new, |name| format!(" `{}`", name.value));
     let message = format!("step{named} has {what}");
     let example = match form {
         Form::Lines => "BUDGET tokens=10000, time=300s, tools=10",
         Form::Braces | Form::Yaml => "budget: { tokens: 10k, wall_ms: 300000, calls: 10 }",
     };
     faults.push(match profile {
-        Profile::Strict => Diagnostic::error(codes::NO_BUDGET, span, message)
-            .help(format!("the strict profile wants all three parts, such as `{example}`")),
+        Profile::Strict => Diagnostic::error(codes::NO_BUDGET, span, message).help(format!(
+            "the strict profile wants all three parts, such as `{example}`"
+        )),
         Profile::Lenient => Diagnostic::warning(codes::NO_BUDGET, span, message)
             .help(format!("the defaults are used: `{example}`"))
             .fix(fix(step, form)),
@@ -168,27 +247,57 @@ fn missing(
 /// Writes the defaults out where the source leaves them to the compiler.
 fn fix(step: &Step, form: Form) -> Option<Fix> {
     let unsaid = |parts: [(&str, Option<Amount>); 3], defaults: [&str; 3]| -> Vec<String> {
-        let missing = parts.iter().zip(defaults).filter(|((_, said), _)| said.is_none());
-        missing.map(|((name, _), default)| format!("{name}{default}")).collect()
+        let missing = parts
+            .iter()
+            .zip(defaults)
+            .filter(|((_, said), _)| said.is_none());
+        missing
+            .map(|((name, _), default)| format!("{name}{default}"))
+            .collect()
     };
     let none = ast::Budget::default();
     let budget = step.budget.as_ref();
-    let ast::Budget { tokens, time_ms, tools, .. } = budget.unwrap_or(&none);
+    let ast::Budget {
+        tokens,
+        time_ms,
+        tools,
+        ..
+    } = budget.unwrap_or(&none);
     match form {
         Form::Lines => {
-            let names = [("tokens=", *tokens), ("time=", *time_ms), ("tools=", *tools)];
+            let names = [
+                ("tokens=", *tokens),
+                ("time=", *time_ms),
+                ("tools=", *tools),
+            ];
             let parts = unsaid(names, ["10000", "300s", "10"]).join(", ");
             Some(match budget {
-                Some(budget) => Fix { at: budget.span.end, text: format!(", {parts}") },
-                None => Fix { at: step.extent.end, text: format!("\n  BUDGET {parts}") },
+                Some(budget) => Fix {
+                    at: budget.span.end,
+                    text: format!(", {parts}"),
+                },
+                None => Fix {
+                    at: step.extent.end,
+                    text: format!("\n  BUDGET {parts}"),
+                },
             })
         }
         Form::Braces => {
-            let names = [("tokens: ", *tokens), ("wall_ms: ", *time_ms), ("calls: ", *tools)];
+            let names = [
+                ("tokens: ", *tokens),
+                ("wall_ms: ", *time_ms),
+                ("calls: ", *tools),
+            ];
             let parts = unsaid(names, ["10000", "300000", "10"]).join(", ");
             Some(match budget {
-                Some(budget) => Fix { at: budget.span.end.checked_sub(1)?, text: format!(", {parts} ") },
-                None => Fix { at: step.extent.end.checked_sub(1)?, text: format!("\nbudget: {{ {parts} }}\n") },
+                Some(budget) => Fix {
+                    at: budget.span.end.checked_sub(1)?,
+                    text: format!(", {parts} "),
+                },
+                None => Fix {
+                    at: step.extent.end.checked_sub(1)?,
+                    text: format!("\nbudget: {{ {parts} }}\n"),
+                },
             })
         }
         Form::Yaml => None,

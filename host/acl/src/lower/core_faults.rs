@@ -15,7 +15,12 @@ use crate::{
 };
 
 /// Holds the result against the checks that guard every plan.
-pub(super) fn checked(parts: PlanParts, ast: &Ast, steps: &Steps<'_>, faults: &mut Faults) -> Option<Plan> {
+pub(super) fn checked(
+    parts: PlanParts,
+    ast: &Ast,
+    steps: &Steps<'_>,
+    faults: &mut Faults,
+) -> Option<Plan> {
     let error = match Plan::check(parts) {
         Ok(plan) => return Some(plan),
         Err(error) => error,
@@ -30,33 +35,63 @@ pub(super) fn checked(parts: PlanParts, ast: &Ast, steps: &Steps<'_>, faults: &m
 
 fn explained(fault: &PlanFault) -> (Code, String, &'static str) {
     match fault {
-        PlanFault::Parallel { owner, .. } => {
-            (codes::BAD_TOPOLOGY, owner.clone(), "see how fan-out, reduce, flow and shards fit together in docs/formats/acl.md")
-        }
-        PlanFault::Recovery { owner, .. } => {
-            (codes::BAD_RECOVERY, owner.clone(), "see what can stand in for a step in docs/formats/acl.md")
-        }
-        PlanFault::Data { owner, .. } => (codes::BAD_VALUE, owner.clone(), "see what a step can be given in docs/formats/acl.md"),
-        PlanFault::Gate(name, _) => (codes::BAD_GATE, name.clone(), "see what a gate can say in docs/formats/acl.md"),
-        PlanFault::NoEvaluator { gate, .. } => {
-            (codes::NO_EVALUATOR, gate.clone(), "a gate that nobody evaluates would be one that passes")
-        }
+        PlanFault::Parallel { owner, .. } => (
+            codes::BAD_TOPOLOGY,
+            owner.clone(),
+            "see how fan-out, reduce, flow and shards fit together in docs/formats/acl.md",
+        ),
+        PlanFault::Recovery { owner, .. } => (
+            codes::BAD_RECOVERY,
+            owner.clone(),
+            "see what can stand in for a step in docs/formats/acl.md",
+        ),
+        PlanFault::Data { owner, .. } => (
+            codes::BAD_VALUE,
+            owner.clone(),
+            "see what a step can be given in docs/formats/acl.md",
+        ),
+        PlanFault::Gate(name, _) => (
+            codes::BAD_GATE,
+            name.clone(),
+            "see what a gate can say in docs/formats/acl.md",
+        ),
+        PlanFault::NoEvaluator { gate, .. } => (
+            codes::NO_EVALUATOR,
+            gate.clone(),
+            "a gate that nobody evaluates would be one that passes",
+        ),
         PlanFault::Pin { step, .. } => (
             codes::MISSING_PINS,
             alloc::format!("step `{step}`"),
             "pin it, or leave `deterministic` out: a plan that claims equal answers holds still what they depend on",
         ),
-        PlanFault::Infeasible { .. } => (codes::INFEASIBLE, String::new(), "raise the plan's budget or lower those of its steps"),
-        _ => (codes::BAD_IR, String::new(), "this is a fault of the compiler; please report it with the plan"),
+        PlanFault::Infeasible { .. } => (
+            codes::INFEASIBLE,
+            String::new(),
+            "raise the plan's budget or lower those of its steps",
+        ),
+        _ => (
+            codes::BAD_IR,
+            String::new(),
+            "this is a fault of the compiler; please report it with the plan",
+        ),
     }
 }
 
 /// The place of `step `x``, `flow `f``, `shard `s``, a gate `x.g` or `g`; else the header.
 fn place(owner: &str, ast: &Ast, steps: &Steps<'_>) -> Range<usize> {
     let quoted = owner.split('`').nth(1).unwrap_or_default();
-    let header = || ast.header.as_ref().map_or(0..0, |header| header.span.clone());
+    let header = || {
+        ast.header
+            .as_ref()
+            .map_or(0..0, |header| header.span.clone())
+    };
     let of_step = |name: &str| {
-        let found = steps.all.iter().find(|(_, step)| step.name.as_ref().is_some_and(|own| own.value.as_str() == name));
+        let found = steps.all.iter().find(|(_, step)| {
+            step.name
+                .as_ref()
+                .is_some_and(|own| own.value.as_str() == name)
+        });
         found.map(|(_, step)| step.span.clone())
     };
     let (step, gate) = owner.split_once('.').unwrap_or(("", owner));
@@ -64,10 +99,14 @@ fn place(owner: &str, ast: &Ast, steps: &Steps<'_>) -> Range<usize> {
         of_step(quoted)
     } else if owner.starts_with("flow `") {
         let mut flows = ast.shards.iter().flat_map(|shard| &shard.flows);
-        flows.find(|flow| flow.name.value.as_str() == quoted).map(|flow| flow.span.clone())
+        flows
+            .find(|flow| flow.name.value.as_str() == quoted)
+            .map(|flow| flow.span.clone())
     } else if owner.contains('`') || owner.contains(' ') {
         let rules = ast.shards.iter().flat_map(|shard| &shard.rules).next();
-        rules.map(|rules| rules.span.clone()).filter(|_| owner.contains("rule"))
+        rules
+            .map(|rules| rules.span.clone())
+            .filter(|_| owner.contains("rule"))
     } else {
         gate_place(step, gate, ast).or_else(|| of_step(step))
     };
@@ -75,9 +114,16 @@ fn place(owner: &str, ast: &Ast, steps: &Steps<'_>) -> Range<usize> {
 }
 
 fn gate_place(step: &str, gate: &str, ast: &Ast) -> Option<Range<usize>> {
-    let own = ast.steps().filter(|one| one.name.as_ref().is_some_and(|name| name.value.as_str() == step));
+    let own = ast.steps().filter(|one| {
+        one.name
+            .as_ref()
+            .is_some_and(|name| name.value.as_str() == step)
+    });
     let typed = ast.shards.iter().flat_map(|shard| &shard.gates);
-    let mut all = own.flat_map(|one| &one.gates).chain(typed).chain(&ast.gates);
+    let mut all = own
+        .flat_map(|one| &one.gates)
+        .chain(typed)
+        .chain(&ast.gates);
     let is_named = |name: &str, place: &GatePlace| match place {
         GatePlace::Ingress => name.is_empty() && gate.starts_with("ingress"),
         _ => name.is_empty() && gate.starts_with("egress"),

@@ -19,12 +19,21 @@ use crate::{
 };
 
 /// Every import with its digest.
-pub(super) fn imports(ast: &Ast, context: &Context<'_>, faults: &mut Faults) -> BTreeMap<StepName, Import> {
+pub(super) fn imports(
+    ast: &Ast,
+    context: &Context<'_>,
+    faults: &mut Faults,
+) -> BTreeMap<StepName, Import> {
     let mut imports = BTreeMap::new();
     for import in &ast.imports {
-        let Some(lowered) = one(import, context, faults) else { continue };
+        let Some(lowered) = one(import, context, faults) else {
+            continue;
+        };
         if imports.insert(import.name.value.clone(), lowered).is_some() {
-            let first = ast.imports.iter().find(|first| first.name.value == import.name.value);
+            let first = ast
+                .imports
+                .iter()
+                .find(|first| first.name.value == import.name.value);
             let first = first.map_or(0..0, |first| first.name.span.clone());
             faults.push(duplicate("import", &import.name, &first));
         }
@@ -35,7 +44,9 @@ pub(super) fn imports(ast: &Ast, context: &Context<'_>, faults: &mut Faults) -> 
 fn one(import: &ast::Import, context: &Context<'_>, faults: &mut Faults) -> Option<Import> {
     let path = &import.path.value;
     let mut refuse = |message: alloc::string::String, help: &str| {
-        faults.push(Diagnostic::error(codes::BAD_IMPORT, import.path.span.clone(), message).help(help));
+        faults.push(
+            Diagnostic::error(codes::BAD_IMPORT, import.path.span.clone(), message).help(help),
+        );
         None
     };
     let is_inside = !path.is_empty()
@@ -44,19 +55,29 @@ fn one(import: &ast::Import, context: &Context<'_>, faults: &mut Faults) -> Opti
         && path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     if !is_inside {
         return refuse(
-            format!("`{}` is no path below the plan's folder", path.escape_default()),
+            format!(
+                "`{}` is no path below the plan's folder",
+                path.escape_default()
+            ),
             "write a relative path without `.` and `..`",
         );
     }
     let ending = if import.is_flow { ".acl" } else { ".aclp" };
     if !path.ends_with(ending) {
         let what = if import.is_flow { "flow" } else { "policy" };
-        return refuse(format!("an imported {what} is a `{ending}` file"), "rename the file, or import what it is");
+        return refuse(
+            format!("an imported {what} is a `{ending}` file"),
+            "rename the file, or import what it is",
+        );
     }
     match context.resolver.import(path) {
         Ok(bytes) => Some(Import {
             digest: Digest::of(&bytes),
-            kind: if import.is_flow { ImportKind::Flow } else { ImportKind::Policy },
+            kind: if import.is_flow {
+                ImportKind::Flow
+            } else {
+                ImportKind::Policy
+            },
             path: path.to_owned(),
         }),
         Err(why) => refuse(

@@ -35,7 +35,10 @@ pub(crate) struct Gates {
 impl Gates {
     /// Hands over the gates of a step.
     pub(super) fn take(&mut self, index: usize) -> Vec<plan::Gate> {
-        self.of_steps.get_mut(index).map(core::mem::take).unwrap_or_default()
+        self.of_steps
+            .get_mut(index)
+            .map(core::mem::take)
+            .unwrap_or_default()
     }
 
     /// True when the plan itself asks something of the step's output.
@@ -65,7 +68,12 @@ pub(super) fn resolve(ast: &Ast, steps: &Steps<'_>, graph: &Graph, faults: &mut 
         {
             faults.push(duplicate("gate", name, first));
         }
-        gates.of_plan.extend(lower(ast, gate, gate.name.as_ref().map(|name| name.value.clone()), faults));
+        gates.of_plan.extend(lower(
+            ast,
+            gate,
+            gate.name.as_ref().map(|name| name.value.clone()),
+            faults,
+        ));
     }
     for (index, (_, step)) in steps.all.iter().enumerate() {
         for gate in &step.gates {
@@ -94,10 +102,18 @@ impl Names<'_> {
             }
             return Some(name.value.clone());
         }
-        let side = if gate.place == GatePlace::Ingress { "ingress" } else { "egress" };
+        let side = if gate.place == GatePlace::Ingress {
+            "ingress"
+        } else {
+            "egress"
+        };
         // BOUND: a step has fewer gates than names are tried.
         for number in 1..=taken.len() + self.plan.len() + 1 {
-            let text = if number == 1 { side.to_string() } else { format!("{side}_{number}") };
+            let text = if number == 1 {
+                side.to_string()
+            } else {
+                format!("{side}_{number}")
+            };
             let name = StepName::parse(&text).ok()?;
             if !taken.contains_key(&name) && !self.plan.contains_key(&name) {
                 taken.insert(name.clone(), gate.span.clone());
@@ -116,25 +132,45 @@ pub(super) fn clause_of(check: &Spanned<ast::Check>) -> Clause {
     }
 }
 
-fn lower(ast: &Ast, gate: &Gate, name: Option<StepName>, faults: &mut Faults) -> Option<plan::Gate> {
+fn lower(
+    ast: &Ast,
+    gate: &Gate,
+    name: Option<StepName>,
+    faults: &mut Faults,
+) -> Option<plan::Gate> {
     if let GatePlace::Typed(kind) = &gate.place {
         out_of_place(kind, faults);
         return None;
     }
     if !gate.has_check {
-        let fault = Diagnostic::error(codes::INCOMPLETE, gate.span.clone(), "the gate has no condition");
+        let fault = Diagnostic::error(
+            codes::INCOMPLETE,
+            gate.span.clone(),
+            "the gate has no condition",
+        );
         let help = match ast.form {
             ast::Form::Lines => "write it after the colon or as `CHECK <condition>` below",
             _ => "write `require <condition>`",
         };
         faults.push(fault.help(help));
     }
-    let phase = if gate.place == GatePlace::Ingress { GatePhase::Ingress } else { GatePhase::Egress };
+    let phase = if gate.place == GatePlace::Ingress {
+        GatePhase::Ingress
+    } else {
+        GatePhase::Egress
+    };
     roots(gate, phase, faults);
     let on_fail = answers(ast, gate, name.as_ref())?;
-    let (required, forbidden): (Vec<_>, Vec<_>) = gate.clauses.iter().partition(|clause| !clause.is_forbid);
-    let require: Vec<Clause> = required.iter().map(|clause| clause_of(&clause.check)).collect();
-    let forbid: Vec<Clause> = forbidden.iter().map(|clause| clause_of(&clause.check)).collect();
+    let (required, forbidden): (Vec<_>, Vec<_>) =
+        gate.clauses.iter().partition(|clause| !clause.is_forbid);
+    let require: Vec<Clause> = required
+        .iter()
+        .map(|clause| clause_of(&clause.check))
+        .collect();
+    let forbid: Vec<Clause> = forbidden
+        .iter()
+        .map(|clause| clause_of(&clause.check))
+        .collect();
     let check = match require.as_slice() {
         [only] if forbid.is_empty() && gate.emits.is_empty() => Check::Condition(only.clone()),
         [] if forbid.is_empty() && gate.emits.is_empty() => return None,
@@ -155,7 +191,10 @@ fn lower(ast: &Ast, gate: &Gate, name: Option<StepName>, faults: &mut Faults) ->
 }
 
 fn out_of_place(kind: &Spanned<GateType>, faults: &mut Faults) {
-    let message = format!("a {} stands beside steps, not in their place", kind.value.word());
+    let message = format!(
+        "a {} stands beside steps, not in their place",
+        kind.value.word()
+    );
     let fault = Diagnostic::error(codes::OUT_OF_PLACE, kind.span.clone(), message);
     faults.push(fault.help("write it in the shard, with `inputs: { <name>: <step> }`"));
 }
@@ -170,8 +209,16 @@ const fn emitted(emit: Emit) -> plan::Emit {
 
 /// What a gate can see: on the way in only what comes in.
 fn roots(gate: &Gate, phase: GatePhase, faults: &mut Faults) {
-    let reactions = gate.on_fail.iter().filter_map(|reaction| reaction.when.as_ref());
-    let checks = gate.clauses.iter().map(|clause| &clause.check).chain(reactions).chain(&gate.when);
+    let reactions = gate
+        .on_fail
+        .iter()
+        .filter_map(|reaction| reaction.when.as_ref());
+    let checks = gate
+        .clauses
+        .iter()
+        .map(|clause| &clause.check)
+        .chain(reactions)
+        .chain(&gate.when);
     for check in checks.filter(|check| check.value.condition.root() == Root::Output) {
         if phase == GatePhase::Ingress {
             let message = "a gate on the way in can not ask about `output`";
@@ -182,7 +229,11 @@ fn roots(gate: &Gate, phase: GatePhase, faults: &mut Faults) {
     if phase == GatePhase::Ingress
         && let Some(emit) = gate.emits.first()
     {
-        let fault = Diagnostic::error(codes::OUT_OF_PLACE, emit.span.clone(), "nothing is attested on the way in");
+        let fault = Diagnostic::error(
+            codes::OUT_OF_PLACE,
+            emit.span.clone(),
+            "nothing is attested on the way in",
+        );
         faults.push(fault.help("make it a gate on the way out"));
     }
 }
@@ -197,7 +248,8 @@ fn answers(ast: &Ast, gate: &Gate, name: Option<&StepName>) -> Option<Vec<OnFail
     }
     if answers.last().is_none_or(|last| last.condition.is_some()) {
         let of_rules = name.and_then(|name| recovery::for_gate(ast, name));
-        answers.push(of_rules.map_or_else(|| OnFail::always(plan::Action::Abort), recovery::on_fail));
+        answers
+            .push(of_rules.map_or_else(|| OnFail::always(plan::Action::Abort), recovery::on_fail));
     }
     Some(answers)
 }
@@ -225,8 +277,14 @@ fn typed(
     faults: &mut Faults,
 ) {
     let GatePlace::Typed(kind) = &gate.place else {
-        let fault = Diagnostic::error(codes::OUT_OF_PLACE, gate.span.clone(), "a gate without a type stands outside a step");
-        return faults.push(fault.help("move it into its step, or give it a type: `gate <name>: UQGate { ... }`"));
+        let fault = Diagnostic::error(
+            codes::OUT_OF_PLACE,
+            gate.span.clone(),
+            "a gate without a type stands outside a step",
+        );
+        return faults.push(
+            fault.help("move it into its step, or give it a type: `gate <name>: UQGate { ... }`"),
+        );
     };
     let judge = kind_of(kind.value);
     if !judge.has_evaluator() {
@@ -238,7 +296,11 @@ fn typed(
     let mut judged: BTreeSet<usize> = BTreeSet::new();
     for input in &gate.inputs {
         let Source::Step(step) = &input.value.value else {
-            let fault = Diagnostic::error(codes::BAD_VALUE, input.value.span.clone(), "a gate is given steps");
+            let fault = Diagnostic::error(
+                codes::BAD_VALUE,
+                input.value.span.clone(),
+                "a gate is given steps",
+            );
             faults.push(fault.help("write the name of a step"));
             continue;
         };
@@ -246,19 +308,38 @@ fn typed(
         inputs.insert(input.name.value.clone(), step.clone());
     }
     if gate.inputs.is_empty() {
-        let fault = Diagnostic::error(codes::INCOMPLETE, gate.span.clone(), "the gate is given no step to judge");
+        let fault = Diagnostic::error(
+            codes::INCOMPLETE,
+            gate.span.clone(),
+            "the gate is given no step to judge",
+        );
         return faults.push(fault.help("write `inputs: { <name>: <step> }`"));
     }
-    let Some(at) = graph.order.iter().rev().find(|index| judged.contains(index)).copied() else { return };
+    let Some(at) = graph
+        .order
+        .iter()
+        .rev()
+        .find(|index| judged.contains(index))
+        .copied()
+    else {
+        return;
+    };
     let threshold_ppm = (judge == JudgeKind::Uq).then(|| threshold(ast, gate, steps, at));
-    let Some(name) = names.take(at, gate, faults) else { return };
-    let Some(on_fail) = answers(ast, gate, Some(&name)) else { return };
+    let Some(name) = names.take(at, gate, faults) else {
+        return;
+    };
+    let Some(on_fail) = answers(ast, gate, Some(&name)) else {
+        return;
+    };
     let lowered = plan::Gate {
         check: Check::Judge(JudgeCheck {
             inputs,
             is_strict: gate.strict.as_ref().is_some_and(|strict| strict.value),
             kind: judge,
-            policy: gate.policy.as_ref().map(|policy| String::from(policy.value.as_str())),
+            policy: gate
+                .policy
+                .as_ref()
+                .map(|policy| String::from(policy.value.as_str())),
             threshold_ppm: threshold_ppm.or_else(|| gate.min.as_ref().map(|min| ppm(&min.value))),
         }),
         name,
@@ -274,6 +355,10 @@ fn typed(
 
 fn threshold(ast: &Ast, gate: &Gate, steps: &Steps<'_>, at: usize) -> u32 {
     let of_step = steps.all.get(at).and_then(|(_, step)| step.kappa.as_ref());
-    let written = gate.min.as_ref().or(of_step).or(ast.settings.kappa.as_ref());
+    let written = gate
+        .min
+        .as_ref()
+        .or(of_step)
+        .or(ast.settings.kappa.as_ref());
     written.map_or(KAPPA_PPM, |share| ppm(&share.value))
 }

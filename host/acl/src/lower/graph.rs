@@ -10,7 +10,10 @@ use aim_core::{
     plan::{self, Order},
 };
 
-use super::{Steps, duplicate, required_by_others, topology::{Tied, Ties}};
+use super::{
+    Steps, duplicate, required_by_others,
+    topology::{Tied, Ties},
+};
 use crate::{
     ast::{Require, Source, Step},
     codes,
@@ -80,8 +83,10 @@ pub(super) fn resolve(steps: &Steps<'_>, ties: &Ties, faults: &mut Faults) -> Gr
             *needed = Some(needed.unwrap_or(false) || !edge.is_optional);
         }
     }
-    let targets: Vec<Vec<usize>> =
-        edges.iter().map(|edges| edges.iter().map(|edge| edge.to).collect()).collect();
+    let targets: Vec<Vec<usize>> = edges
+        .iter()
+        .map(|edges| edges.iter().map(|edge| edge.to).collect())
+        .collect();
     let Order { nodes, cycles } = plan::order(&targets);
     for cycle in cycles {
         faults.extend(cycle_fault(&cycle, steps, &edges));
@@ -97,7 +102,11 @@ pub(super) fn resolve(steps: &Steps<'_>, ties: &Ties, faults: &mut Faults) -> Gr
 fn required(index: usize, step: &Step, steps: &Steps<'_>, faults: &mut Faults) -> Vec<Edge> {
     let mut seen = BTreeMap::new();
     let mut edges = Vec::with_capacity(step.requires.len());
-    for Require { step: required, is_optional } in &step.requires {
+    for Require {
+        step: required,
+        is_optional,
+    } in &step.requires
+    {
         if let Some(first) = seen.insert(&required.value, &required.span) {
             faults.push(duplicate("requirement", required, first).help("keep one of the two"));
             continue;
@@ -122,7 +131,10 @@ fn required(index: usize, step: &Step, steps: &Steps<'_>, faults: &mut Faults) -
                 let help = faults.suggest(required.value.as_str(), known);
                 let help = help.unwrap_or_else(|| "a plan has no other steps than its own".into());
                 let message = format!("there is no step `{}`", required.value);
-                faults.push(Diagnostic::error(codes::UNKNOWN_STEP, required.span.clone(), message).help(help));
+                faults.push(
+                    Diagnostic::error(codes::UNKNOWN_STEP, required.span.clone(), message)
+                        .help(help),
+                );
             }
         }
     }
@@ -134,9 +146,17 @@ fn is_self(step: &Step, name: &StepName) -> bool {
 }
 
 /// A step waits for the steps that it takes inputs from.
-fn from_inputs(index: usize, step: &Step, steps: &Steps<'_>, edges: &mut Vec<Edge>, faults: &mut Faults) {
+fn from_inputs(
+    index: usize,
+    step: &Step,
+    steps: &Steps<'_>,
+    edges: &mut Vec<Edge>,
+    faults: &mut Faults,
+) {
     for input in &step.inputs {
-        let Source::Step(name) = &input.value.value else { continue };
+        let Source::Step(name) = &input.value.value else {
+            continue;
+        };
         let span = &input.value.span;
         if is_self(step, name) {
             let message = format!("step `{name}` takes an input from itself");
@@ -144,10 +164,23 @@ fn from_inputs(index: usize, step: &Step, steps: &Steps<'_>, edges: &mut Vec<Edg
             faults.push(fault.help("repeat a step with `flow <name>(<step>, max_iter=<n>)`"));
             continue;
         }
-        let is_declared = step.requires.iter().any(|require| require.step.value == *name);
-        let Some(to) = steps.places.get(name).copied().filter(|_| !is_declared).or_else(|| {
-            if is_declared { None } else { steps.find(name, span, faults) }
-        }) else {
+        let is_declared = step
+            .requires
+            .iter()
+            .any(|require| require.step.value == *name);
+        let Some(to) = steps
+            .places
+            .get(name)
+            .copied()
+            .filter(|_| !is_declared)
+            .or_else(|| {
+                if is_declared {
+                    None
+                } else {
+                    steps.find(name, span, faults)
+                }
+            })
+        else {
             continue;
         };
         if to != index && edges.iter().all(|edge| edge.to != to) {
@@ -163,7 +196,14 @@ fn from_inputs(index: usize, step: &Step, steps: &Steps<'_>, edges: &mut Vec<Edg
 }
 
 /// Adds what a fan-out or reduce says to the edge between two steps, or the edge itself.
-fn tie(from: usize, to: usize, tied: &Tied, steps: &Steps<'_>, edges: &mut [Vec<Edge>], faults: &mut Faults) {
+fn tie(
+    from: usize,
+    to: usize,
+    tied: &Tied,
+    steps: &Steps<'_>,
+    edges: &mut [Vec<Edge>],
+    faults: &mut Faults,
+) {
     if from == to {
         let message = format!("step `{}` waits for itself", steps.name_of(to));
         let fault = Diagnostic::error(codes::SELF_DEPENDENCY, tied.span.clone(), message);
@@ -191,7 +231,11 @@ fn tie(from: usize, to: usize, tied: &Tied, steps: &Steps<'_>, edges: &mut [Vec<
 
 /// A step that takes the whole trace waits for every step that nobody else waits for.
 fn after_all(steps: &Steps<'_>, edges: &mut [Vec<Edge>]) {
-    let waits_for_all = |step: &Step| step.inputs.iter().any(|input| input.value.value == Source::Trace);
+    let waits_for_all = |step: &Step| {
+        step.inputs
+            .iter()
+            .any(|input| input.value.value == Source::Trace)
+    };
     let watchers: Vec<usize> = (steps.all.iter().enumerate())
         .filter(|(_, (_, step))| waits_for_all(step))
         .map(|(index, _)| index)
@@ -202,8 +246,13 @@ fn after_all(steps: &Steps<'_>, edges: &mut [Vec<Edge>]) {
     let has_dependents = required_by_others(edges);
     let standbys = named_as_standby(steps);
     for watcher in &watchers {
-        let Some((_, step)) = steps.all.get(*watcher) else { continue };
-        let span = step.inputs.iter().find(|input| input.value.value == Source::Trace);
+        let Some((_, step)) = steps.all.get(*watcher) else {
+            continue;
+        };
+        let span = step
+            .inputs
+            .iter()
+            .find(|input| input.value.value == Source::Trace);
         let span = span.map_or(0..0, |input| input.value.span.clone());
         for other in 0..steps.all.len() {
             let is_last = !has_dependents.contains(&other) && !watchers.contains(&other);
@@ -241,7 +290,11 @@ fn named_as_standby(steps: &Steps<'_>) -> Vec<usize> {
 }
 
 fn cycle_fault(cycle: &[usize], steps: &Steps<'_>, edges: &[Vec<Edge>]) -> Option<Diagnostic> {
-    let mut path: Vec<&str> = cycle.iter().take(CYCLE_SHOWN).map(|at| steps.name_of(*at)).collect();
+    let mut path: Vec<&str> = cycle
+        .iter()
+        .take(CYCLE_SHOWN)
+        .map(|at| steps.name_of(*at))
+        .collect();
     if cycle.len() > CYCLE_SHOWN {
         path.push("...");
     }
@@ -250,10 +303,19 @@ fn cycle_fault(cycle: &[usize], steps: &Steps<'_>, edges: &[Vec<Edge>]) -> Optio
     let next = cycle.iter().cycle().skip(1);
     let mut places = cycle.iter().zip(next).filter_map(|(from, to)| {
         let edge = edges.get(*from)?.iter().find(|edge| edge.to == *to)?;
-        Some((edge.span.clone(), format!("`{}` waits for `{}`", steps.name_of(*from), steps.name_of(*to))))
+        Some((
+            edge.span.clone(),
+            format!(
+                "`{}` waits for `{}`",
+                steps.name_of(*from),
+                steps.name_of(*to)
+            ),
+        ))
     });
     let (span, text) = places.next()?;
     let fault = Diagnostic::error(codes::CYCLE, span.clone(), message).label(span, text);
-    let fault = places.take(CYCLE_SHOWN).fold(fault, |fault, (span, text)| fault.label(span, text));
+    let fault = places
+        .take(CYCLE_SHOWN)
+        .fold(fault, |fault, (span, text)| fault.label(span, text));
     Some(fault.help("remove one of these requirements"))
 }

@@ -2,7 +2,10 @@
 //!
 //! INVARIANT: a step that something leads to instead of another one is a standby step, and only such a step is.
 
-use alloc::{collections::{BTreeMap, BTreeSet}, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 use aim_core::{
     name::StepName,
@@ -52,13 +55,21 @@ fn target(action: &Action) -> Option<&StepName> {
 fn actions(ast: &Ast) -> impl Iterator<Item = &Spanned<Option<Action>>> {
     let shards = || ast.shards.iter();
     let steps = ast.steps().flat_map(|step| &step.gates);
-    let gates = ast.gates.iter().chain(steps).chain(shards().flat_map(|shard| &shard.gates));
-    let rules = shards().flat_map(|shard| &shard.rules).flat_map(|rules| &rules.rules);
+    let gates = ast
+        .gates
+        .iter()
+        .chain(steps)
+        .chain(shards().flat_map(|shard| &shard.gates));
+    let rules = shards()
+        .flat_map(|shard| &shard.rules)
+        .flat_map(|rules| &rules.rules);
     let of_rules = rules.filter_map(|rule| match rule {
         Rule::On { action, .. } => Some(action),
         Rule::RequireHitl(_) => None,
     });
-    gates.flat_map(|gate| gate.on_fail.iter().map(|reaction| &reaction.action)).chain(of_rules)
+    gates
+        .flat_map(|gate| gate.on_fail.iter().map(|reaction| &reaction.action))
+        .chain(of_rules)
 }
 
 /// The steps that others are rerouted to.
@@ -79,13 +90,18 @@ pub(super) fn standby(ast: &Ast, steps: &Steps<'_>, faults: &mut Faults) -> BTre
 
 /// The action that the rules have for a gate that says nothing itself.
 pub(super) fn for_gate<'a>(ast: &'a Ast, gate: &StepName) -> Option<&'a Action> {
-    let rules = ast.shards.iter().flat_map(|shard| &shard.rules).flat_map(|rules| &rules.rules);
+    let rules = ast
+        .shards
+        .iter()
+        .flat_map(|shard| &shard.rules)
+        .flat_map(|rules| &rules.rules);
     rules.into_iter().find_map(|rule| match rule {
         Rule::On {
-            event: Spanned {
-                value: RuleEvent::GateFail(name),
-                ..
-            },
+            event:
+                Spanned {
+                    value: RuleEvent::GateFail(name),
+                    ..
+                },
             action,
         } if name.as_ref().is_none_or(|name| name == gate) => action.value.as_ref(),
         _ => None,
@@ -94,9 +110,15 @@ pub(super) fn for_gate<'a>(ast: &'a Ast, gate: &StepName) -> Option<&'a Action> 
 
 /// The rules that are not about gates.
 pub(super) fn rules(ast: &Ast) -> Vec<plan::Rule> {
-    let rules = ast.shards.iter().flat_map(|shard| &shard.rules).flat_map(|rules| &rules.rules);
+    let rules = ast
+        .shards
+        .iter()
+        .flat_map(|shard| &shard.rules)
+        .flat_map(|rules| &rules.rules);
     let lowered = rules.filter_map(|rule| {
-        let Rule::On { event, action } = rule else { return None };
+        let Rule::On { event, action } = rule else {
+            return None;
+        };
         let (on, name) = match &event.value {
             RuleEvent::GateFail(_) => return None,
             RuleEvent::StepFail(name) => (Trigger::Failed, name),
@@ -115,7 +137,11 @@ pub(super) fn rules(ast: &Ast) -> Vec<plan::Rule> {
 
 /// Gives a step the question that `require HITL for` asks for.
 pub(super) fn questions(ast: &Ast, step: &mut plan::Step) {
-    let rules = ast.shards.iter().flat_map(|shard| &shard.rules).flat_map(|rules| &rules.rules);
+    let rules = ast
+        .shards
+        .iter()
+        .flat_map(|shard| &shard.rules)
+        .flat_map(|rules| &rules.rules);
     let subjects = rules.into_iter().filter_map(|rule| match rule {
         Rule::RequireHitl(subjects) => Some(subjects),
         Rule::On { .. } => None,
@@ -156,14 +182,23 @@ pub(crate) fn check_names(ast: &Ast, steps: &Steps<'_>, faults: &mut Faults) {
         .filter_map(|gate| gate.name.as_ref())
         .map(|name| &name.value)
         .collect();
-    for rule in ast.shards.iter().flat_map(|shard| &shard.rules).flat_map(|rules| &rules.rules) {
+    for rule in ast
+        .shards
+        .iter()
+        .flat_map(|shard| &shard.rules)
+        .flat_map(|rules| &rules.rules)
+    {
         match rule {
             Rule::On { event, .. } => match &event.value {
                 RuleEvent::GateFail(Some(name)) if !gates.contains(name) => {
                     let message = alloc::format!("there is no gate `{name}`");
-                    let help = faults.suggest(name.as_str(), gates.iter().map(|name| name.as_str()));
-                    let help = help.unwrap_or_else(|| "name a gate of this plan, or write `gate_fail` for all".into());
-                    let fault = Diagnostic::error(codes::UNKNOWN_REFERENCE, event.span.clone(), message);
+                    let help =
+                        faults.suggest(name.as_str(), gates.iter().map(|name| name.as_str()));
+                    let help = help.unwrap_or_else(|| {
+                        "name a gate of this plan, or write `gate_fail` for all".into()
+                    });
+                    let fault =
+                        Diagnostic::error(codes::UNKNOWN_REFERENCE, event.span.clone(), message);
                     faults.push(fault.help(help));
                 }
                 RuleEvent::StepFail(Some(name))

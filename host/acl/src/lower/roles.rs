@@ -62,12 +62,17 @@ fn check_params(role: &Role, faults: &mut Faults) {
         if let Some(first) = seen.insert(&key.value, &key.span) {
             let message = format!("parameter `{}` is given twice", key.value);
             let fault = Diagnostic::error(codes::BAD_PARAMETER, key.span.clone(), message);
-            faults.push(fault.help("keep one of the two").label(first.clone(), "first here"));
+            faults.push(
+                fault
+                    .help("keep one of the two")
+                    .label(first.clone(), "first here"),
+            );
         }
         if key.value.as_str() == NODE_PARAM
             && let Err(error) = NodeId::parse(&value.value)
         {
-            let fault = Diagnostic::error(codes::BAD_PARAMETER, value.span.clone(), error.to_string());
+            let fault =
+                Diagnostic::error(codes::BAD_PARAMETER, value.span.clone(), error.to_string());
             faults.push(fault.help("`node` names the contract that does the role's steps"));
         }
     }
@@ -91,16 +96,30 @@ impl Roles<'_> {
     }
 
     fn undeclared(&self, role: &Spanned<StepName>, faults: &mut Faults) {
-        let known = self.declared.keys().map(|name| name.as_str()).chain(BUILTIN_ROLES);
+        let known = self
+            .declared
+            .keys()
+            .map(|name| name.as_str())
+            .chain(BUILTIN_ROLES);
         let close = faults.suggest(role.value.as_str(), known);
-        let help = close.unwrap_or_else(|| format!("declare it: `ROLE {}: <kind>(...)`", role.value));
+        let help =
+            close.unwrap_or_else(|| format!("declare it: `ROLE {}: <kind>(...)`", role.value));
         let message = format!("role `{}` is not declared", role.value);
-        faults.push(Diagnostic::error(codes::UNDECLARED_ROLE, role.span.clone(), message).help(help));
+        faults
+            .push(Diagnostic::error(codes::UNDECLARED_ROLE, role.span.clone(), message).help(help));
     }
 
     pub(super) fn report_unused(&self, ast: &Ast, faults: &mut Faults) {
-        let used: BTreeSet<&StepName> = ast.steps().filter_map(role_of).map(|role| &role.value).collect();
-        for role in ast.roles.iter().filter(|role| !used.contains(&role.name.value)) {
+        let used: BTreeSet<&StepName> = ast
+            .steps()
+            .filter_map(role_of)
+            .map(|role| &role.value)
+            .collect();
+        for role in ast
+            .roles
+            .iter()
+            .filter(|role| !used.contains(&role.name.value))
+        {
             let message = format!("role `{}` is not used by any step", role.name.value);
             let fault = Diagnostic::warning(codes::UNUSED_ROLE, role.name.span.clone(), message);
             faults.push(fault.help("assign it to a step or remove it"));
@@ -111,7 +130,10 @@ impl Roles<'_> {
     pub(super) fn used(&self, steps: &Steps<'_>) -> BTreeMap<StepName, plan::Role> {
         let mut roles: BTreeMap<StepName, plan::Role> = BTreeMap::new();
         for (name, role) in &self.declared {
-            let params = role.params.iter().map(|(key, value)| (key.value.clone(), value.value.clone()));
+            let params = role
+                .params
+                .iter()
+                .map(|(key, value)| (key.value.clone(), value.value.clone()));
             if let Some(kind) = &role.kind {
                 let role = plan::Role {
                     kind: kind.value.clone(),
@@ -120,7 +142,10 @@ impl Roles<'_> {
                 roles.insert((*name).clone(), role);
             }
         }
-        let names = steps.all.iter().filter_map(|(_, step)| self.find(&role_of(step)?.value));
+        let names = steps
+            .all
+            .iter()
+            .filter_map(|(_, step)| self.find(&role_of(step)?.value));
         for name in names {
             roles.entry(name.clone()).or_insert_with(|| plan::Role {
                 kind: name,

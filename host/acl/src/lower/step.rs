@@ -2,11 +2,14 @@
 //!
 //! INVARIANT: edges, budget and gates are filled in by whoever knows the whole plan; everything else is here.
 
-use alloc::{collections::BTreeMap, format, string::{String, ToString as _}};
+use alloc::{
+    collections::BTreeMap,
+    format,
+    string::{String, ToString as _},
+};
 
-use aim_core::{
-    plan::{self, ATTEMPTS_MAX, BACKOFF_MS_MAX, InputSource, Retries, SelectorIndex, StepId, TimeSlice},
-    time::Timestamp,
+use aim_core::plan::{
+    self, ATTEMPTS_MAX, BACKOFF_MS_MAX, InputSource, Retries, SelectorIndex, StepId, TimeSlice,
 };
 
 use super::{Steps, ppm, recovery, roles::Roles};
@@ -14,6 +17,7 @@ use crate::{
     ast::{Action, Breaker, Input, Moment, Pins, Selector, Source, Stakes, Step},
     codes,
     diagnostic::{Diagnostic, Faults},
+    instant::instant,
 };
 
 /// Turns a step into its IR; `None` when something that it needs is missing, which is reported.
@@ -27,7 +31,10 @@ pub(super) fn lower(
     let (shard, step) = *steps.all.get(index)?;
     let (name, assign) = (step.name.as_ref()?, step.assign.as_ref()?);
     let role = roles.find(&assign.role.as_ref()?.value)?;
-    let description = assign.description.as_ref().map_or_else(|| name.value.to_string(), |text| text.value.clone());
+    let description = assign
+        .description
+        .as_ref()
+        .map_or_else(|| name.value.to_string(), |text| text.value.clone());
     let mut lowered = plan::Step {
         breaker: step.breaker.as_ref().map(breaker),
         criticality: step.criticality.as_ref().map(|stakes| match stakes.value {
@@ -36,7 +43,11 @@ pub(super) fn lower(
             Stakes::Important => plan::Criticality::Important,
             Stakes::Critical => plan::Criticality::Critical,
         }),
-        effects: step.effects.iter().map(|effect| recovery::effect(effect.value)).collect(),
+        effects: step
+            .effects
+            .iter()
+            .map(|effect| recovery::effect(effect.value))
+            .collect(),
         fallback: step.fallback.as_ref().map(|name| name.value.clone()),
         hitl: step.question.as_ref().map(|question| plan::Hitl {
             question: Some(question.value.clone()),
@@ -63,15 +74,20 @@ pub(super) fn lower(
 fn breaker(breaker: &Breaker) -> plan::Breaker {
     let default = plan::Breaker::DEFAULT;
     plan::Breaker {
-        cooldown_ms: breaker.cooldown_ms.as_ref().map_or(default.cooldown_ms, |one| one.value),
-        failures: (breaker.failures.as_ref())
-            .map_or(default.failures, |one| u32::try_from(one.value).unwrap_or(u32::MAX)),
+        cooldown_ms: breaker
+            .cooldown_ms
+            .as_ref()
+            .map_or(default.cooldown_ms, |one| one.value),
+        failures: (breaker.failures.as_ref()).map_or(default.failures, |one| {
+            u32::try_from(one.value).unwrap_or(u32::MAX)
+        }),
     }
 }
 
 /// The pins of a step or of the header.
 pub(super) fn pins(pins: &Pins) -> plan::Pins {
-    let text = |pin: &Option<crate::ast::Spanned<String>>| pin.as_ref().map(|pin| pin.value.clone());
+    let text =
+        |pin: &Option<crate::ast::Spanned<String>>| pin.as_ref().map(|pin| pin.value.clone());
     plan::Pins {
         index: text(&pins.index),
         model: text(&pins.model),
@@ -88,7 +104,9 @@ fn inputs(step: &Step, faults: &mut Faults) -> BTreeMap<aim_core::name::StepName
             Source::Run(name) => InputSource::Run(name.clone()),
             Source::Trace => InputSource::All,
             Source::Memory(path) => InputSource::Selector(selector(path)),
-            Source::Text(_) | Source::Number(_) | Source::Boolean(_) => InputSource::Literal(super::topology::text(value)),
+            Source::Text(_) | Source::Number(_) | Source::Boolean(_) => {
+                InputSource::Literal(super::topology::text(value))
+            }
         };
         if inputs.insert(name.value.clone(), source).is_some() {
             let message = format!("input `{}` is given twice", name.value);
@@ -98,25 +116,37 @@ fn inputs(step: &Step, faults: &mut Faults) -> BTreeMap<aim_core::name::StepName
     }
     if let Some(slice) = &step.slice
         && let Ok(name) = aim_core::name::StepName::parse("slice")
-        && inputs.insert(name, InputSource::Selector(selector(&slice.value))).is_some()
+        && inputs
+            .insert(name, InputSource::Selector(selector(&slice.value)))
+            .is_some()
     {
-        let fault = Diagnostic::error(codes::DUPLICATE, slice.span.clone(), "input `slice` is given twice");
-        faults.push(fault.help("`slice: <selector>` is the input of that name; rename the other one"));
+        let fault = Diagnostic::error(
+            codes::DUPLICATE,
+            slice.span.clone(),
+            "input `slice` is given twice",
+        );
+        faults.push(
+            fault.help("`slice: <selector>` is the input of that name; rename the other one"),
+        );
     }
     inputs
 }
 
 fn selector(selector: &Selector) -> plan::Selector {
     plan::Selector {
-        index: if selector.is_graph { SelectorIndex::Seg } else { SelectorIndex::Hhni },
+        index: if selector.is_graph {
+            SelectorIndex::Seg
+        } else {
+            SelectorIndex::Hhni
+        },
         path: selector.path.clone(),
     }
 }
 
 fn slice(moment: &Moment) -> Option<TimeSlice> {
     match moment {
-        Moment::AsOf(instant) => Some(TimeSlice::AsOf(Timestamp::parse(instant)?)),
-        Moment::Window(from, to) => Some(TimeSlice::Window(Timestamp::parse(from)?, Timestamp::parse(to)?)),
+        Moment::AsOf(instant) => Some(TimeSlice::AsOf(instant(instant)?)),
+        Moment::Window(from, to) => Some(TimeSlice::Window(instant(from)?, instant(to)?)),
     }
 }
 
@@ -130,16 +160,26 @@ fn retries(step: &Step, faults: &mut Faults) -> Option<Retries> {
     });
     let asked = asked.max();
     let Some(written) = &step.retries else {
-        let attempts = asked?.map_or(default.max_attempts, |times| u32::try_from(times).unwrap_or(ATTEMPTS_MAX));
+        let attempts = asked?.map_or(default.max_attempts, |times| {
+            u32::try_from(times).unwrap_or(ATTEMPTS_MAX)
+        });
         return Some(Retries {
             max_attempts: attempts,
             ..default
         });
     };
-    let attempts = written.max_attempts.as_ref().map_or(u64::from(default.max_attempts), |one| one.value);
-    let base_ms = written.backoff_ms.as_ref().map_or(default.base_ms, |one| one.value);
+    let attempts = written
+        .max_attempts
+        .as_ref()
+        .map_or(u64::from(default.max_attempts), |one| one.value);
+    let base_ms = written
+        .backoff_ms
+        .as_ref()
+        .map_or(default.base_ms, |one| one.value);
     if attempts > u64::from(ATTEMPTS_MAX) || base_ms > BACKOFF_MS_MAX {
-        let message = format!("retries are at most {ATTEMPTS_MAX} attempts with waits of at most {BACKOFF_MS_MAX} ms");
+        let message = format!(
+            "retries are at most {ATTEMPTS_MAX} attempts with waits of at most {BACKOFF_MS_MAX} ms"
+        );
         let fault = Diagnostic::error(codes::BAD_VALUE, written.span.clone(), message);
         faults.push(fault.help("write smaller numbers"));
     }

@@ -2,7 +2,12 @@
 //!
 //! INVARIANT: the bounds that a fan-out and its reduce state are the same, so no instance is left out in silence.
 
-use alloc::{collections::BTreeMap, format, string::{String, ToString as _}, vec::Vec};
+use alloc::{
+    collections::BTreeMap,
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
 
 use aim_core::{
     name::StepName,
@@ -46,17 +51,6 @@ impl Ties {
         let instances = self.fanouts.get(&index).map_or(1, plan::Fanout::count);
         instances.saturating_mul(self.rounds.get(&index).copied().unwrap_or(1))
     }
-
-    /// True when the step's instances are reduced or paired somewhere.
-    pub(crate) fn is_gathered(&self, index: usize) -> bool {
-        let from = self.edges.iter().filter(|((from, _), _)| *from == index);
-        from.into_iter().any(|(_, tied)| tied.reduce.is_some() || tied.is_pairwise)
-    }
-
-    /// Every step that runs several times.
-    pub(crate) fn fanned(&self) -> impl Iterator<Item = usize> {
-        self.fanouts.keys().copied()
-    }
 }
 
 pub(crate) fn resolve(ast: &Ast, steps: &Steps<'_>, faults: &mut Faults) -> Ties {
@@ -68,14 +62,26 @@ pub(crate) fn resolve(ast: &Ast, steps: &Steps<'_>, faults: &mut Faults) -> Ties
         self::reduce(reduce, steps, &mut ties, faults);
     }
     for flow in ast.shards.iter().flat_map(|shard| &shard.flows) {
-        let imported = ast.imports.iter().any(|import| import.is_flow && import.name.value == flow.name.value);
+        let imported = ast
+            .imports
+            .iter()
+            .any(|import| import.is_flow && import.name.value == flow.name.value);
         if imported {
-            let message = format!("the imported flow `{}` can not be called in this version", flow.name.value);
+            let message = format!(
+                "the imported flow `{}` can not be called in this version",
+                flow.name.value
+            );
             let fault = Diagnostic::error(codes::BAD_IMPORT, flow.name.span.clone(), message);
-            faults.push(fault.help("write its steps into this plan and name them: `flow <name>(<step>, max_iter=<n>)`"));
+            faults.push(fault.help(
+                "write its steps into this plan and name them: `flow <name>(<step>, max_iter=<n>)`",
+            ));
         }
         if flow.on.is_empty() && !imported {
-            let fault = Diagnostic::error(codes::BAD_TOPOLOGY, flow.name.span.clone(), "the flow repeats no step");
+            let fault = Diagnostic::error(
+                codes::BAD_TOPOLOGY,
+                flow.name.span.clone(),
+                "the flow repeats no step",
+            );
             faults.push(fault.help("name its steps: `flow refine(draft, criticise, max_iter=3)`"));
         }
         let rounds = flow.max_iter.as_ref().map_or(1, |max| max.value);
@@ -96,7 +102,9 @@ fn fanout(fanout: &FanOut, steps: &Steps<'_>, ties: &mut Ties, faults: &mut Faul
     let from = steps.find(&fanout.from.value, &fanout.from.span, faults);
     let to = steps.find(&fanout.to.value, &fanout.to.span, faults);
     let options = options(&fanout.options);
-    let (Some(from), Some(to), Some(bounds)) = (from, to, &fanout.bounds) else { return };
+    let (Some(from), Some(to), Some(bounds)) = (from, to, &fanout.bounds) else {
+        return;
+    };
     let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     let range = plan::Fanout {
         first: number(bounds.value.first),
@@ -107,28 +115,50 @@ fn fanout(fanout: &FanOut, steps: &Steps<'_>, ties: &mut Ties, faults: &mut Faul
         let message = format!("step `{}` is fanned out twice", fanout.to.value);
         misfit(faults, &fanout.span, message, "keep one of the two");
     }
-    let source = ties.fanouts.get(&from).map(|range| (u64::from(range.first), u64::from(range.last)));
+    let source = ties
+        .fanouts
+        .get(&from)
+        .map(|range| (u64::from(range.first), u64::from(range.last)));
     if let Some(paired) = &fanout.from_bounds {
-        let fits = source == Some((paired.value.first, paired.value.last)) && paired.value == bounds.value;
+        let fits =
+            source == Some((paired.value.first, paired.value.last)) && paired.value == bounds.value;
         if !fits {
-            let message = format!("instances are paired only where `{}` and `{}` have the same range", fanout.from.value, fanout.to.value);
-            misfit(faults, &paired.span, message, "write the range of the first fanout on both sides");
+            let message = format!(
+                "instances are paired only where `{}` and `{}` have the same range",
+                fanout.from.value, fanout.to.value
+            );
+            misfit(
+                faults,
+                &paired.span,
+                message,
+                "write the range of the first fanout on both sides",
+            );
         }
     }
-    ties.edges.insert((from, to), Tied {
-        span: fanout.span.clone(),
-        is_pairwise: fanout.from_bounds.is_some(),
-        reduce: None,
-    });
+    ties.edges.insert(
+        (from, to),
+        Tied {
+            span: fanout.span.clone(),
+            is_pairwise: fanout.from_bounds.is_some(),
+            reduce: None,
+        },
+    );
 }
 
 fn reduce(reduce: &Reduce, steps: &Steps<'_>, ties: &mut Ties, faults: &mut Faults) {
     let from = steps.find(&reduce.from.value, &reduce.from.span, faults);
     let to = steps.find(&reduce.to.value, &reduce.to.span, faults);
-    let (Some(from), Some(to), Some(using)) = (from, to, &reduce.using) else { return };
+    let (Some(from), Some(to), Some(using)) = (from, to, &reduce.using) else {
+        return;
+    };
     let Some(range) = ties.fanouts.get(&from) else {
         let message = format!("step `{}` is not fanned out", reduce.from.value);
-        return misfit(faults, &reduce.from.span, message, "write `fanout <step> -> <step>[1..<n>]` for it");
+        return misfit(
+            faults,
+            &reduce.from.span,
+            message,
+            "write `fanout <step> -> <step>[1..<n>]` for it",
+        );
     };
     let stated = Bounds {
         first: u64::from(range.first),
@@ -137,7 +167,10 @@ fn reduce(reduce: &Reduce, steps: &Steps<'_>, ties: &mut Ties, faults: &mut Faul
     if let Some(bounds) = &reduce.bounds
         && bounds.value != stated
     {
-        let message = format!("`{}` is fanned out as [{}..{}]", reduce.from.value, stated.first, stated.last);
+        let message = format!(
+            "`{}` is fanned out as [{}..{}]",
+            reduce.from.value, stated.first, stated.last
+        );
         misfit(faults, &bounds.span, message, "write the same range");
     }
     let (quorum, tie) = reduce_options(&reduce.options, faults);
@@ -150,10 +183,17 @@ fn reduce(reduce: &Reduce, steps: &Steps<'_>, ties: &mut Ties, faults: &mut Faul
     let tied = Tied {
         span: reduce.span.clone(),
         is_pairwise: false,
-        reduce: Some(plan::Reduce { method, quorum, tie }),
+        reduce: Some(plan::Reduce {
+            method,
+            quorum,
+            tie,
+        }),
     };
     if ties.edges.insert((from, to), tied).is_some() {
-        let message = format!("`{}` and `{}` are tied twice", reduce.from.value, reduce.to.value);
+        let message = format!(
+            "`{}` and `{}` are tied twice",
+            reduce.from.value, reduce.to.value
+        );
         misfit(faults, &reduce.span, message, "keep one of the two");
     }
 }
@@ -165,7 +205,11 @@ fn reduce_options(options: &[Opt], faults: &mut Faults) -> (Option<u32>, Tie) {
             ("quorum", Source::Number(number)) => {
                 quorum = number.to_string().parse::<u32>().ok();
                 if quorum.is_none_or(|quorum| quorum == 0) {
-                    let fault = Diagnostic::error(codes::BAD_VALUE, option.value.span.clone(), "quorum is a whole number from 1");
+                    let fault = Diagnostic::error(
+                        codes::BAD_VALUE,
+                        option.value.span.clone(),
+                        "quorum is a whole number from 1",
+                    );
                     faults.push(fault.help("write how many instances must have completed"));
                 }
             }
@@ -173,8 +217,11 @@ fn reduce_options(options: &[Opt], faults: &mut Faults) -> (Option<u32>, Tie) {
             ("tie", Source::Step(word)) if word.as_str() == "first" => tie = Tie::First,
             _ => {
                 let message = format!("`{}` is no option of a reduce", option.name.value);
-                let fault = Diagnostic::error(codes::UNKNOWN_WORD, option.name.span.clone(), message);
-                faults.push(fault.help("the options are `quorum=<n>` and `tie=abstain` or `tie=first`"));
+                let fault =
+                    Diagnostic::error(codes::UNKNOWN_WORD, option.name.span.clone(), message);
+                faults.push(
+                    fault.help("the options are `quorum=<n>` and `tie=abstain` or `tie=first`"),
+                );
             }
         }
     }
@@ -183,7 +230,10 @@ fn reduce_options(options: &[Opt], faults: &mut Faults) -> (Option<u32>, Tie) {
 
 /// Options as texts; what the last one of a name says.
 fn options(options: &[Opt]) -> BTreeMap<StepName, String> {
-    options.iter().map(|option| (option.name.value.clone(), text(&option.value))).collect()
+    options
+        .iter()
+        .map(|option| (option.name.value.clone(), text(&option.value)))
+        .collect()
 }
 
 /// A value as a text.
@@ -203,16 +253,29 @@ pub(super) fn flows(ast: &Ast, ordered: &[plan::Step]) -> Vec<plan::Flow> {
     let mut flows: Vec<plan::Flow> = Vec::new();
     for flow in ast.shards.iter().flat_map(|shard| &shard.flows) {
         let members = |step: &&plan::Step| flow.on.iter().any(|name| name.value == step.name);
-        let steps: Vec<StepName> = ordered.iter().filter(members).map(|step| step.name.clone()).collect();
+        let steps: Vec<StepName> = ordered
+            .iter()
+            .filter(members)
+            .map(|step| step.name.clone())
+            .collect();
         let until = match &flow.until {
             Some(check) => Some(clause_of(check)),
             None => Clause::parse(UNTIL).ok(),
         };
-        let (Some(result), Some(until)) = (steps.last().cloned(), until) else { continue };
+        let (Some(result), Some(until)) = (steps.last().cloned(), until) else {
+            continue;
+        };
         flows.push(plan::Flow {
-            max_iter: flow.max_iter.as_ref().map_or(1, |max| u32::try_from(max.value).unwrap_or(u32::MAX)),
+            max_iter: flow
+                .max_iter
+                .as_ref()
+                .map_or(1, |max| u32::try_from(max.value).unwrap_or(u32::MAX)),
             name: flow.name.value.clone(),
-            on_exhausted: if flow.releases { Exhausted::Release } else { Exhausted::Abstain },
+            on_exhausted: if flow.releases {
+                Exhausted::Release
+            } else {
+                Exhausted::Abstain
+            },
             result,
             steps,
             until,

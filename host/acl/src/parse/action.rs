@@ -17,7 +17,17 @@ use crate::{
 
 /// Every word that begins an action.
 pub(crate) const ACTIONS: [&str; 12] = [
-    "abort", "escalate", "warn", "retry", "reroute", "degrade", "repair", "quarantine", "abstain", "hitl", "fallback",
+    "abort",
+    "escalate",
+    "warn",
+    "retry",
+    "reroute",
+    "degrade",
+    "repair",
+    "quarantine",
+    "abstain",
+    "hitl",
+    "fallback",
     "log",
 ];
 /// The most attempts that an action may ask for.
@@ -49,7 +59,10 @@ impl<'a> Stream<'a> {
 
     /// The token that is next, or the one `ahead` of it; the end stays the end.
     pub(crate) fn peek(&self, ahead: usize) -> Token<'a> {
-        let token = self.tokens.get(self.at + ahead).or_else(|| self.tokens.last());
+        let token = self
+            .tokens
+            .get(self.at + ahead)
+            .or_else(|| self.tokens.last());
         token.cloned().unwrap_or(Token {
             kind: TokenKind::End,
             text: "",
@@ -97,7 +110,9 @@ impl<'a> Stream<'a> {
     /// Takes a text in quotes, when one is next.
     pub(crate) fn eat_text(&mut self) -> Option<(String, Range<usize>)> {
         let token = self.peek(0);
-        let text = (token.kind == TokenKind::Text).then(|| unquote(token.text)).flatten()?;
+        let text = (token.kind == TokenKind::Text)
+            .then(|| unquote(token.text))
+            .flatten()?;
         self.next();
         Some((text, token.span))
     }
@@ -155,9 +170,14 @@ fn retries(stream: &mut Stream<'_>, faults: &mut Faults) -> Option<Option<u64>> 
     }
     stream.next();
     let token = stream.next();
-    let number = token.text.parse::<u64>().ok().filter(|number| (1..=RETRY_MAX).contains(number));
+    let number = token
+        .text
+        .parse::<u64>()
+        .ok()
+        .filter(|number| (1..=RETRY_MAX).contains(number));
     if number.is_none() || !stream.eat(")") {
-        let message = format!("retry takes a number of attempts from 1 to {RETRY_MAX} in parentheses");
+        let message =
+            format!("retry takes a number of attempts from 1 to {RETRY_MAX} in parentheses");
         let fault = Diagnostic::error(codes::BAD_ACTION, token.span, message);
         faults.push(fault.help("write `retry(3)`"));
         return None;

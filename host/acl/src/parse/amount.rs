@@ -24,7 +24,9 @@ pub(super) fn amount(key: &str, text: &str, unit: Unit) -> Result<u64, (String, 
     let parsed = match unit {
         Unit::Count => digits(text).map(|digits| (digits, 1)),
         Unit::Kilo => {
-            let (number, factor) = text.strip_suffix('k').map_or((text, 1), |number| (number, 1_000));
+            let (number, factor) = text
+                .strip_suffix('k')
+                .map_or((text, 1), |number| (number, 1_000));
             digits(number).map(|digits| (digits, factor))
         }
         Unit::Time => time(text),
@@ -39,7 +41,13 @@ pub(super) fn amount(key: &str, text: &str, unit: Unit) -> Result<u64, (String, 
         };
         return Err((format!("`{shown}` is no amount of {key}"), help));
     };
-    bounded(key, number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)))
+    bounded(
+        key,
+        number
+            .parse::<u64>()
+            .ok()
+            .and_then(|number| number.checked_mul(factor)),
+    )
 }
 
 fn bounded(key: &str, amount: Option<u64>) -> Result<u64, (String, &'static str)> {
@@ -62,7 +70,9 @@ fn digits(text: &str) -> Option<&str> {
 }
 
 fn time(text: &str) -> Option<(&str, u64)> {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(end)?;
     let factor = match unit {
         "ms" => 1,
@@ -82,7 +92,10 @@ fn money(key: &str, text: &str) -> Result<u64, (String, &'static str)> {
         return Err((format!("`{shown}` is no amount of {key}"), help));
     }
     let micros = format!("{fraction:0<6}").parse::<u64>().ok();
-    let whole = whole.parse::<u64>().ok().and_then(|whole| whole.checked_mul(1_000_000));
+    let whole = whole
+        .parse::<u64>()
+        .ok()
+        .and_then(|whole| whole.checked_mul(1_000_000));
     bounded(key, whole.and_then(|whole| whole.checked_add(micros?)))
 }
 

@@ -91,7 +91,8 @@ impl<'s> Parser<'s, '_> {
         }
         if self.ast.header.is_none() {
             let fault = Diagnostic::error(codes::NO_HEADER, 0..0, "no pipeline found");
-            self.faults.push(fault.help("begin the plan with `pipeline \"<name>\" {`"));
+            self.faults
+                .push(fault.help("begin the plan with `pipeline \"<name>\" {`"));
         }
     }
 
@@ -113,7 +114,12 @@ impl<'s> Parser<'s, '_> {
         let span = first.span.start..name.span.end;
         if self.ast.header.is_some() {
             let help = "move it above the pipeline";
-            self.error(codes::OUT_OF_PLACE, span.clone(), "import stands inside or below the pipeline", help);
+            self.error(
+                codes::OUT_OF_PLACE,
+                span.clone(),
+                "import stands inside or below the pipeline",
+                help,
+            );
         }
         self.ast.imports.push(Import {
             is_flow,
@@ -129,8 +135,13 @@ impl<'s> Parser<'s, '_> {
         let first = self.stream.next();
         if let Some(header) = &self.ast.header {
             let label = header.span.clone();
-            let fault = Diagnostic::error(codes::REPEATED, first.span, "a source holds one pipeline");
-            self.faults.push(fault.help("put the second one into a file of its own").label(label, "first here"));
+            let fault =
+                Diagnostic::error(codes::REPEATED, first.span, "a source holds one pipeline");
+            self.faults.push(
+                fault
+                    .help("put the second one into a file of its own")
+                    .label(label, "first here"),
+            );
             return Err(Broken);
         }
         let name = self.name_in_quotes("pipeline")?;
@@ -160,7 +171,12 @@ impl<'s> Parser<'s, '_> {
                 }
                 "import" => {
                     let help = "move it above the pipeline";
-                    parser.error(codes::OUT_OF_PLACE, word.span.clone(), "import stands inside the pipeline", help);
+                    parser.error(
+                        codes::OUT_OF_PLACE,
+                        word.span.clone(),
+                        "import stands inside the pipeline",
+                        help,
+                    );
                     Err(Broken)
                 }
                 _ => parser.shard_statement(&word, &mut loose, &PIPELINE),
@@ -183,14 +199,21 @@ impl<'s> Parser<'s, '_> {
         }
         self.stream.next();
         let mut end = word.span.end;
-        while !self.stream.is("{") && self.stream.peek(0).span.start == end && !self.stream.is_at_end() {
+        while !self.stream.is("{")
+            && self.stream.peek(0).span.start == end
+            && !self.stream.is_at_end()
+        {
             end = self.stream.next().span.end;
         }
         let span = word.span.start..end;
         let text = self.source.get(span.clone()).unwrap_or_default();
         match text.strip_prefix('v').and_then(|text| text.parse().ok()) {
             Some(value) => Ok(Some(Spanned { value, span })),
-            None => Err(self.syntax_at(span, "pipeline", "expected `{` or a version such as `v1.0` after the name")),
+            None => Err(self.syntax_at(
+                span,
+                "pipeline",
+                "expected `{` or a version such as `v1.0` after the name",
+            )),
         }
     }
 
@@ -213,7 +236,11 @@ impl<'s> Parser<'s, '_> {
                 return Ok(open.span.start..self.stream.end_of_last());
             }
             if self.stream.is_at_end() {
-                let fault = Diagnostic::error(codes::SYNTAX, open.span.clone(), format!("this {what} block is not closed"));
+                let fault = Diagnostic::error(
+                    codes::SYNTAX,
+                    open.span.clone(),
+                    format!("this {what} block is not closed"),
+                );
                 self.faults.push(fault.help("write `}` where it ends"));
                 return Ok(open.span.start..self.stream.end_of_last());
             }
@@ -221,8 +248,13 @@ impl<'s> Parser<'s, '_> {
             if once.contains(&word.text)
                 && let Some(first) = seen.insert(word.text, word.span.clone())
             {
-                let fault = Diagnostic::error(codes::REPEATED, word.span.clone(), format!("{} is repeated", word.text));
-                self.faults.push(fault.help("keep one of the two").label(first, "first here"));
+                let fault = Diagnostic::error(
+                    codes::REPEATED,
+                    word.span.clone(),
+                    format!("{} is repeated", word.text),
+                );
+                self.faults
+                    .push(fault.help("keep one of the two").label(first, "first here"));
             }
             if read(self, word).is_err() {
                 self.recover();
@@ -255,8 +287,15 @@ impl<'s> Parser<'s, '_> {
         }
     }
 
-    fn error(&mut self, code: Code, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
-        self.faults.push(Diagnostic::error(code, span, message).help(help));
+    fn error(
+        &mut self,
+        code: Code,
+        span: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.faults
+            .push(Diagnostic::error(code, span, message).help(help));
     }
 
     fn syntax(&mut self, token: &Token<'_>, what: &str, says: &str) -> Broken {
@@ -282,7 +321,12 @@ impl<'s> Parser<'s, '_> {
         let help = self.faults.suggest(word.text, known.iter().copied());
         let help = help.unwrap_or_else(|| format!("in {place} stand {}", known.join(", ")));
         let shown: String = word.text.chars().take(40).collect();
-        self.error(codes::UNKNOWN_KEYWORD, word.span.clone(), format!("unknown keyword `{shown}`"), help);
+        self.error(
+            codes::UNKNOWN_KEYWORD,
+            word.span.clone(),
+            format!("unknown keyword `{shown}`"),
+            help,
+        );
         Broken
     }
 
@@ -336,7 +380,11 @@ impl<'s> Parser<'s, '_> {
             }
             None if token.kind == TokenKind::Text => {
                 self.stream.next();
-                Err(self.syntax(&token, what, "a backslash only goes before a quote or a backslash"))
+                Err(self.syntax(
+                    &token,
+                    what,
+                    "a backslash only goes before a quote or a backslash",
+                ))
             }
             None => Err(self.syntax(&token, what, "expected a text in quotes")),
         }
@@ -362,7 +410,9 @@ fn form_of(what: &str) -> &'static str {
         "caps" => "caps { max_parallel: <n> token_pool: <n> wall_ms_pool: <n> }",
         "role" => "role <name>: <kind> { <key>: <value> }",
         "step" => "step <name>: <Role> { ... }",
-        "gate" => "gate <name>: <Type> { ... }`, or inside a step `gate egress <name> { require <condition> }",
+        "gate" => {
+            "gate <name>: <Type> { ... }`, or inside a step `gate egress <name> { require <condition> }"
+        }
         "fanout" => "fanout <step> -> <step>[1..<n>] with <key>=<value>",
         "reduce" => "reduce <step>[1..<n>] -> <step> using vote=majority",
         "flow" => "flow <name>(<step>, max_iter=<n>) until <condition>",

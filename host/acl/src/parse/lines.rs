@@ -32,7 +32,10 @@ const STATEMENTS: [(&str, &str); 10] = [
     ("STEP", "STEP <name>:"),
     ("ASSIGN", "ASSIGN <role>: \"<description>\""),
     ("REQUIRES", "REQUIRES <step>, <step>?"),
-    ("BUDGET", "BUDGET tokens=<n>, time=<n>s, tools=<n>, cost=<n>"),
+    (
+        "BUDGET",
+        "BUDGET tokens=<n>, time=<n>s, tools=<n>, cost=<n>",
+    ),
     ("GATE", "GATE <name>: <condition>"),
     ("CHECK", "CHECK <condition>"),
     ("ON_FAIL", "ON_FAIL <action>"),

@@ -30,10 +30,29 @@ use tree::{Node, Value};
 /// The actions of the runner that these plans were written for, but for the one that runs text.
 const ACTIONS: [&str; 5] = ["write_json", "read_json", "write_witness", "log", "todo"];
 const TOP: [&str; 10] = [
-    "id", "version", "description", "quip", "inputs", "outputs", "participants", "budget", "gates", "steps",
+    "id",
+    "version",
+    "description",
+    "quip",
+    "inputs",
+    "outputs",
+    "participants",
+    "budget",
+    "gates",
+    "steps",
 ];
 const STEP: [&str; 11] = [
-    "id", "name", "action", "by", "with", "args", "depends_on", "gates", "budget", "does", "description",
+    "id",
+    "name",
+    "action",
+    "by",
+    "with",
+    "args",
+    "depends_on",
+    "gates",
+    "budget",
+    "does",
+    "description",
 ];
 
 /// Reads a source.
@@ -58,7 +77,12 @@ pub(super) fn parse(source: &str, faults: &mut Faults) -> Ast {
     match root {
         Some(root) => importer.document(&root),
         None if importer.faults.has_errors() => {}
-        None => importer.error(codes::NO_HEADER, 0..0, "no plan found", "begin the plan with `id: <name>`"),
+        None => importer.error(
+            codes::NO_HEADER,
+            0..0,
+            "no plan found",
+            "begin the plan with `id: <name>`",
+        ),
     }
     importer.ast
 }
@@ -76,18 +100,37 @@ struct Importer<'f> {
 type Entries = Vec<(Spanned<String>, Node)>;
 
 impl Importer<'_> {
-    fn error(&mut self, code: Code, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
-        self.faults.push(Diagnostic::error(code, span, message).help(help));
+    fn error(
+        &mut self,
+        code: Code,
+        span: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.faults
+            .push(Diagnostic::error(code, span, message).help(help));
     }
 
     fn document(&mut self, root: &Node) {
-        let Some(entries) = self.map(root, "a plan") else { return };
+        let Some(entries) = self.map(root, "a plan") else {
+            return;
+        };
         self.known(entries, "a YAML plan", &TOP);
-        let get = |key: &str| entries.iter().find(|(known, _)| known.value == key).map(|(_, node)| node);
+        let get = |key: &str| {
+            entries
+                .iter()
+                .find(|(known, _)| known.value == key)
+                .map(|(_, node)| node)
+        };
         let name = get("id").and_then(|node| self.name(node));
         let span = get("id").map_or(0..0, |node| node.span.clone());
         if get("id").is_none() {
-            self.error(codes::NO_HEADER, 0..0, "the plan has no `id`", "begin the plan with `id: <name>`");
+            self.error(
+                codes::NO_HEADER,
+                0..0,
+                "the plan has no `id`",
+                "begin the plan with `id: <name>`",
+            );
         }
         self.ast.header = Some(Header {
             name,
@@ -113,7 +156,12 @@ impl Importer<'_> {
                 value: Value::List(steps),
                 ..
             }) => self.steps(steps),
-            Some(node) => self.error(codes::BAD_YAML, node.span.clone(), "`steps` is a list", "begin each step with `- id: <name>`"),
+            Some(node) => self.error(
+                codes::BAD_YAML,
+                node.span.clone(),
+                "`steps` is a list",
+                "begin each step with `- id: <name>`",
+            ),
             None => {}
         }
         self.place_rest();
@@ -123,11 +171,24 @@ impl Importer<'_> {
     }
 
     fn known(&mut self, entries: &Entries, place: &str, known: &[&str]) {
-        for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.value.as_str())) {
+        for (key, _) in entries
+            .iter()
+            .filter(|(key, _)| !known.contains(&key.value.as_str()))
+        {
             let help = self.faults.suggest(&key.value, known.iter().copied());
             let help = help.unwrap_or_else(|| format!("{place} has {}", known.join(", ")));
-            let shown: String = key.value.chars().take(40).flat_map(char::escape_default).collect();
-            self.error(codes::UNKNOWN_KEYWORD, key.span.clone(), format!("unknown keyword `{shown}`"), help);
+            let shown: String = key
+                .value
+                .chars()
+                .take(40)
+                .flat_map(char::escape_default)
+                .collect();
+            self.error(
+                codes::UNKNOWN_KEYWORD,
+                key.span.clone(),
+                format!("unknown keyword `{shown}`"),
+                help,
+            );
         }
     }
 
@@ -135,7 +196,12 @@ impl Importer<'_> {
         match &node.value {
             Value::Map(entries) => Some(entries),
             _ => {
-                self.error(codes::BAD_YAML, node.span.clone(), format!("{what} is a map"), "write `key: value` lines");
+                self.error(
+                    codes::BAD_YAML,
+                    node.span.clone(),
+                    format!("{what} is a map"),
+                    "write `key: value` lines",
+                );
                 None
             }
         }
@@ -145,7 +211,12 @@ impl Importer<'_> {
         match &node.value {
             Value::Scalar(text, _) => Some(Spanned::new(text.clone(), node.span.clone())),
             _ => {
-                self.error(codes::BAD_YAML, node.span.clone(), "expected a text", "write it on one line");
+                self.error(
+                    codes::BAD_YAML,
+                    node.span.clone(),
+                    "expected a text",
+                    "write it on one line",
+                );
                 None
             }
         }
@@ -156,7 +227,12 @@ impl Importer<'_> {
         match StepName::parse(&text.value) {
             Ok(value) => Some(Spanned::new(value, text.span)),
             Err(error) => {
-                self.error(codes::BAD_NAME, text.span, error.to_string(), "use letters, digits and underscores only");
+                self.error(
+                    codes::BAD_NAME,
+                    text.span,
+                    error.to_string(),
+                    "use letters, digits and underscores only",
+                );
                 None
             }
         }
@@ -165,12 +241,16 @@ impl Importer<'_> {
     /// A list of texts, or the keys of a map.
     fn inputs(&mut self, node: &Node) {
         match &node.value {
-            Value::Map(entries) => self.inputs.extend(entries.iter().map(|(key, _)| key.value.clone())),
+            Value::Map(entries) => self
+                .inputs
+                .extend(entries.iter().map(|(key, _)| key.value.clone())),
             Value::List(items) => {
                 for item in items {
                     let name = match &item.value {
                         Value::Map(entries) => {
-                            let found = entries.iter().find(|(key, _)| matches!(key.value.as_str(), "id" | "name"));
+                            let found = entries
+                                .iter()
+                                .find(|(key, _)| matches!(key.value.as_str(), "id" | "name"));
                             found.and_then(|(_, node)| self.text(node))
                         }
                         _ => self.text(item),
@@ -179,14 +259,21 @@ impl Importer<'_> {
                 }
             }
             Value::Scalar(..) => {
-                self.error(codes::BAD_YAML, node.span.clone(), "`inputs` is a map or a list", "write `- <name>` lines");
+                self.error(
+                    codes::BAD_YAML,
+                    node.span.clone(),
+                    "`inputs` is a map or a list",
+                    "write `- <name>` lines",
+                );
             }
         }
     }
 
     /// `name: <role>` or `name: {role: <role>, <parameter>: <value>}`
     fn participants(&mut self, node: &Node) {
-        let Some(entries) = self.map(node, "`participants`") else { return };
+        let Some(entries) = self.map(node, "`participants`") else {
+            return;
+        };
         for (key, node) in entries {
             let Some(name) = self.word(key) else { continue };
             let mut params = Vec::new();
@@ -194,7 +281,9 @@ impl Importer<'_> {
                 Value::Map(entries) => {
                     let mut kind = None;
                     for (key, value) in entries {
-                        let Some(text) = self.text(value) else { continue };
+                        let Some(text) = self.text(value) else {
+                            continue;
+                        };
                         if matches!(key.value.as_str(), "role" | "kind") {
                             kind = self.name(value);
                         } else if let Some(key) = self.word(key) {
@@ -205,7 +294,8 @@ impl Importer<'_> {
                 }
                 _ => self.name(node),
             };
-            self.participants.insert(key.value.clone(), name.value.clone());
+            self.participants
+                .insert(key.value.clone(), name.value.clone());
             self.ast.roles.push(Role {
                 span: key.span.start..node.span.end.max(key.span.end),
                 name,
@@ -237,12 +327,19 @@ impl Importer<'_> {
                 "cost" => (&mut budget.cost_micros, amount::Unit::Money),
                 _ => {
                     let message = format!("unknown budget part `{}`", key.value.escape_default());
-                    self.error(codes::BAD_BUDGET, key.span.clone(), message, "the parts are tokens, wall_ms, calls and cost");
+                    self.error(
+                        codes::BAD_BUDGET,
+                        key.span.clone(),
+                        message,
+                        "the parts are tokens, wall_ms, calls and cost",
+                    );
                     budget.is_faulty = true;
                     continue;
                 }
             };
-            let Some(text) = self.text(value) else { continue };
+            let Some(text) = self.text(value) else {
+                continue;
+            };
             match amount::amount(&key.value, &text.value, unit) {
                 Ok(number) => *slot = Some(crate::ast::Amount::hard(number)),
                 Err((message, help)) => {
@@ -257,14 +354,23 @@ impl Importer<'_> {
     fn steps(&mut self, nodes: &[Node]) {
         if nodes.len() > STEPS_MAX {
             let span = nodes.get(STEPS_MAX).map_or(0..0, |node| node.span.clone());
-            self.error(codes::TOO_LARGE, span, format!("the plan has more than {STEPS_MAX} steps"), "split the plan");
+            self.error(
+                codes::TOO_LARGE,
+                span,
+                format!("the plan has more than {STEPS_MAX} steps"),
+                "split the plan",
+            );
             return;
         }
         let mut last: Option<Spanned<StepName>> = None;
         for node in nodes {
-            let Some(entries) = self.map(node, "a step") else { continue };
+            let Some(entries) = self.map(node, "a step") else {
+                continue;
+            };
             self.known(entries, "a step", &STEP);
-            let Some(mut step) = self.step(node, entries) else { continue };
+            let Some(mut step) = self.step(node, entries) else {
+                continue;
+            };
             if step.requires.is_empty()
                 && let Some(before) = last.take()
             {
@@ -283,19 +389,30 @@ impl Importer<'_> {
 
     fn step(&mut self, node: &Node, entries: &Entries) -> Option<Step> {
         let get = |keys: &[&str]| {
-            let found = entries.iter().find(|(known, _)| keys.contains(&known.value.as_str()));
+            let found = entries
+                .iter()
+                .find(|(known, _)| keys.contains(&known.value.as_str()));
             found.map(|(_, node)| node)
         };
         let name = get(&["id", "name"]).and_then(|node| self.name(node));
-        let span = get(&["id", "name"]).map_or(node.span.start..node.span.start, |node| node.span.clone());
+        let span =
+            get(&["id", "name"]).map_or(node.span.start..node.span.start, |node| node.span.clone());
         if name.is_none() && get(&["id", "name"]).is_none() {
-            self.error(codes::INCOMPLETE, span.clone(), "the step has no id", "write `id: <name>`");
+            self.error(
+                codes::INCOMPLETE,
+                span.clone(),
+                "the step has no id",
+                "write `id: <name>`",
+            );
         }
         let role = self.performer(get(&["by"]), get(&["action"]), &span);
         let does = get(&["does", "description"]).and_then(|node| self.text(node));
         let described = does.or_else(|| {
             let action = get(&["action"]).and_then(|node| self.text(node));
-            action.or_else(|| name.as_ref().map(|name| Spanned::new(name.value.to_string(), name.span.clone())))
+            action.or_else(|| {
+                name.as_ref()
+                    .map(|name| Spanned::new(name.value.to_string(), name.span.clone()))
+            })
         });
         let mut step = Step {
             assign: Some(Assign {
@@ -322,32 +439,52 @@ impl Importer<'_> {
     }
 
     /// The participant of a step, else its action: a role that the deployment maps to a component.
-    fn performer(&mut self, by: Option<&Node>, action: Option<&Node>, span: &Range<usize>) -> Option<Spanned<StepName>> {
+    fn performer(
+        &mut self,
+        by: Option<&Node>,
+        action: Option<&Node>,
+        span: &Range<usize>,
+    ) -> Option<Spanned<StepName>> {
         if let Some(node) = action {
             let text = self.text(node)?;
             if text.value == "python" {
                 let message = "action `python` is not run: a plan holds no program text";
-                let help = "make it a component and name the node that runs it under `participants`";
+                let help =
+                    "make it a component and name the node that runs it under `participants`";
                 self.error(codes::REFUSED_ACTION, text.span, message, help);
                 return None;
             }
             if !ACTIONS.contains(&text.value.as_str()) && by.is_none() {
                 let help = self.faults.suggest(&text.value, ACTIONS);
-                let help = help.unwrap_or_else(|| format!("the actions are {}; or name a participant with `by`", ACTIONS.join(", ")));
+                let help = help.unwrap_or_else(|| {
+                    format!(
+                        "the actions are {}; or name a participant with `by`",
+                        ACTIONS.join(", ")
+                    )
+                });
                 let message = format!("unknown action `{}`", text.value.escape_default());
                 self.error(codes::REFUSED_ACTION, text.span, message, help);
                 return None;
             }
         }
         let Some(node) = by.or(action) else {
-            self.error(codes::INCOMPLETE, span.clone(), "the step has neither `by` nor `action`", "say who does it: `by: <participant>`");
+            self.error(
+                codes::INCOMPLETE,
+                span.clone(),
+                "the step has neither `by` nor `action`",
+                "say who does it: `by: <participant>`",
+            );
             return None;
         };
         let name = self.name(node)?;
         if by.is_some() {
             return Some(name);
         }
-        let is_known = self.ast.roles.iter().any(|role| role.name.value == name.value);
+        let is_known = self
+            .ast
+            .roles
+            .iter()
+            .any(|role| role.name.value == name.value);
         if !is_known && !BUILTIN_ROLES.contains(&name.value.as_str()) {
             self.ast.roles.push(Role {
                 kind: Some(name.clone()),
@@ -360,12 +497,18 @@ impl Importer<'_> {
     }
 
     fn arguments(&mut self, node: &Node, step: &mut Step) {
-        let Some(entries) = self.map(node, "`with`") else { return };
+        let Some(entries) = self.map(node, "`with`") else {
+            return;
+        };
         for (key, node) in entries {
             let Some(name) = self.word(key) else { continue };
-            let Some(text) = self.text(node) else { continue };
+            let Some(text) = self.text(node) else {
+                continue;
+            };
             let is_quoted = matches!(node.value, Value::Scalar(_, true));
-            let Some(value) = self.argument(&text, is_quoted, step) else { continue };
+            let Some(value) = self.argument(&text, is_quoted, step) else {
+                continue;
+            };
             step.inputs.push(Input {
                 name,
                 value: Spanned::new(value, text.span),
@@ -373,7 +516,12 @@ impl Importer<'_> {
         }
     }
 
-    fn argument(&mut self, text: &Spanned<String>, is_quoted: bool, step: &mut Step) -> Option<Source> {
+    fn argument(
+        &mut self,
+        text: &Spanned<String>,
+        is_quoted: bool,
+        step: &mut Step,
+    ) -> Option<Source> {
         let Some(reference) = text.value.strip_prefix('@') else {
             let number = Decimal::parse(&text.value).filter(|_| !is_quoted);
             return Some(match text.value.as_str() {
@@ -387,10 +535,16 @@ impl Importer<'_> {
         let name = StepName::parse(first).ok();
         match (kind, name) {
             ("plan", _) if rest == "id" => {
-                let id = self.ast.header.as_ref().and_then(|header| header.name.as_ref());
+                let id = self
+                    .ast
+                    .header
+                    .as_ref()
+                    .and_then(|header| header.name.as_ref());
                 id.map(|id| Source::Text(id.value.to_string()))
             }
-            ("input", Some(name)) if !self.has_inputs || self.inputs.contains(first) => Some(Source::Run(name)),
+            ("input", Some(name)) if !self.has_inputs || self.inputs.contains(first) => {
+                Some(Source::Run(name))
+            }
             ("result" | "output", Some(name)) => {
                 self.wait_for(&name, &text.span, step);
                 Some(Source::Step(name))
@@ -400,7 +554,11 @@ impl Importer<'_> {
                 Some(Source::Text(format!("gate {name}")))
             }
             _ => {
-                let shown: String = reference.chars().take(40).flat_map(char::escape_default).collect();
+                let shown: String = reference
+                    .chars()
+                    .take(40)
+                    .flat_map(char::escape_default)
+                    .collect();
                 let message = format!("`@{shown}` leads nowhere");
                 let help = "references are @input.<name>, @result.<step>, @output.<step>, @gate.<name> and @plan.id";
                 self.error(codes::UNKNOWN_REFERENCE, text.span.clone(), message, help);
@@ -410,7 +568,11 @@ impl Importer<'_> {
     }
 
     fn wait_for(&mut self, name: &StepName, span: &Range<usize>, step: &mut Step) {
-        if step.requires.iter().all(|require| require.step.value != *name) {
+        if step
+            .requires
+            .iter()
+            .all(|require| require.step.value != *name)
+        {
             step.requires.push(Require {
                 step: Spanned::new(name.clone(), span.clone()),
                 is_optional: false,
@@ -432,20 +594,39 @@ impl Importer<'_> {
 
     /// Outputs are the results of steps that nobody requires; what they name must be there.
     fn outputs(&mut self, node: &Node) {
-        let Value::Map(entries) = &node.value else { return };
+        let Value::Map(entries) = &node.value else {
+            return;
+        };
         for (_, node) in entries {
             let from = match &node.value {
-                Value::Map(entries) => entries.iter().find(|(key, _)| key.value == "from").map(|(_, node)| node),
+                Value::Map(entries) => entries
+                    .iter()
+                    .find(|(key, _)| key.value == "from")
+                    .map(|(_, node)| node),
                 Value::Scalar(..) => Some(node),
                 Value::List(_) => None,
             };
-            let Some(text) = from.and_then(|node| self.text(node)) else { continue };
-            let Some(step) = text.value.strip_prefix("@result.") else { continue };
+            let Some(text) = from.and_then(|node| self.text(node)) else {
+                continue;
+            };
+            let Some(step) = text.value.strip_prefix("@result.") else {
+                continue;
+            };
             let step = step.split('.').next().unwrap_or_default();
-            let is_there = self.ast.steps().any(|known| known.name.as_ref().is_some_and(|name| name.value.as_str() == step));
+            let is_there = self.ast.steps().any(|known| {
+                known
+                    .name
+                    .as_ref()
+                    .is_some_and(|name| name.value.as_str() == step)
+            });
             if !is_there {
                 let message = format!("there is no step `{}`", step.escape_default());
-                self.error(codes::UNKNOWN_REFERENCE, text.span, message, "name a step of this plan");
+                self.error(
+                    codes::UNKNOWN_REFERENCE,
+                    text.span,
+                    message,
+                    "name a step of this plan",
+                );
             }
         }
     }

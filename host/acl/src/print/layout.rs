@@ -74,13 +74,26 @@ impl Statement {
         }
         let parts: Option<Vec<String>> = body.iter().map(Self::one_line).collect();
         let parts = parts?.join(", ");
-        let inner = if parts.is_empty() { String::from("{}") } else { alloc::format!("{{ {parts} }}") };
-        Some(if self.head.is_empty() { inner } else { alloc::format!("{} {inner}", self.head) })
+        let inner = if parts.is_empty() {
+            String::from("{}")
+        } else {
+            alloc::format!("{{ {parts} }}")
+        };
+        Some(if self.head.is_empty() {
+            inner
+        } else {
+            alloc::format!("{} {inner}", self.head)
+        })
     }
 }
 
 /// Writes statements in the order in which they stood.
-pub(super) fn write(statements: Vec<Statement>, comments: &[Comment], style: Style, source: &str) -> String {
+pub(super) fn write(
+    statements: Vec<Statement>,
+    comments: &[Comment],
+    style: Style,
+    source: &str,
+) -> String {
     let mut writer = Writer {
         out: String::new(),
         comments,
@@ -116,9 +129,15 @@ impl Writer<'_> {
 
     fn statement(&mut self, statement: Statement, depth: usize) {
         let span = statement.span.clone();
-        let has_comments = self.comments.first().is_some_and(|comment| comment.span.start < span.end);
+        let has_comments = self
+            .comments
+            .first()
+            .is_some_and(|comment| comment.span.start < span.end);
         let fits = |line: &String| line.chars().count() + 2 * depth <= WIDTH && !has_comments;
-        if let Some(line) = statement.one_line().filter(|line| statement.body.is_none() || fits(line)) {
+        if let Some(line) = statement
+            .one_line()
+            .filter(|line| statement.body.is_none() || fits(line))
+        {
             self.line(&line, depth);
             return self.comments_inside(span.end, depth);
         }
@@ -151,7 +170,11 @@ impl Writer<'_> {
         let before = self.source.get(..start).unwrap_or_default();
         let line = before.trim_end_matches([' ', '\t']);
         let gap = line.len() - line.trim_end().len();
-        let lines = line.get(line.len() - gap..).unwrap_or_default().matches('\n').count();
+        let lines = line
+            .get(line.len() - gap..)
+            .unwrap_or_default()
+            .matches('\n')
+            .count();
         if lines >= 2 && !self.is_block_start && !self.out.is_empty() {
             self.out.push('\n');
         }

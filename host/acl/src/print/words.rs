@@ -2,7 +2,11 @@
 //!
 //! INVARIANT: whatever is written here is read back as the same value.
 
-use alloc::{format, string::{String, ToString as _}, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
 
 use aim_core::{condition::Decimal, name::StepName};
 
@@ -25,13 +29,22 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// A role's parameter: numbers and booleans bare, everything else in quotes.
 pub(super) fn param(text: &str) -> String {
-    let is_number = Decimal::parse(text).is_some_and(|number| number.to_string() == text) && !text.starts_with('-');
-    if is_number || matches!(text, "true" | "false") { text.into() } else { quoted(text) }
+    let is_number = Decimal::parse(text).is_some_and(|number| number.to_string() == text)
+        && !text.starts_with('-');
+    if is_number || matches!(text, "true" | "false") {
+        text.into()
+    } else {
+        quoted(text)
+    }
 }
 
 /// A count; many thousands with `k`.
 pub(super) fn kilo(number: u64) -> String {
-    if number >= 10_000 && number.is_multiple_of(1_000) { format!("{}k", number / 1_000) } else { number.to_string() }
+    if number >= 10_000 && number.is_multiple_of(1_000) {
+        format!("{}k", number / 1_000)
+    } else {
+        number.to_string()
+    }
 }
 
 /// Milliseconds with their unit.
@@ -49,7 +62,9 @@ pub(super) fn money(micros: u64) -> String {
     if fraction == 0 {
         return whole.to_string();
     }
-    format!("{whole}.{fraction:06}").trim_end_matches('0').into()
+    format!("{whole}.{fraction:06}")
+        .trim_end_matches('0')
+        .into()
 }
 
 /// One part of a budget, hard and soft.
@@ -92,7 +107,9 @@ pub(super) fn options(options: &[Opt]) -> String {
     if options.is_empty() {
         return String::new();
     }
-    let parts = options.iter().map(|option| format!("{}={}", option.name.value, source(&option.value.value)));
+    let parts = options
+        .iter()
+        .map(|option| format!("{}={}", option.name.value, source(&option.value.value)));
     format!(" with {}", parts.collect::<Vec<_>>().join(", "))
 }
 
@@ -106,7 +123,9 @@ pub(super) fn action(action: &Action) -> String {
         Action::Retry(Some(times)) => format!("{word}({times})"),
         Action::Fallback(step) | Action::Reroute(step) => format!("{word}({step})"),
         Action::Degrade(options) if !options.is_empty() => {
-            let parts = options.iter().map(|(key, value)| format!("{key}: {}", quoted(value)));
+            let parts = options
+                .iter()
+                .map(|(key, value)| format!("{key}: {}", quoted(value)));
             format!("{word} {{ {} }}", parts.collect::<Vec<_>>().join(", "))
         }
         _ => word.into(),

@@ -2,7 +2,10 @@
 
 use std::{fmt::Write as _, fs, path::PathBuf};
 
-use aim_acl::{Context, Diagnostic, NodeFacts, Position, Profile, Resolver, Severity, compile, compile_in, lint};
+use aim_acl::{
+    Context, Diagnostic, NodeFacts, Position, Profile, Resolver, Severity, compile, compile_in,
+    lint,
+};
 use aim_core::{
     digest::Digest,
     plan::{Effect, NODE_PARAM, Plan, Step},
@@ -22,7 +25,11 @@ impl Resolver for World {
 
     fn node(&self, plan: &Plan, step: &Step) -> Option<NodeFacts> {
         let role = plan.roles().get(&step.role)?;
-        let node = role.params.iter().find(|(param, _)| param.as_str() == NODE_PARAM)?.1;
+        let node = role
+            .params
+            .iter()
+            .find(|(param, _)| param.as_str() == NODE_PARAM)?
+            .1;
         let schema = |text: &str| serde_json::from_str(text).ok();
         let known = NodeFacts {
             node: node.clone(),
@@ -30,11 +37,22 @@ impl Resolver for World {
             ..NodeFacts::default()
         };
         Some(match node.as_str() {
-            "gives.text" => NodeFacts { output: schema(r#"{"type":"string"}"#), ..known },
-            "gives.number" => NodeFacts { output: schema(r#"{"type":"integer"}"#), ..known },
-            "takes.number" => NodeFacts { input: schema(r#"{"type":"number"}"#), ..known },
+            "gives.text" => NodeFacts {
+                output: schema(r#"{"type":"string"}"#),
+                ..known
+            },
+            "gives.number" => NodeFacts {
+                output: schema(r#"{"type":"integer"}"#),
+                ..known
+            },
+            "takes.number" => NodeFacts {
+                input: schema(r#"{"type":"number"}"#),
+                ..known
+            },
             "takes.two" => NodeFacts {
-                input: schema(r#"{"type":"object","required":["a"],"properties":{"a":{"type":"number"}}}"#),
+                input: schema(
+                    r#"{"type":"object","required":["a"],"properties":{"a":{"type":"number"}}}"#,
+                ),
                 ..known
             },
             "gives.anything" => known,
@@ -43,8 +61,14 @@ impl Resolver for World {
                 granted: [Effect::FsRead].into(),
                 ..known
             },
-            "asks.too.much" => NodeFacts { asked: [Effect::MailSend].into(), ..known },
-            "twin.a" | "twin.b" => NodeFacts { component: Some(Digest::of(b"twin")), ..known },
+            "asks.too.much" => NodeFacts {
+                asked: [Effect::MailSend].into(),
+                ..known
+            },
+            "twin.a" | "twin.b" => NodeFacts {
+                component: Some(Digest::of(b"twin")),
+                ..known
+            },
             _ => return None,
         })
     }
@@ -202,10 +226,15 @@ fn lint_and_compile_agree() {
 fn what_a_lone_compiler_can_not_know_it_does_not_refuse() {
     for fixture in fixtures("bad") {
         let name = fixture.name();
-        let needs_world = name.starts_with("ACL-E049") || name.contains("types_") || name.contains("same_component");
+        let needs_world = name.starts_with("ACL-E049")
+            || name.contains("types_")
+            || name.contains("same_component");
         if needs_world {
             assert!(compile(&fixture.source, Profile::Lenient).is_ok(), "{name}");
-            assert!(compile_in(&fixture.source, &fixture.context()).is_err(), "{name}");
+            assert!(
+                compile_in(&fixture.source, &fixture.context()).is_err(),
+                "{name}"
+            );
         }
     }
 }

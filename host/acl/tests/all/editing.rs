@@ -14,7 +14,10 @@ fn a_name_is_found_where_it_is_used_and_where_it_is_defined() {
     let table = symbols(&ast);
     let used = PLAN.rfind("first").unwrap();
     let definition = table.definition(used).unwrap();
-    assert_eq!((definition.kind, definition.name.as_str()), (SymbolKind::Step, "first"));
+    assert_eq!(
+        (definition.kind, definition.name.as_str()),
+        (SymbolKind::Step, "first")
+    );
     assert_eq!(definition.span.start, PLAN.find("first").unwrap());
     assert!(PLAN.get(definition.extent.clone()).unwrap().ends_with('}'));
     assert_eq!(table.references(used).count(), 2);
@@ -30,7 +33,11 @@ fn every_name_of_the_corpus_stands_where_the_table_says() {
         }
         for symbol in symbols(&ast).all {
             let written = fixture.source.get(symbol.span.clone()).unwrap();
-            assert!(written.contains(&symbol.name), "{}: {symbol:?} is `{written}`", fixture.name());
+            assert!(
+                written.contains(&symbol.name),
+                "{}: {symbol:?} is `{written}`",
+                fixture.name()
+            );
         }
     }
 }
@@ -43,9 +50,17 @@ fn what_is_offered_fits_the_place() {
     };
     let steps = offered("PLAN p:\nSTEP one:\n  ASSIGN builder: \"x\"\nSTEP two:\n  REQUIRES |");
     assert!(steps.iter().all(|one| one.kind == CompletionKind::Step));
-    assert_eq!(steps.iter().map(|one| one.text.as_str()).collect::<Vec<_>>(), ["one", "two"]);
+    assert_eq!(
+        steps
+            .iter()
+            .map(|one| one.text.as_str())
+            .collect::<Vec<_>>(),
+        ["one", "two"]
+    );
     let roles = offered("PLAN p:\nROLE own: llm\nSTEP one:\n  ASSIGN o|");
-    assert!(roles.iter().any(|one| one.text == "own") && roles.iter().any(|one| one.text == "operator"));
+    assert!(
+        roles.iter().any(|one| one.text == "own") && roles.iter().any(|one| one.text == "operator")
+    );
     let types = offered("pipeline \"p\" {\n  gate g: |\n}");
     assert!(types.iter().any(|one| one.text == "UQGate"));
     let effects = offered("pipeline \"p\" {\n  step a: Builder {\n    effects: [|\n  }\n}");
@@ -70,9 +85,22 @@ fn what_is_mended_compiles_to_the_same_plan_without_that_warning() {
         }
         mended += 1;
         let better = fixed(&fixture.source, &found);
-        let plan = |source: &str| aim_acl::compile_in(source, &context).unwrap().plan.to_json();
-        assert_eq!(plan(&fixture.source), plan(&better), "{}\n{better}", fixture.name());
-        assert!(lint(&better, &context).iter().all(|one| one.fix.is_none()), "{better}");
+        let plan = |source: &str| {
+            aim_acl::compile_in(source, &context)
+                .unwrap()
+                .plan
+                .to_json()
+        };
+        assert_eq!(
+            plan(&fixture.source),
+            plan(&better),
+            "{}\n{better}",
+            fixture.name()
+        );
+        assert!(
+            lint(&better, &context).iter().all(|one| one.fix.is_none()),
+            "{better}"
+        );
     }
     assert!(mended >= 3, "{mended}");
 }

@@ -2,13 +2,15 @@
 
 use std::{fs, path::Path};
 
-use aim_acl::{Severity, lint, Context, Profile};
+use aim_acl::{Context, Profile, Severity, lint};
 
 use crate::corpus::World;
 
 /// The code blocks of a page with their info words.
 fn blocks(page: &str) -> Vec<(String, String)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../docs")
+        .join(page);
     let text = fs::read_to_string(path).unwrap();
     let mut blocks = Vec::new();
     let mut open: Option<(String, String)> = None;
@@ -43,12 +45,18 @@ fn every_plan_of_the_guide_and_the_reference_does_what_the_text_says() {
                 resolver: &World,
             };
             let found = lint(&body, &context);
-            let errors: Vec<_> = found.iter().filter(|one| one.severity == Severity::Error).collect();
+            let errors: Vec<_> = found
+                .iter()
+                .filter(|one| one.severity == Severity::Error)
+                .collect();
             match words.next() {
                 None => assert!(errors.is_empty(), "{page}:\n{body}\n{errors:#?}"),
                 Some(_) => {
                     let code = words.next().unwrap();
-                    assert!(found.iter().any(|one| one.code == code), "{page}:\n{body}\n{found:#?}");
+                    assert!(
+                        found.iter().any(|one| one.code == code),
+                        "{page}:\n{body}\n{found:#?}"
+                    );
                 }
             }
         }

@@ -110,3 +110,30 @@ fn many_unknown_names_among_many_known_ones_are_answered() {
     let faults = compile(&source, Profile::Strict).unwrap_err();
     assert_eq!(faults.len(), DIAGNOSTICS_MAX + 1);
 }
+
+/// Control: with a parser that calls itself for each bracket, the first of these ends the process.
+#[test]
+fn deep_nesting_is_answered_in_bounds() {
+    for open in [
+        "{",
+        "(",
+        "[",
+        "inputs: { a: ",
+        "on_fail { if (",
+        "gate egress { ",
+    ] {
+        let source = format!(
+            "pipeline \"p\" {{ step a: Builder {{ {}",
+            open.repeat(50_000)
+        );
+        assert!(compile(&source, Profile::Lenient).is_err());
+    }
+    let yaml = format!("id: p\nsteps: {}", "[".repeat(5_000));
+    let faults = compile(&yaml, Profile::Lenient).unwrap_err();
+    assert_eq!(faults[0].code, codes::BAD_YAML.id);
+    let commented = format!(
+        "pipeline \"p\" {{ step a: Builder {{ }} }} {}",
+        "/*".repeat(100_000)
+    );
+    assert!(compile(&commented, Profile::Lenient).is_err());
+}

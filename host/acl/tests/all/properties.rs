@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use aim_acl::{Diagnostic, Profile, codes, compile, parse};
-use aim_core::plan::Plan;
-use proptest::prelude::*;
+use aim_acl::{
+    Context, Diagnostic, NodeFacts, Profile, Resolver, codes, compile, compile_in, lint, parse,
+};
+use aim_core::plan::{Effect, Plan, Step};
+use proptest::{prelude::*, sample::select};
 
 /// Text that is nearly a plan: lines of keywords and fragments, in any order.
 fn nearly() -> impl Strategy<Value = String> {
@@ -91,6 +93,16 @@ fn holds(source: &str) -> Result<(), TestCaseError> {
             "{found:?}"
         );
         prop_assert_eq!(&compile(source, profile), &compiled);
+        let linted = lint(
+            source,
+            &Context {
+                profile,
+                resolver: &aim_acl::Alone,
+            },
+        );
+        for span in linted.iter().flat_map(all_spans) {
+            prop_assert!(source.get(span.clone()).is_some(), "{span:?}");
+        }
         if let Ok(compiled) = compiled {
             prop_assert!(
                 faults
@@ -173,7 +185,138 @@ fn has_cycle(steps: &[SoundStep]) -> bool {
     }
 }
 
+/// Text that is nearly a plan in braces or YAML: fragments in any order.
+fn fragments() -> impl Strategy<Value = String> {
+    let piece = select(vec![
+        "pipeline \"p\" {",
+        "header {",
+        "shard \"s\" {",
+        "step a: Builder {",
+        "step b: Critic {",
+        "}",
+        "}",
+        "}",
+        "\n",
+        "\n",
+        ",",
+        ";",
+        "gate egress g {",
+        "gate u: UQGate {",
+        "require output.x >= 1",
+        "forbid output.y",
+        "emit vif, uq",
+        "on_fail { abort }",
+        "if (output.z) retry(2)",
+        "fallback(b)",
+        "inputs: { x: a, y: ALL }",
+        "depends a, b?",
+        "budget: { tokens: 1k wall_ms: 2 calls: 3 }",
+        "effects: [net.read, fs.write]",
+        "fanout a -> b[1..3]",
+        "reduce b[1..3] -> a using vote=majority",
+        "flow f(a, max_iter=2)",
+        "policy rewrite {",
+        "on over_budget => warn",
+        "require HITL for a",
+        "caps { max_parallel: 2 }",
+        "HHNI:a/b",
+        "WINDOW:1..2",
+        "1..",
+        "\"open",
+        "/* x",
+        "// y",
+        "import policy \"rules.aclp\" as p",
+        "id: p",
+        "steps:",
+        "  - id: a",
+        "    action: log",
+        "\t",
+        "[",
+        "(",
+        "{{",
+    ]);
+    let odd = "[^\n]{0,3}".boxed();
+    prop::collection::vec(
+        prop_oneof![9 => piece.prop_map(str::to_owned).boxed(), 1 => odd],
+        0..24,
+    )
+    .prop_map(|pieces| pieces.join(" "))
+}
+
+/// Nodes that ask and are granted what their ids say, one bit an effect.
+struct Bits;
+
+impl Resolver for Bits {
+    fn import(&self, _path: &str) -> Result<Vec<u8>, String> {
+        Err("none".into())
+    }
+
+    fn node(&self, plan: &Plan, step: &Step) -> Option<NodeFacts> {
+        let role = plan.roles().get(&step.role)?;
+        let node = role.params.values().next()?;
+        let (asked, granted) = node.strip_prefix('n')?.split_once('-')?;
+        Some(NodeFacts {
+            node: node.clone(),
+            asked: bits(asked.parse().ok()?).collect(),
+            granted: bits(granted.parse().ok()?).collect(),
+            ..NodeFacts::default()
+        })
+    }
+}
+
+fn bits(mask: u16) -> impl Iterator<Item = Effect> {
+    Effect::ALL
+        .into_iter()
+        .enumerate()
+        .filter(move |(bit, _)| mask & (1 << bit) != 0)
+        .map(|(_, effect)| effect)
+}
+
 proptest! {
+    /// Control: with the policy's answer left out of the check, an effect that is only asked for is admitted and this fails.
+    #[test]
+    fn no_plan_admits_an_effect_that_is_not_asked_for_and_granted(
+        steps in prop::collection::vec((0_u16..512, 0_u16..512, 0_u16..512), 1..5)
+    ) {
+        let mut source = String::from("pipeline \"p\" {\n");
+        for (index, (declared, asked, granted)) in steps.iter().enumerate() {
+            let words: Vec<&str> = bits(*declared & (*asked | 1)).map(Effect::word).collect();
+            source += &format!("role r{index}: operator {{ node: \"n{asked}-{granted}\" }}\n");
+            source += &format!("step s{index}: r{index} {{ effects: [{}] }}\n", words.join(", "));
+        }
+        source += "}\n";
+        let context = Context { profile: Profile::Lenient, resolver: &Bits };
+        let is_allowed = steps.iter().all(|(declared, asked, granted)| {
+            let declared = declared & (asked | 1);
+            declared & !(asked & granted) == 0
+        });
+        let compiled = compile_in(&source, &context);
+        prop_assert_eq!(compiled.is_ok(), is_allowed, "{}", source);
+        if let Ok(compiled) = compiled {
+            for (index, (_, asked, granted)) in steps.iter().enumerate() {
+                let step = compiled.plan.steps().iter().find(|step| step.name.as_str() == format!("s{index}")).unwrap();
+                prop_assert!(step.effects.iter().all(|effect| bits(asked & granted).any(|one| one == *effect)));
+            }
+        }
+    }
+
+    #[test]
+    fn anything_like_braces_or_yaml_is_answered_inside_its_own_bounds(source in fragments()) {
+        holds(&source)?;
+    }
+
+    #[test]
+    fn a_truncated_pipeline_is_answered(cut in 0_usize..1_200, which in 0_usize..3) {
+        let sources = [
+            include_str!("../plans/good/braces_step_gates.acl"),
+            include_str!("../plans/good/braces_rules.acl"),
+            include_str!("../plans/good/yaml_seed_to_tensor.acl"),
+        ];
+        let source = sources[which];
+        let cut = (0..=cut.min(source.len())).rev().find(|at| source.is_char_boundary(*at)).unwrap();
+        holds(source.get(..cut).unwrap())?;
+    }
+
     /// Control: without the compiler's own checks on cycles or on zero, core refuses the plan and this fails.
     #[test]
     fn sound_parts_compile_exactly_when_nothing_is_zero_and_nothing_waits_for_itself(

@@ -3,9 +3,10 @@
 //! INVARIANT: a generated tree has no places and no comments, and every part of it is one that its form can write.
 
 use aim_acl::ast::{
-    Action, Amount, Assign, Ast, Backoff, Bounds, Breaker, Budget, Caps, Check, Clause, Effect, Emit, FanOut, Flow, Form,
-    Gate, GatePlace, GateType, Header, Import, Input, IoType, Moment, Opt, Pins, Pool, Quiet, Reaction, Reduce, Reducer,
-    Require, Retries, Risk, Role, Rule, RuleEvent, Rules, Selector, Settings, Shard, Source, Spanned, Stakes, Step, Subject,
+    Action, Amount, Assign, Ast, Backoff, Bounds, Breaker, Budget, Caps, Check, Clause, Effect,
+    Emit, FanOut, Flow, Form, Gate, GatePlace, GateType, Header, Import, Input, IoType, Moment,
+    Opt, Pins, Pool, Quiet, Reaction, Reduce, Reducer, Require, Retries, Risk, Role, Rule,
+    RuleEvent, Rules, Selector, Settings, Shard, Source, Spanned, Stakes, Step, Subject,
 };
 use aim_core::{
     condition::{Condition, Decimal},
@@ -48,7 +49,12 @@ fn share() -> impl Strategy<Value = Spanned<Decimal>> {
 }
 
 fn number() -> impl Strategy<Value = Spanned<u64>> {
-    spanned(prop_oneof![1_u64..100, Just(10_000), Just(120_000), 1..1_000_000_u64])
+    spanned(prop_oneof![
+        1_u64..100,
+        Just(10_000),
+        Just(120_000),
+        1..1_000_000_u64
+    ])
 }
 
 fn small() -> impl Strategy<Value = Spanned<u64>> {
@@ -90,31 +96,57 @@ fn action() -> impl Strategy<Value = Spanned<Option<Action>>> {
 
 fn line_budget() -> impl Strategy<Value = Budget> {
     let part = || option::of((1_u64..500_000).prop_map(Amount::hard));
-    (part(), part(), part(), part()).prop_filter_map("a budget says something", |(tokens, time_ms, tools, cost_micros)| {
-        let has_part = [tokens, time_ms, tools, cost_micros].iter().any(Option::is_some);
-        has_part.then(|| Budget { tokens, time_ms, tools, cost_micros, ..Budget::default() })
-    })
+    (part(), part(), part(), part()).prop_filter_map(
+        "a budget says something",
+        |(tokens, time_ms, tools, cost_micros)| {
+            let has_part = [tokens, time_ms, tools, cost_micros]
+                .iter()
+                .any(Option::is_some);
+            has_part.then(|| Budget {
+                tokens,
+                time_ms,
+                tools,
+                cost_micros,
+                ..Budget::default()
+            })
+        },
+    )
 }
 
 fn line_gate() -> impl Strategy<Value = Gate> {
     (names(), check("output"), option::of(action())).prop_map(|(name, check, action)| Gate {
         name: Some(name),
-        clauses: vec![Clause { is_forbid: false, check }],
+        clauses: vec![Clause {
+            is_forbid: false,
+            check,
+        }],
         has_check: true,
-        on_fail: action.into_iter().map(|action| Reaction { when: None, action }).collect(),
+        on_fail: action
+            .into_iter()
+            .map(|action| Reaction { when: None, action })
+            .collect(),
         ..Gate::default()
     })
 }
 
 fn requires() -> impl Strategy<Value = Vec<Require>> {
-    let require = (names(), any::<bool>()).prop_map(|(step, is_optional)| Require { step, is_optional });
+    let require =
+        (names(), any::<bool>()).prop_map(|(step, is_optional)| Require { step, is_optional });
     prop::collection::vec(require, 0..3)
 }
 
 fn line_step() -> impl Strategy<Value = Step> {
-    let role = select(vec!["builder", "critic", "ax"]).prop_map(|role| at(StepName::parse(role).unwrap()));
-    (names(), role, text(), requires(), option::of(line_budget()), prop::collection::vec(line_gate(), 0..3)).prop_map(
-        |(name, role, description, requires, budget, gates)| Step {
+    let role =
+        select(vec!["builder", "critic", "ax"]).prop_map(|role| at(StepName::parse(role).unwrap()));
+    (
+        names(),
+        role,
+        text(),
+        requires(),
+        option::of(line_budget()),
+        prop::collection::vec(line_gate(), 0..3),
+    )
+        .prop_map(|(name, role, description, requires, budget, gates)| Step {
             name: Some(name),
             assign: Some(Assign {
                 role: Some(role),
@@ -125,8 +157,7 @@ fn line_step() -> impl Strategy<Value = Step> {
             budget,
             gates,
             ..Step::default()
-        },
-    )
+        })
 }
 
 fn role() -> impl Strategy<Value = Role> {
@@ -157,8 +188,15 @@ pub(crate) fn lines() -> impl Strategy<Value = Ast> {
     let roles = prop::collection::vec(role(), 0..2);
     let gates = prop::collection::vec(line_gate(), 0..2);
     let steps = prop::collection::vec(line_step(), 1..5);
-    (header(), option::of(texts()), option::of(line_budget()), roles, gates, steps).prop_map(
-        |(header, quip, budget, roles, gates, steps)| Ast {
+    (
+        header(),
+        option::of(texts()),
+        option::of(line_budget()),
+        roles,
+        gates,
+        steps,
+    )
+        .prop_map(|(header, quip, budget, roles, gates, steps)| Ast {
             form: Form::Lines,
             header,
             quip,
@@ -170,16 +208,18 @@ pub(crate) fn lines() -> impl Strategy<Value = Ast> {
                 ..Shard::default()
             }],
             ..Ast::default()
-        },
-    )
+        })
 }
 
-fn word<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = Spanned<T>> {
+fn word<T: Copy + std::fmt::Debug + 'static>(
+    all: &'static [T],
+) -> impl Strategy<Value = Spanned<T>> {
     spanned(select(all))
 }
 
 fn selector() -> impl Strategy<Value = Selector> {
-    (any::<bool>(), "[a-z]{1,3}(/[a-z0-9._-]{1,3}x){0,2}").prop_map(|(is_graph, path)| Selector { is_graph, path })
+    (any::<bool>(), "[a-z]{1,3}(/[a-z0-9._-]{1,3}x){0,2}")
+        .prop_map(|(is_graph, path)| Selector { is_graph, path })
 }
 
 fn source() -> impl Strategy<Value = Spanned<Source>> {
@@ -201,76 +241,124 @@ fn inputs() -> impl Strategy<Value = Vec<Input>> {
 
 fn pins() -> impl Strategy<Value = Pins> {
     let seed = spanned(0_u64..9);
-    (option::of(texts()), option::of(texts()), option::of(texts()), option::of(seed)).prop_map(
-        |(model, index, tool, seed)| Pins { span: 0..0, model, index, tool, seed },
+    (
+        option::of(texts()),
+        option::of(texts()),
+        option::of(texts()),
+        option::of(seed),
     )
+        .prop_map(|(model, index, tool, seed)| Pins {
+            span: 0..0,
+            model,
+            index,
+            tool,
+            seed,
+        })
 }
 
 fn amount() -> impl Strategy<Value = Option<Amount>> {
-    option::of((1_u64..200_000, option::of(1_u64..200_000)).prop_map(|(a, b)| Amount {
-        max: a.max(b.unwrap_or(0)),
-        soft: b.map(|b| a.min(b)),
-    }))
+    option::of(
+        (1_u64..200_000, option::of(1_u64..200_000)).prop_map(|(a, b)| Amount {
+            max: a.max(b.unwrap_or(0)),
+            soft: b.map(|b| a.min(b)),
+        }),
+    )
 }
 
 fn budget() -> impl Strategy<Value = Budget> {
     let factor = spanned("[1-9]\\.[0-9]{0,2}[1-9]".prop_map(|text| Decimal::parse(&text).unwrap()));
-    (amount(), amount(), amount(), amount(), option::of(word(Backoff::ALL)), option::of(word(Pool::ALL)), option::of(factor))
-        .prop_map(|(tokens, time_ms, tools, cost_micros, backoff, pool, headroom)| Budget {
-            tokens,
-            time_ms,
-            tools,
-            cost_micros,
-            backoff,
-            pool,
-            headroom,
-            ..Budget::default()
-        })
+    (
+        amount(),
+        amount(),
+        amount(),
+        amount(),
+        option::of(word(Backoff::ALL)),
+        option::of(word(Pool::ALL)),
+        option::of(factor),
+    )
+        .prop_map(
+            |(tokens, time_ms, tools, cost_micros, backoff, pool, headroom)| Budget {
+                tokens,
+                time_ms,
+                tools,
+                cost_micros,
+                backoff,
+                pool,
+                headroom,
+                ..Budget::default()
+            },
+        )
 }
 
 fn reactions(root: &'static str) -> impl Strategy<Value = Vec<Reaction>> {
-    let reaction = (option::of(check(root)), action()).prop_map(|(when, action)| Reaction { when, action });
+    let reaction =
+        (option::of(check(root)), action()).prop_map(|(when, action)| Reaction { when, action });
     prop::collection::vec(reaction, 0..3)
 }
 
 fn side_gate() -> impl Strategy<Value = Gate> {
-    let clause = (any::<bool>(), check("output")).prop_map(|(is_forbid, check)| Clause { is_forbid, check });
+    let clause =
+        (any::<bool>(), check("output")).prop_map(|(is_forbid, check)| Clause { is_forbid, check });
     let clauses = prop::collection::vec(clause, 1..3);
     let emits = prop::collection::vec(word(Emit::ALL), 0..3);
-    (option::of(names()), any::<bool>(), option::of(check("input")), clauses, emits, reactions("output")).prop_map(
-        |(name, is_ingress, when, clauses, emits, on_fail)| Gate {
+    (
+        option::of(names()),
+        any::<bool>(),
+        option::of(check("input")),
+        clauses,
+        emits,
+        reactions("output"),
+    )
+        .prop_map(|(name, is_ingress, when, clauses, emits, on_fail)| Gate {
             name,
-            place: if is_ingress { GatePlace::Ingress } else { GatePlace::Egress },
+            place: if is_ingress {
+                GatePlace::Ingress
+            } else {
+                GatePlace::Egress
+            },
             when,
             clauses,
             has_check: true,
             emits,
             on_fail,
             ..Gate::default()
-        },
-    )
+        })
 }
 
 fn typed_gate() -> impl Strategy<Value = Gate> {
-    let parts = (option::of(names()), option::of(spanned(any::<bool>())), option::of(share()));
-    (names(), word(GateType::ALL), inputs(), parts, reactions("output")).prop_map(
-        |(name, kind, inputs, (policy, strict, min), on_fail)| Gate {
-            name: Some(name),
-            place: GatePlace::Typed(kind),
-            inputs,
-            policy,
-            strict,
-            min,
-            on_fail,
-            ..Gate::default()
-        },
+    let parts = (
+        option::of(names()),
+        option::of(spanned(any::<bool>())),
+        option::of(share()),
+    );
+    (
+        names(),
+        word(GateType::ALL),
+        inputs(),
+        parts,
+        reactions("output"),
     )
+        .prop_map(
+            |(name, kind, inputs, (policy, strict, min), on_fail)| Gate {
+                name: Some(name),
+                place: GatePlace::Typed(kind),
+                inputs,
+                policy,
+                strict,
+                min,
+                on_fail,
+                ..Gate::default()
+            },
+        )
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let moment = prop_oneof![
         Just(Moment::AsOf("2025-01-31T00:00:00Z".into())),
-        Just(Moment::Window("2025-01-01T00:00:00Z".into(), "2025-02-01T00:00:00Z".into())),
+        Just(Moment::Window(
+            "2025-01-01T00:00:00Z".into(),
+            "2025-02-01T00:00:00Z".into()
+        )),
     ];
     let who = (names(), names(), option::of(texts()), requires(), inputs());
     let what = (
@@ -281,10 +369,20 @@ fn step() -> impl Strategy<Value = Step> {
         option::of(budget()),
         option::of(pins()),
     );
-    let retries = (option::of(small()), option::of(number()))
-        .prop_map(|(max_attempts, backoff_ms)| Retries { span: 0..0, max_attempts, backoff_ms });
-    let breaker = (option::of(small()), option::of(number()))
-        .prop_map(|(failures, cooldown_ms)| Breaker { span: 0..0, failures, cooldown_ms });
+    let retries =
+        (option::of(small()), option::of(number())).prop_map(|(max_attempts, backoff_ms)| {
+            Retries {
+                span: 0..0,
+                max_attempts,
+                backoff_ms,
+            }
+        });
+    let breaker =
+        (option::of(small()), option::of(number())).prop_map(|(failures, cooldown_ms)| Breaker {
+            span: 0..0,
+            failures,
+            cooldown_ms,
+        });
     let after = (
         option::of(names()),
         prop::collection::vec(word(Effect::ALL), 0..3),
@@ -329,7 +427,10 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn bounds() -> impl Strategy<Value = Spanned<Bounds>> {
-    spanned((1_u64..5, 0_u64..5).prop_map(|(first, more)| Bounds { first, last: first + more }))
+    spanned((1_u64..5, 0_u64..5).prop_map(|(first, more)| Bounds {
+        first,
+        last: first + more,
+    }))
 }
 
 fn options() -> impl Strategy<Value = Vec<Opt>> {
@@ -358,18 +459,57 @@ fn rules() -> impl Strategy<Value = Rules> {
 }
 
 fn shard(name: Option<Spanned<StepName>>) -> impl Strategy<Value = Shard> {
-    let caps = (option::of(small()), option::of(number()), option::of(number())).prop_map(
-        |(max_parallel, token_pool, wall_ms_pool)| Caps { span: 0..0, max_parallel, token_pool, wall_ms_pool },
-    );
+    let caps = (
+        option::of(small()),
+        option::of(number()),
+        option::of(number()),
+    )
+        .prop_map(|(max_parallel, token_pool, wall_ms_pool)| Caps {
+            span: 0..0,
+            max_parallel,
+            token_pool,
+            wall_ms_pool,
+        });
     let fanout = (names(), option::of(bounds()), names(), bounds(), options()).prop_map(
-        |(from, from_bounds, to, bounds, options)| FanOut { from, from_bounds, to, bounds: Some(bounds), options, span: 0..0 },
+        |(from, from_bounds, to, bounds, options)| FanOut {
+            from,
+            from_bounds,
+            to,
+            bounds: Some(bounds),
+            options,
+            span: 0..0,
+        },
     );
-    let reduce = (names(), option::of(bounds()), names(), word(Reducer::ALL), options()).prop_map(
-        |(from, bounds, to, using, options)| Reduce { from, bounds, to, using: Some(using), options, span: 0..0 },
-    );
-    let flow = (names(), prop::collection::vec(names(), 0..3), small(), option::of(check("output")), any::<bool>()).prop_map(
-        |(name, on, max_iter, until, releases)| Flow { name, on, max_iter: Some(max_iter), until, releases, span: 0..0 },
-    );
+    let reduce = (
+        names(),
+        option::of(bounds()),
+        names(),
+        word(Reducer::ALL),
+        options(),
+    )
+        .prop_map(|(from, bounds, to, using, options)| Reduce {
+            from,
+            bounds,
+            to,
+            using: Some(using),
+            options,
+            span: 0..0,
+        });
+    let flow = (
+        names(),
+        prop::collection::vec(names(), 0..3),
+        small(),
+        option::of(check("output")),
+        any::<bool>(),
+    )
+        .prop_map(|(name, on, max_iter, until, releases)| Flow {
+            name,
+            on,
+            max_iter: Some(max_iter),
+            until,
+            releases,
+            span: 0..0,
+        });
     let between = (
         prop::collection::vec(fanout, 0..2),
         prop::collection::vec(reduce, 0..2),
@@ -424,14 +564,32 @@ fn settings() -> impl Strategy<Value = Settings> {
 
 /// A tree that brace form can write.
 pub(crate) fn braces() -> impl Strategy<Value = Ast> {
-    let import = (any::<bool>(), texts(), names()).prop_map(|(is_flow, path, name)| Import { is_flow, path, name, span: 0..0 });
+    let import = (any::<bool>(), texts(), names()).prop_map(|(is_flow, path, name)| Import {
+        is_flow,
+        path,
+        name,
+        span: 0..0,
+    });
     let shards = Union::new([
         prop::collection::vec(shard(None), 1..2).boxed(),
         prop::collection::vec(shard(StepName::parse("s1").ok().map(at)), 1..3).boxed(),
     ]);
-    let parts = (prop::collection::vec(import, 0..2), header(), option::of(texts()), option::of(budget()), settings());
-    let gate = side_gate().prop_map(|gate| Gate { place: GatePlace::Egress, ..gate });
-    let rest = (prop::collection::vec(gate, 0..2), prop::collection::vec(role(), 0..2), shards);
+    let parts = (
+        prop::collection::vec(import, 0..2),
+        header(),
+        option::of(texts()),
+        option::of(budget()),
+        settings(),
+    );
+    let gate = side_gate().prop_map(|gate| Gate {
+        place: GatePlace::Egress,
+        ..gate
+    });
+    let rest = (
+        prop::collection::vec(gate, 0..2),
+        prop::collection::vec(role(), 0..2),
+        shards,
+    );
     (parts, rest).prop_map(|(parts, rest)| Ast {
         form: Form::Braces,
         comments: Vec::new(),

@@ -48,7 +48,11 @@ pub(crate) fn read_plan(path: &Path) -> Result<String, CliError> {
 /// As [`read_plan`] and [`compile_source`].
 pub(crate) fn compile_plan(path: &Path, strict: bool) -> Result<Compiled, CliError> {
     let source = read_plan(path)?;
-    let profile = if strict { Profile::Strict } else { Profile::Lenient };
+    let profile = if strict {
+        Profile::Strict
+    } else {
+        Profile::Lenient
+    };
     compile_source(path, &source, profile)
 }
 

@@ -19,7 +19,11 @@ pub(crate) fn fmt(cli: &Cli, args: &FmtArgs) -> Result<Exit, CliError> {
         let source = read_plan(path)?;
         match aim_acl::format(&source) {
             Err(diagnostics) => {
-                errors::remark(&problems(path, &source, &diagnostics), Exit::Usage, cli.output);
+                errors::remark(
+                    &problems(path, &source, &diagnostics),
+                    Exit::Usage,
+                    cli.output,
+                );
                 exit = Exit::Usage;
             }
             Ok(formatted) if formatted == source => {}

@@ -33,11 +33,15 @@ pub(crate) fn lint(cli: &Cli, args: &LintArgs) -> Result<Exit, CliError> {
             source = mended;
         }
     }
-    let has_errors = diagnostics.iter().any(|one| one.severity == Severity::Error);
+    let has_errors = diagnostics
+        .iter()
+        .any(|one| one.severity == Severity::Error);
     let exit = if has_errors { Exit::Usage } else { Exit::Ok };
     let look = Look::of(&io::stdout());
     let problems = problems(path, &source, &diagnostics);
-    let rendered = problems.iter().map(|problem| errors::render(problem, exit, cli.output, look));
+    let rendered = problems
+        .iter()
+        .map(|problem| errors::render(problem, exit, cli.output, look));
     out::text(&rendered.collect::<String>())?;
     if cli.output == Output::Text {
         let warnings = problems.iter().filter(|problem| problem.is_warning).count();
@@ -62,14 +66,25 @@ fn mend(
     if aim_acl::format(source).is_ok_and(|formatted| formatted == source) {
         mended = aim_acl::format(&mended).unwrap_or(mended);
     }
-    let digest = |text: &str| aim_acl::compile_in(text, context).ok().map(|compiled| compiled.plan.digest());
+    let digest = |text: &str| {
+        aim_acl::compile_in(text, context)
+            .ok()
+            .map(|compiled| compiled.plan.digest())
+    };
     let is_same = digest(source).is_some_and(|before| digest(&mended) == Some(before));
     if !is_same {
-        let message = format!("`{}` is left as it is: it does not compile to the same plan once mended", path.display());
+        let message = format!(
+            "`{}` is left as it is: it does not compile to the same plan once mended",
+            path.display()
+        );
         let help = "mend the errors first, then run `aimctl lint --fix` again";
-        return Err(CliError::new(Exit::Usage, Problem::new("ACL-E016", message).with_help(help)));
+        return Err(CliError::new(
+            Exit::Usage,
+            Problem::new("ACL-E016", message).with_help(help),
+        ));
     }
     files::write_whole(path, mended.as_bytes())?;
-    out::talk(&format!("mended {count} places in {}\n", path.display()));
+    let places = if count == 1 { "place" } else { "places" };
+    out::talk(&format!("mended {count} {places} in {}\n", path.display()));
     Ok(Some(mended))
 }

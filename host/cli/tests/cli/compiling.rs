@@ -105,3 +105,67 @@ fn whoever_stops_reading_gets_no_error() {
     assert_eq!(came.code, 0, "{}", came.stderr);
     assert!(!came.stderr.contains("error"), "{}", came.stderr);
 }
+
+const MESSY: &str = "PLAN p:\n# why\nSTEP a:\nASSIGN builder:'x'\n";
+const TIDY: &str = "PLAN p:\n# why\nSTEP a:\n  ASSIGN builder: \"x\"\n";
+
+// With the writing done under `--check` as well, the second assertion failed.
+#[test]
+fn formatting_writes_the_one_layout_and_checking_only_names_what_differs() {
+    let place = Place::new();
+    place.write("plan.acl", MESSY);
+    let checked = place.run(&["fmt", "--check", "plan.acl"]);
+    assert_eq!((checked.code, checked.text().trim()), (2, "plan.acl"));
+    assert_eq!(place.read("plan.acl"), MESSY);
+    assert_eq!(place.run(&["fmt", "plan.acl"]).code, 0);
+    assert_eq!(place.read("plan.acl"), TIDY);
+    assert_eq!(place.run(&["fmt", "--check", "plan.acl"]).code, 0);
+}
+
+#[test]
+fn a_plan_with_faults_is_shown_and_left_alone() {
+    let place = Place::new();
+    place.write("plan.acl", "PLAN p:\nSTPE a:\n");
+    place
+        .run(&["fmt", "plan.acl"])
+        .assert_refused(2, "ACL-E004");
+    assert_eq!(place.read("plan.acl"), "PLAN p:\nSTPE a:\n");
+}
+
+#[test]
+fn mending_writes_what_was_unsaid_and_compiles_to_the_same_bytes() {
+    let place = Place::new();
+    place.write("plan.acl", TIDY);
+    let before = place.run(&["compile", "plan.acl"]);
+    let came = place.run(&["lint", "--fix", "plan.acl"]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    assert!(
+        came.text().is_empty() && came.stderr.contains("mended 1 place"),
+        "{}",
+        came.stderr
+    );
+    assert!(
+        place
+            .read("plan.acl")
+            .contains("BUDGET tokens=10000, time=300s, tools=10")
+    );
+    let after = place.run(&["compile", "plan.acl", "--profile", "strict"]);
+    assert_eq!((before.stdout, after.code), (after.stdout, 0));
+}
+
+#[test]
+fn imports_are_read_beside_the_plan_and_pinned_by_their_bytes() {
+    let place = Place::new();
+    let plan = "import policy \"rules.aclp\" as house\npipeline \"p\" {\n  header { policy: house }\n  step a: Builder { }\n}\n";
+    place.write("plan.acl", plan);
+    place
+        .run(&["compile", "plan.acl"])
+        .assert_refused(2, "ACL-E055");
+    place.write("rules.aclp", "one");
+    let first = place.run(&["compile", "plan.acl"]);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    let digest = aim_core::digest::Digest::of(b"one").to_string();
+    assert!(first.text().contains(&digest), "{}", first.text());
+    place.write("rules.aclp", "two");
+    assert_ne!(place.run(&["compile", "plan.acl"]).stdout, first.stdout);
+}

@@ -20,14 +20,16 @@ impl<'s> Parser<'s, '_> {
     pub(super) fn gate(&mut self, word: &Token<'s>, is_in_step: bool) -> Parsed<Gate> {
         let mut gate = Gate::default();
         let side = self.stream.peek(0);
-        let is_side = matches!(side.text, "ingress" | "egress") && !matches!(self.stream.peek(1).text, ":");
+        let is_side =
+            matches!(side.text, "ingress" | "egress") && !matches!(self.stream.peek(1).text, ":");
         if is_side {
             self.stream.next();
             if side.text == "ingress" {
                 gate.place = GatePlace::Ingress;
             }
         }
-        let is_named = !is_side || (self.stream.peek(0).kind == TokenKind::Word && !self.stream.is("when"));
+        let is_named =
+            !is_side || (self.stream.peek(0).kind == TokenKind::Word && !self.stream.is("when"));
         if is_named {
             gate.name = Some(self.name("gate")?);
         }
@@ -40,14 +42,23 @@ impl<'s> Parser<'s, '_> {
         let is_typed = matches!(gate.place, GatePlace::Typed(_));
         if is_typed && is_in_step {
             let help = "write it beside the step, with `inputs: { <name>: <step> }`";
-            self.error(codes::OUT_OF_PLACE, word.span.clone(), "a typed gate stands inside a step", help);
+            self.error(
+                codes::OUT_OF_PLACE,
+                word.span.clone(),
+                "a typed gate stands inside a step",
+                help,
+            );
         }
         let known: &[&str] = if is_typed { &TYPED } else { &BLOCK };
-        let span = self.block("gate", &["inputs", "policy", "strict", "min", "emit", "on_fail"], |parser, key| {
-            let read = parser.gate_statement(&key, &mut gate, known);
-            gate.has_check |= read.is_err();
-            read
-        })?;
+        let span = self.block(
+            "gate",
+            &["inputs", "policy", "strict", "min", "emit", "on_fail"],
+            |parser, key| {
+                let read = parser.gate_statement(&key, &mut gate, known);
+                gate.has_check |= read.is_err();
+                read
+            },
+        )?;
         gate.span = word.span.start..span.end;
         Ok(gate)
     }
@@ -62,7 +73,12 @@ impl<'s> Parser<'s, '_> {
         let words: alloc::vec::Vec<&str> = words.collect();
         let help = help.unwrap_or_else(|| format!("the types are {}", words.join(", ")));
         let shown: String = token.text.chars().take(40).collect();
-        self.error(codes::UNKNOWN_GATE_TYPE, token.span, format!("unknown gate type `{shown}`"), help);
+        self.error(
+            codes::UNKNOWN_GATE_TYPE,
+            token.span,
+            format!("unknown gate type `{shown}`"),
+            help,
+        );
         // The block is read all the same, for what else is wrong in it.
         if self.stream.is("{") {
             let _read = self.block("gate", &[], |parser, key| {
@@ -88,7 +104,9 @@ impl<'s> Parser<'s, '_> {
             "emit" => {
                 gate.has_check = true;
                 self.stream.eat(":");
-                gate.emits = self.list("emit", |parser| parser.listed("emission", Emit::ALL, Emit::word))?;
+                gate.emits = self.list("emit", |parser| {
+                    parser.listed("emission", Emit::ALL, Emit::word)
+                })?;
             }
             "on_fail" => self.reactions(gate)?,
             "inputs" => gate.inputs = self.inputs()?,
@@ -120,8 +138,16 @@ impl<'s> Parser<'s, '_> {
             return if is_broken { Err(Broken) } else { Ok(()) };
         }
         self.block("on_fail", &[], |parser, word| {
-            let when = if word.text == "if" { Some(parser.guard()?) } else { None };
-            let start = if when.is_some() { parser.stream.peek(0).span.start } else { word.span.start };
+            let when = if word.text == "if" {
+                Some(parser.guard()?)
+            } else {
+                None
+            };
+            let start = if when.is_some() {
+                parser.stream.peek(0).span.start
+            } else {
+                word.span.start
+            };
             if when.is_none() {
                 parser.stream.back();
             }

@@ -16,7 +16,17 @@ use crate::{
 };
 
 const HEADER: [&str; 12] = [
-    "snapshot", "seeds", "schema_version", "budgets", "pins", "policy", "quip", "deterministic", "inputs", "kappa", "risk",
+    "snapshot",
+    "seeds",
+    "schema_version",
+    "budgets",
+    "pins",
+    "policy",
+    "quip",
+    "deterministic",
+    "inputs",
+    "kappa",
+    "risk",
     "silence",
 ];
 
@@ -52,14 +62,27 @@ impl<'s> Parser<'s, '_> {
             "quip" => {
                 if let Some(first) = &self.ast.quip {
                     let span = first.span.clone();
-                    self.error(codes::REPEATED, span, "quip is repeated", "keep one of the two");
+                    self.error(
+                        codes::REPEATED,
+                        span,
+                        "quip is repeated",
+                        "keep one of the two",
+                    );
                 }
                 self.ast.quip = Some(self.text("quip")?);
             }
-            "deterministic" => self.ast.settings.deterministic = Some(self.boolean("deterministic")?),
+            "deterministic" => {
+                self.ast.settings.deterministic = Some(self.boolean("deterministic")?)
+            }
             "kappa" => self.ast.settings.kappa = Some(self.share("kappa")?),
-            "risk" => self.ast.settings.risk = Some(self.listed("class of risk", Risk::ALL, Risk::word)?),
-            _ => self.ast.settings.silence = Some(self.listed("way to wait for people", Quiet::ALL, Quiet::word)?),
+            "risk" => {
+                self.ast.settings.risk =
+                    Some(self.listed("class of risk", Risk::ALL, Risk::word)?)
+            }
+            _ => {
+                self.ast.settings.silence =
+                    Some(self.listed("way to wait for people", Quiet::ALL, Quiet::word)?)
+            }
         }
         Ok(())
     }
@@ -68,7 +91,10 @@ impl<'s> Parser<'s, '_> {
         let mut inputs = Vec::new();
         self.map("inputs", &[], |parser, key| {
             let name = parser.named(key)?;
-            inputs.push((name, parser.listed("type of input", IoType::ALL, IoType::word)?));
+            inputs.push((
+                name,
+                parser.listed("type of input", IoType::ALL, IoType::word)?,
+            ));
             Ok(())
         })?;
         self.ast.settings.inputs = inputs;
@@ -92,8 +118,14 @@ impl<'s> Parser<'s, '_> {
                     Source::Boolean(value) => value.to_string(),
                     Source::Step(word) => word.to_string(),
                     _ => {
-                        let message = format!("parameter `{}` is a text, a number or a word", key.value);
-                        parser.error(codes::BAD_PARAMETER, value.span, message, "put texts in quotes");
+                        let message =
+                            format!("parameter `{}` is a text, a number or a word", key.value);
+                        parser.error(
+                            codes::BAD_PARAMETER,
+                            value.span,
+                            message,
+                            "put texts in quotes",
+                        );
                         return Err(Broken);
                     }
                 };

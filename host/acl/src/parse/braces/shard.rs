@@ -8,7 +8,9 @@ use crate::{
     token::Token,
 };
 
-const SHARD: [&str; 8] = ["caps", "step", "gate", "fanout", "reduce", "flow", "policy", "role"];
+const SHARD: [&str; 8] = [
+    "caps", "step", "gate", "fanout", "reduce", "flow", "policy", "role",
+];
 
 impl<'s> Parser<'s, '_> {
     /// `shard "name" { ... }`
@@ -29,7 +31,12 @@ impl<'s> Parser<'s, '_> {
     }
 
     /// One statement of a shard.
-    pub(super) fn shard_statement(&mut self, word: &Token<'s>, shard: &mut Shard, known: &[&str]) -> Parsed<()> {
+    pub(super) fn shard_statement(
+        &mut self,
+        word: &Token<'s>,
+        shard: &mut Shard,
+        known: &[&str],
+    ) -> Parsed<()> {
         match word.text {
             "caps" => shard.caps = Some(self.caps(word)?),
             "step" => {
@@ -50,15 +57,19 @@ impl<'s> Parser<'s, '_> {
 
     fn caps(&mut self, word: &Token<'s>) -> Parsed<Caps> {
         let mut caps = Caps::default();
-        let span = self.map("caps", &["max_parallel", "token_pool", "wall_ms_pool"], |parser, key| {
-            let number = Some(parser.positive("a cap")?);
-            match key.text {
-                "max_parallel" => caps.max_parallel = number,
-                "token_pool" => caps.token_pool = number,
-                _ => caps.wall_ms_pool = number,
-            }
-            Ok(())
-        })?;
+        let span = self.map(
+            "caps",
+            &["max_parallel", "token_pool", "wall_ms_pool"],
+            |parser, key| {
+                let number = Some(parser.positive("a cap")?);
+                match key.text {
+                    "max_parallel" => caps.max_parallel = number,
+                    "token_pool" => caps.token_pool = number,
+                    _ => caps.wall_ms_pool = number,
+                }
+                Ok(())
+            },
+        )?;
         caps.span = word.span.start..span.end;
         Ok(caps)
     }

@@ -11,12 +11,44 @@ use crate::{
 use alloc::{format, string::String};
 
 const STEP: [&str; 19] = [
-    "does", "inputs", "slice", "time", "model", "tools", "budget", "pins", "policy", "effects", "depends", "retries",
-    "fallback", "kappa", "breaker", "criticality", "idempotent", "question", "gate",
+    "does",
+    "inputs",
+    "slice",
+    "time",
+    "model",
+    "tools",
+    "budget",
+    "pins",
+    "policy",
+    "effects",
+    "depends",
+    "retries",
+    "fallback",
+    "kappa",
+    "breaker",
+    "criticality",
+    "idempotent",
+    "question",
+    "gate",
 ];
 const ONCE: [&str; 17] = [
-    "does", "inputs", "slice", "time", "model", "tools", "budget", "pins", "policy", "effects", "retries", "fallback",
-    "kappa", "breaker", "criticality", "idempotent", "question",
+    "does",
+    "inputs",
+    "slice",
+    "time",
+    "model",
+    "tools",
+    "budget",
+    "pins",
+    "policy",
+    "effects",
+    "retries",
+    "fallback",
+    "kappa",
+    "breaker",
+    "criticality",
+    "idempotent",
+    "question",
 ];
 
 impl<'s> Parser<'s, '_> {
@@ -36,7 +68,9 @@ impl<'s> Parser<'s, '_> {
             }),
             ..Step::default()
         };
-        let block = self.block("step", &ONCE, |parser, key| parser.step_statement(&key, &mut step))?;
+        let block = self.block("step", &ONCE, |parser, key| {
+            parser.step_statement(&key, &mut step)
+        })?;
         step.extent = span.start..block.end;
         Ok(step)
     }
@@ -88,7 +122,9 @@ impl<'s> Parser<'s, '_> {
             "policy" => step.policy = Some(self.name("policy")?),
             "fallback" => step.fallback = Some(self.name("fallback")?),
             "kappa" => step.kappa = Some(self.share("kappa")?),
-            "criticality" => step.criticality = Some(self.listed("criticality", Stakes::ALL, Stakes::word)?),
+            "criticality" => {
+                step.criticality = Some(self.listed("criticality", Stakes::ALL, Stakes::word)?)
+            }
             "idempotent" => step.idempotent = Some(self.boolean("idempotent")?),
             _ => step.question = Some(self.text("question")?),
         }
@@ -117,7 +153,12 @@ impl<'s> Parser<'s, '_> {
         let words: alloc::vec::Vec<&str> = words.collect();
         let help = help.unwrap_or_else(|| format!("the effects are {}", words.join(", ")));
         let shown: String = text.chars().take(40).collect();
-        self.error(codes::UNKNOWN_EFFECT, span, format!("unknown effect `{shown}`"), help);
+        self.error(
+            codes::UNKNOWN_EFFECT,
+            span,
+            format!("unknown effect `{shown}`"),
+            help,
+        );
         Err(Broken)
     }
 
@@ -148,4 +189,3 @@ impl<'s> Parser<'s, '_> {
         Ok(breaker)
     }
 }
-

@@ -8,7 +8,9 @@ use aim_core::name::StepName;
 
 use super::{Broken, Parsed, Parser};
 use crate::{
-    ast::{Bounds, Effect, FanOut, Flow, Reduce, Reducer, Rule, RuleEvent, Rules, Spanned, Subject},
+    ast::{
+        Bounds, Effect, FanOut, Flow, Reduce, Reducer, Rule, RuleEvent, Rules, Spanned, Subject,
+    },
     codes,
     parse::action,
     token::{Token, TokenKind},
@@ -17,12 +19,22 @@ use crate::{
 /// The most instances of one step.
 const INSTANCES_MAX: u64 = 10_000;
 const REDUCERS: &str = "merge=maxRS, vote=majority, score=mean or adjudicate=verifier";
-const EVENTS: [&str; 5] = ["gate_fail", "over_budget", "step_fail", "low_confidence", "policy_violation"];
+const EVENTS: [&str; 5] = [
+    "gate_fail",
+    "over_budget",
+    "step_fail",
+    "low_confidence",
+    "policy_violation",
+];
 
 impl<'s> Parser<'s, '_> {
     fn arrow(&mut self, what: &str) -> Parsed<()> {
         let next = self.stream.peek(0);
-        if self.stream.eat("->") { Ok(()) } else { Err(self.syntax(&next, what, "expected `->`")) }
+        if self.stream.eat("->") {
+            Ok(())
+        } else {
+            Err(self.syntax(&next, what, "expected `->`"))
+        }
     }
 
     /// `[1..n]`
@@ -33,13 +45,22 @@ impl<'s> Parser<'s, '_> {
         }
         let first = self.stream.next();
         let is_range = self.stream.eat("..");
-        let last = if is_range { self.stream.next() } else { first.clone() };
+        let last = if is_range {
+            self.stream.next()
+        } else {
+            first.clone()
+        };
         let number = |token: &Token<'_>| token.text.parse::<u64>().ok();
         let has_end = last.kind == TokenKind::Number;
         if !has_end || number(&first).is_none() || !is_range {
             let span = open.span.start..last.span.end;
             let help = "write both ends as numbers, such as `[1..4]`; refinement is a `flow` with `max_iter`";
-            self.error(codes::UNBOUNDED, span, format!("a {what} needs a range with two ends"), help);
+            self.error(
+                codes::UNBOUNDED,
+                span,
+                format!("a {what} needs a range with two ends"),
+                help,
+            );
             if !has_end && last.text == "]" {
                 return Ok(None);
             }
@@ -54,7 +75,12 @@ impl<'s> Parser<'s, '_> {
         };
         if first > last || last - first >= INSTANCES_MAX {
             let message = format!("a range goes up, to at most {INSTANCES_MAX} instances");
-            self.error(codes::BAD_VALUE, span, message, "write the smaller number first");
+            self.error(
+                codes::BAD_VALUE,
+                span,
+                message,
+                "write the smaller number first",
+            );
             return Ok(None);
         }
         Ok(Some(Spanned::new(Bounds { first, last }, span)))
@@ -70,9 +96,18 @@ impl<'s> Parser<'s, '_> {
         let bounds = self.bounds("fanout")?;
         if !has_range {
             let help = "write how many times, such as `[1..4]`";
-            self.error(codes::UNBOUNDED, to.span.clone(), "a fanout needs a range with two ends", help);
+            self.error(
+                codes::UNBOUNDED,
+                to.span.clone(),
+                "a fanout needs a range with two ends",
+                help,
+            );
         }
-        let options = if self.stream.eat("with") { self.options("fanout")? } else { Vec::new() };
+        let options = if self.stream.eat("with") {
+            self.options("fanout")?
+        } else {
+            Vec::new()
+        };
         Ok(FanOut {
             from,
             from_bounds,
@@ -91,21 +126,39 @@ impl<'s> Parser<'s, '_> {
         let to = self.name("reduce")?;
         let next = self.stream.peek(0);
         if !self.stream.eat("using") {
-            return Err(self.syntax(&next, "reduce", "expected `using` and how several become one"));
+            return Err(self.syntax(
+                &next,
+                "reduce",
+                "expected `using` and how several become one",
+            ));
         }
         let method = self.stream.next();
         let mut span = method.span.clone();
         if self.stream.eat("=") {
             span.end = self.stream.next().span.end;
         }
-        let text: String =
-            self.source.get(span.clone()).unwrap_or_default().chars().filter(|c| !c.is_whitespace()).collect();
+        let text: String = self
+            .source
+            .get(span.clone())
+            .unwrap_or_default()
+            .chars()
+            .filter(|c| !c.is_whitespace())
+            .collect();
         let using = Reducer::find(&text).map(|value| Spanned::new(value, span.clone()));
         if using.is_none() {
             let shown: String = text.chars().take(40).collect();
-            self.error(codes::UNKNOWN_WORD, span, format!("`{shown}` is no way to reduce"), format!("write {REDUCERS}"));
+            self.error(
+                codes::UNKNOWN_WORD,
+                span,
+                format!("`{shown}` is no way to reduce"),
+                format!("write {REDUCERS}"),
+            );
         }
-        let options = if self.stream.eat("with") { self.options("reduce")? } else { Vec::new() };
+        let options = if self.stream.eat("with") {
+            self.options("reduce")?
+        } else {
+            Vec::new()
+        };
         Ok(Reduce {
             from,
             bounds,
@@ -143,9 +196,18 @@ impl<'s> Parser<'s, '_> {
         }
         if max_iter.is_none() {
             let help = "write how often at most: `max_iter=3`";
-            self.error(codes::UNBOUNDED, name.span.clone(), "a flow needs `max_iter`", help);
+            self.error(
+                codes::UNBOUNDED,
+                name.span.clone(),
+                "a flow needs `max_iter`",
+                help,
+            );
         }
-        let until = if self.stream.eat("until") { Some(self.condition("")?) } else { None };
+        let until = if self.stream.eat("until") {
+            Some(self.condition("")?)
+        } else {
+            None
+        };
         let releases = self.stream.eat("else");
         if releases && !self.stream.eat("release") {
             let next = self.stream.peek(0);
@@ -186,7 +248,11 @@ impl<'s> Parser<'s, '_> {
         let word = self.stream.next();
         let mut subject = None;
         if self.stream.eat("(") {
-            subject = if self.stream.is(")") || self.stream.eat("*") { None } else { Some(self.name("policy")?.value) };
+            subject = if self.stream.is(")") || self.stream.eat("*") {
+                None
+            } else {
+                Some(self.name("policy")?.value)
+            };
             let next = self.stream.peek(0);
             if !self.stream.eat(")") {
                 return Err(self.syntax(&next, "policy", "expected `)` after the name"));
@@ -196,7 +262,12 @@ impl<'s> Parser<'s, '_> {
             let shown: String = word.text.chars().take(40).collect();
             let help = self.faults.suggest(word.text, EVENTS);
             let help = help.unwrap_or_else(|| format!("the events are {}", EVENTS.join(", ")));
-            self.error(codes::UNKNOWN_WORD, word.span, format!("`{shown}` is no event of a rule"), help);
+            self.error(
+                codes::UNKNOWN_WORD,
+                word.span,
+                format!("`{shown}` is no event of a rule"),
+                help,
+            );
             return Err(Broken);
         };
         let event = Spanned::new(event, word.span.start..self.stream.end_of_last());

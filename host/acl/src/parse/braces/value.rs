@@ -9,13 +9,16 @@ use alloc::{
 };
 use core::ops::Range;
 
-use aim_core::{condition::Decimal, name::StepName, time::Timestamp};
+use aim_core::{condition::Decimal, name::StepName};
 
 use super::{Broken, Parsed, Parser};
 use crate::{
-    ast::{Amount, Backoff, Budget, Check, Input, Moment, Opt, Pins, Pool, Selector, Source, Spanned},
+    ast::{
+        Amount, Backoff, Budget, Check, Input, Moment, Opt, Pins, Pool, Selector, Source, Spanned,
+    },
     codes,
     cursor::without_tabs,
+    instant::instant,
     parse::{
         amount::{Unit, amount, share},
         lines,
@@ -23,13 +26,19 @@ use crate::{
     token::{Token, TokenKind},
 };
 
-const BUDGET: [&str; 7] = ["tokens", "wall_ms", "calls", "cost", "backoff", "pool", "headroom"];
+const BUDGET: [&str; 7] = [
+    "tokens", "wall_ms", "calls", "cost", "backoff", "pool", "headroom",
+];
 
 impl<'s> Parser<'s, '_> {
     /// A colon, where one is expected.
     pub(super) fn colon(&mut self, what: &str) -> Parsed<()> {
         let next = self.stream.peek(0);
-        if self.stream.eat(":") { Ok(()) } else { Err(self.syntax(&next, what, "expected `:`")) }
+        if self.stream.eat(":") {
+            Ok(())
+        } else {
+            Err(self.syntax(&next, what, "expected `:`"))
+        }
     }
 
     /// A whole number, with `k` for thousands; zero is one.
@@ -49,14 +58,24 @@ impl<'s> Parser<'s, '_> {
             };
         }
         let help = "write a whole number without signs, such as `1000` or `120k`";
-        self.error(codes::BAD_VALUE, token.span, format!("{what} is a whole number"), help);
+        self.error(
+            codes::BAD_VALUE,
+            token.span,
+            format!("{what} is a whole number"),
+            help,
+        );
         Err(Broken)
     }
 
     pub(super) fn positive(&mut self, what: &str) -> Parsed<Spanned<u64>> {
         let number = self.whole(what)?;
         if number.value == 0 {
-            self.error(codes::BAD_VALUE, number.span, format!("{what} must be more than zero"), "write a number from 1");
+            self.error(
+                codes::BAD_VALUE,
+                number.span,
+                format!("{what} must be more than zero"),
+                "write a number from 1",
+            );
             return Err(Broken);
         }
         Ok(number)
@@ -68,7 +87,12 @@ impl<'s> Parser<'s, '_> {
             "true" | "True" => true,
             "false" | "False" => false,
             _ => {
-                self.error(codes::BAD_VALUE, token.span, format!("{what} is true or false"), "write `true` or `false`");
+                self.error(
+                    codes::BAD_VALUE,
+                    token.span,
+                    format!("{what} is true or false"),
+                    "write `true` or `false`",
+                );
                 return Err(Broken);
             }
         };
@@ -79,7 +103,10 @@ impl<'s> Parser<'s, '_> {
     /// A share from 0 to 1, of at most six digits after the point.
     pub(super) fn share(&mut self, what: &str) -> Parsed<Spanned<Decimal>> {
         let token = self.stream.peek(0);
-        let is_short = token.text.split_once('.').is_none_or(|(_, fraction)| fraction.len() <= 6);
+        let is_short = token
+            .text
+            .split_once('.')
+            .is_none_or(|(_, fraction)| fraction.len() <= 6);
         match share(token.text).filter(|_| token.kind == TokenKind::Number && is_short) {
             Some(value) => {
                 self.stream.next();
@@ -87,7 +114,12 @@ impl<'s> Parser<'s, '_> {
             }
             None => {
                 let help = "write a number such as `0.85`, with at most six digits after the point";
-                self.error(codes::BAD_VALUE, token.span, format!("{what} is a number from 0 to 1"), help);
+                self.error(
+                    codes::BAD_VALUE,
+                    token.span,
+                    format!("{what} is a number from 0 to 1"),
+                    help,
+                );
                 Err(Broken)
             }
         }
@@ -110,12 +142,21 @@ impl<'s> Parser<'s, '_> {
         let shown: String = token.text.chars().take(40).collect();
         let help = self.faults.suggest(token.text, words.iter().copied());
         let help = help.unwrap_or_else(|| format!("write one of {}", words.join(", ")));
-        self.error(codes::UNKNOWN_WORD, token.span, format!("`{shown}` is no {what}"), help);
+        self.error(
+            codes::UNKNOWN_WORD,
+            token.span,
+            format!("`{shown}` is no {what}"),
+            help,
+        );
         Err(Broken)
     }
 
     /// `a`, or `[a, b]`, or `a, b` for as long as names follow that begin no statement.
-    pub(super) fn list<T>(&mut self, what: &str, mut one: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
+    pub(super) fn list<T>(
+        &mut self,
+        what: &str,
+        mut one: impl FnMut(&mut Self) -> Parsed<T>,
+    ) -> Parsed<Vec<T>> {
         let mut items = Vec::new();
         let is_wrapped = self.stream.eat("[");
         // BOUND: every turn takes a token or ends.
@@ -184,16 +225,26 @@ impl<'s> Parser<'s, '_> {
             "backoff" | "pool" | "headroom" => Unit::Count,
             unknown => {
                 let help = self.faults.suggest(unknown, BUDGET);
-                let help = help.unwrap_or_else(|| "the parts are tokens, wall_ms, calls and cost".into());
+                let help =
+                    help.unwrap_or_else(|| "the parts are tokens, wall_ms, calls and cost".into());
                 let shown: String = unknown.chars().take(40).collect();
-                self.error(codes::BAD_BUDGET, key.span.clone(), format!("unknown budget part `{shown}`"), help);
+                self.error(
+                    codes::BAD_BUDGET,
+                    key.span.clone(),
+                    format!("unknown budget part `{shown}`"),
+                    help,
+                );
                 return Err(Broken);
             }
         };
         self.colon("budget")?;
         match key.text {
-            "backoff" => budget.backoff = Some(self.listed("way to save", Backoff::ALL, Backoff::word)?),
-            "pool" => budget.pool = Some(self.listed("way to share a budget", Pool::ALL, Pool::word)?),
+            "backoff" => {
+                budget.backoff = Some(self.listed("way to save", Backoff::ALL, Backoff::word)?)
+            }
+            "pool" => {
+                budget.pool = Some(self.listed("way to share a budget", Pool::ALL, Pool::word)?)
+            }
             "headroom" => budget.headroom = Some(self.factor()?),
             "tokens" => budget.tokens = Some(self.amount("tokens", unit)?),
             "wall_ms" => budget.time_ms = Some(self.amount("wall_ms", unit)?),
@@ -207,9 +258,15 @@ impl<'s> Parser<'s, '_> {
     fn factor(&mut self) -> Parsed<Spanned<Decimal>> {
         let token = self.stream.peek(0);
         let range = Decimal::parse("1").zip(Decimal::parse("100"));
-        let is_short = token.text.split_once('.').is_none_or(|(_, fraction)| fraction.len() <= 6);
+        let is_short = token
+            .text
+            .split_once('.')
+            .is_none_or(|(_, fraction)| fraction.len() <= 6);
         let value = Decimal::parse(token.text).filter(|value| {
-            is_short && range.as_ref().is_some_and(|(low, high)| low <= value && value <= high)
+            is_short
+                && range
+                    .as_ref()
+                    .is_some_and(|(low, high)| low <= value && value <= high)
         });
         match value {
             Some(value) => {
@@ -217,7 +274,12 @@ impl<'s> Parser<'s, '_> {
                 Ok(Spanned::new(value, token.span))
             }
             None => {
-                self.error(codes::BAD_VALUE, token.span, "headroom is a factor from 1 to 100", "write `1.1` for a tenth more");
+                self.error(
+                    codes::BAD_VALUE,
+                    token.span,
+                    "headroom is a factor from 1 to 100",
+                    "write `1.1` for a tenth more",
+                );
                 Err(Broken)
             }
         }
@@ -235,14 +297,23 @@ impl<'s> Parser<'s, '_> {
             }
             parser.colon("budget")?;
             let number = parser.amount_number(key, unit)?;
-            *(if word.text == "max" { &mut max } else { &mut soft }) = Some(number);
+            *(if word.text == "max" {
+                &mut max
+            } else {
+                &mut soft
+            }) = Some(number);
             Ok(())
         })?;
         match max {
             Some(max) if soft.is_none_or(|soft| soft <= max) => Ok(Amount { max, soft }),
             _ => {
                 let message = format!("{key} needs a `max` that is not below `soft`");
-                self.error(codes::BAD_BUDGET, whole, message, "write `{ max: 2000 soft: 1500 }`");
+                self.error(
+                    codes::BAD_BUDGET,
+                    whole,
+                    message,
+                    "write `{ max: 2000 soft: 1500 }`",
+                );
                 Err(Broken)
             }
         }
@@ -250,7 +321,10 @@ impl<'s> Parser<'s, '_> {
 
     fn amount_number(&mut self, key: &str, unit: Unit) -> Parsed<u64> {
         let token = self.stream.peek(0);
-        let is_value = matches!(token.kind, TokenKind::Number | TokenKind::Word | TokenKind::Text);
+        let is_value = matches!(
+            token.kind,
+            TokenKind::Number | TokenKind::Word | TokenKind::Text
+        );
         if is_value {
             self.stream.next();
         }
@@ -263,15 +337,19 @@ impl<'s> Parser<'s, '_> {
     /// `{ model: "m" index: "i" tool: "t" seed: N }`
     pub(super) fn pins(&mut self, word: &Token<'s>) -> Parsed<Pins> {
         let mut pins = Pins::default();
-        let whole = self.map("pins", &["model", "index", "tool", "seed"], |parser, key| {
-            match key.text {
-                "model" => pins.model = Some(parser.text("pins")?),
-                "index" => pins.index = Some(parser.text("pins")?),
-                "tool" => pins.tool = Some(parser.text("pins")?),
-                _ => pins.seed = Some(parser.whole("seed")?),
-            }
-            Ok(())
-        })?;
+        let whole = self.map(
+            "pins",
+            &["model", "index", "tool", "seed"],
+            |parser, key| {
+                match key.text {
+                    "model" => pins.model = Some(parser.text("pins")?),
+                    "index" => pins.index = Some(parser.text("pins")?),
+                    "tool" => pins.tool = Some(parser.text("pins")?),
+                    _ => pins.seed = Some(parser.whole("seed")?),
+                }
+                Ok(())
+            },
+        )?;
         pins.span = word.span.start..whole.end;
         Ok(pins)
     }
@@ -317,7 +395,10 @@ impl<'s> Parser<'s, '_> {
                     "ALL" => Source::Trace,
                     "input" | "inputs" if self.stream.eat(".") => {
                         let name = self.name(what)?;
-                        return Ok(Spanned::new(Source::Run(name.value), token.span.start..name.span.end));
+                        return Ok(Spanned::new(
+                            Source::Run(name.value),
+                            token.span.start..name.span.end,
+                        ));
                     }
                     _ => Source::Step(self.named(&token)?.value),
                 }
@@ -325,19 +406,30 @@ impl<'s> Parser<'s, '_> {
             _ if token.text == "-" => {
                 self.stream.next();
                 let number = self.stream.next();
-                let text = self.source.get(token.span.start..number.span.end).unwrap_or_default();
+                let text = self
+                    .source
+                    .get(token.span.start..number.span.end)
+                    .unwrap_or_default();
                 let value = Source::Number(self.decimal(&number, text)?);
                 return Ok(Spanned::new(value, token.span.start..number.span.end));
             }
             _ => return Err(self.syntax(&token, what, "expected a value")),
         };
-        Ok(Spanned::new(value, token.span.start..self.stream.end_of_last()))
+        Ok(Spanned::new(
+            value,
+            token.span.start..self.stream.end_of_last(),
+        ))
     }
 
     fn decimal(&mut self, token: &Token<'_>, text: &str) -> Parsed<Decimal> {
         Decimal::parse(text).ok_or_else(|| {
             let message = "the number is malformed or has more than 64 digits";
-            self.error(codes::BAD_VALUE, token.span.clone(), message, "write it in plain digits, such as `-12.5`");
+            self.error(
+                codes::BAD_VALUE,
+                token.span.clone(),
+                message,
+                "write it in plain digits, such as `-12.5`",
+            );
             Broken
         })
     }
@@ -348,10 +440,17 @@ impl<'s> Parser<'s, '_> {
         let (kind, path) = token.text.split_once(':').unwrap_or_default();
         let is_graph = kind == "SEG";
         let is_path = (is_graph || kind == "HHNI")
-            && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+            && path
+                .split('/')
+                .all(|part| !part.is_empty() && part != "." && part != "..");
         if token.kind != TokenKind::Selector || !is_path {
             let help = "write `HHNI:<path>` or `SEG:<path>`, parts of the path divided by `/`, none of them empty, `.` or `..`";
-            self.error(codes::BAD_SELECTOR, token.span.clone(), "expected a selector", help);
+            self.error(
+                codes::BAD_SELECTOR,
+                token.span.clone(),
+                "expected a selector",
+                help,
+            );
             return Err(Broken);
         }
         self.stream.next();
@@ -364,16 +463,21 @@ impl<'s> Parser<'s, '_> {
         let token = self.stream.peek(0);
         let (kind, text) = token.text.split_once(':').unwrap_or_default();
         let value = match kind {
-            "ASOF" => Timestamp::parse(text).map(|_| Moment::AsOf(text.into())),
+            "ASOF" => instant(text).map(|_| Moment::AsOf(text.into())),
             "WINDOW" => text.split_once("..").and_then(|(from, to)| {
-                let (first, last) = (Timestamp::parse(from)?, Timestamp::parse(to)?);
+                let (first, last) = (instant(from)?, instant(to)?);
                 (first < last).then(|| Moment::Window(from.into(), to.into()))
             }),
             _ => None,
         };
         let Some(value) = value.filter(|_| token.kind == TokenKind::Selector) else {
             let help = "write `ASOF:2025-01-31T00:00:00Z`, or `WINDOW:<instant>..<later instant>`; instants are in UTC";
-            self.error(codes::BAD_SELECTOR, token.span.clone(), "expected an instant or a window of time", help);
+            self.error(
+                codes::BAD_SELECTOR,
+                token.span.clone(),
+                "expected an instant or a window of time",
+                help,
+            );
             return Err(Broken);
         };
         self.stream.next();
@@ -402,19 +506,24 @@ impl<'s> Parser<'s, '_> {
     /// A condition up to the end of its line, a separator, `else`, or the end of what encloses it.
     pub(super) fn condition(&mut self, stop: &str) -> Parsed<Spanned<Check>> {
         let first = self.stream.peek(0);
-        let (start, mut end, mut is_first) = (first.span.start, first.span.start, true);
+        let (start, mut end, mut before) = (first.span.start, first.span.start, "");
         // BOUND: every turn takes a token or ends.
         loop {
             let token = self.stream.peek(0);
+            let is_next = matches!(
+                token.text,
+                "else" | "require" | "forbid" | "emit" | "on_fail"
+            );
+            let is_mark = matches!(token.text, ";" | "," | "}" | "{" | ")" | "=>");
             let is_end = token.kind == TokenKind::End
-                || (!is_first && token.is_first_on_line)
-                || (token.kind != TokenKind::Text
-                    && (matches!(token.text, ";" | "," | "}" | "{" | ")" | "else" | "=>") || token.text == stop));
+                || (!before.is_empty() && token.is_first_on_line)
+                || (token.kind == TokenKind::Word && is_next && before != ".")
+                || (token.kind != TokenKind::Text && (is_mark || token.text == stop));
             if is_end {
                 break;
             }
             end = token.span.end;
-            is_first = false;
+            before = token.text;
             self.stream.next();
         }
         let span = start..end;

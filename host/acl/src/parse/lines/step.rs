@@ -155,7 +155,8 @@ impl Parser<'_> {
             unknown => {
                 let message = format!("unknown budget part `{unknown}`");
                 let help = self.faults.suggest(unknown, KEYS);
-                let help = help.unwrap_or_else(|| "the parts are tokens, time, tools and cost".into());
+                let help =
+                    help.unwrap_or_else(|| "the parts are tokens, time, tools and cost".into());
                 self.error(codes::BAD_BUDGET, key.span.clone(), message, help);
                 return false;
             }
@@ -279,7 +280,6 @@ impl Parser<'_> {
         })
     }
 }
-
 
 /// Reads a condition that stands at `span`, or reports what is wrong with it.
 pub(in crate::parse) fn checked(

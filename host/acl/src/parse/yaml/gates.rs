@@ -31,24 +31,43 @@ impl Importer<'_> {
             }
             Value::List(items) => declared.extend(items.iter().map(|item| (None, item))),
             Value::Scalar(..) => {
-                self.error(codes::BAD_YAML, node.span.clone(), "`gates` is a map or a list", "write `<name>: {check: <condition>}`");
+                self.error(
+                    codes::BAD_YAML,
+                    node.span.clone(),
+                    "`gates` is a map or a list",
+                    "write `<name>: {check: <condition>}`",
+                );
             }
         }
         for (name, node) in declared {
-            let Some(gate) = self.gate(name, node) else { continue };
+            let Some(gate) = self.gate(name, node) else {
+                continue;
+            };
             let Some(name) = &gate.name else { continue };
             if let Some(first) = self.gates.get(name.value.as_str()) {
                 let label = first.span.clone();
                 let message = format!("gate `{}` is declared twice", name.value);
-                let fault = crate::diagnostic::Diagnostic::error(codes::DUPLICATE, name.span.clone(), message);
-                self.faults.push(fault.help("give it another name").label(label, "first here"));
+                let fault = crate::diagnostic::Diagnostic::error(
+                    codes::DUPLICATE,
+                    name.span.clone(),
+                    message,
+                );
+                self.faults.push(
+                    fault
+                        .help("give it another name")
+                        .label(label, "first here"),
+                );
                 continue;
             }
             self.gates.insert(name.value.to_string(), gate);
         }
     }
 
-    fn gate(&mut self, name: Option<Spanned<aim_core::name::StepName>>, node: &Node) -> Option<Gate> {
+    fn gate(
+        &mut self,
+        name: Option<Spanned<aim_core::name::StepName>>,
+        node: &Node,
+    ) -> Option<Gate> {
         let mut gate = Gate {
             name,
             span: node.span.clone(),
@@ -91,7 +110,12 @@ impl Importer<'_> {
         let mut stream = action::Stream::fixed(lexed.tokens, &text.span);
         let value = action::action(&mut stream, self.faults);
         if value.is_some() && !stream.is_at_end() {
-            self.error(codes::BAD_ACTION, text.span.clone(), "unexpected text after the action", "write one action");
+            self.error(
+                codes::BAD_ACTION,
+                text.span.clone(),
+                "unexpected text after the action",
+                "write one action",
+            );
         }
         Some(Reaction {
             when: None,
@@ -106,7 +130,9 @@ impl Importer<'_> {
             _ => core::slice::from_ref(node),
         };
         for item in items {
-            let Some(text) = self.text(item) else { continue };
+            let Some(text) = self.text(item) else {
+                continue;
+            };
             let name = text.value.strip_prefix("@gate.").unwrap_or(&text.value);
             match self.gates.get(name) {
                 Some(gate) => step.gates.push(gate.clone()),

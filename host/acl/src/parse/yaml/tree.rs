@@ -66,9 +66,19 @@ pub(super) fn read(source: &str, faults: &mut Faults) -> (Option<Node>, Vec<Comm
         let (event, span) = match event {
             Ok((event, span)) => (event, span.byte_range().unwrap_or(0..0)),
             Err(error) => {
-                let at = error.marker().byte_offset().unwrap_or(source.len()).min(source.len());
-                let at = (0..=at).rev().find(|at| source.is_char_boundary(*at)).unwrap_or(0);
-                builder.fault(at..at, format!("the YAML can not be read: {}", shown(&error.to_string())));
+                let at = error
+                    .marker()
+                    .byte_offset()
+                    .unwrap_or(source.len())
+                    .min(source.len());
+                let at = (0..=at)
+                    .rev()
+                    .find(|at| source.is_char_boundary(*at))
+                    .unwrap_or(0);
+                builder.fault(
+                    at..at,
+                    format!("the YAML can not be read: {}", shown(&error.to_string())),
+                );
                 return (None, builder.comments);
             }
         };
@@ -90,17 +100,26 @@ pub(super) fn read(source: &str, faults: &mut Faults) -> (Option<Node>, Vec<Comm
 }
 
 fn clipped(source: &str, span: Range<usize>) -> Range<usize> {
-    if source.get(span.clone()).is_some() { span } else { 0..0 }
+    if source.get(span.clone()).is_some() {
+        span
+    } else {
+        0..0
+    }
 }
 
 fn shown(text: &str) -> String {
-    text.chars().take(120).flat_map(char::escape_default).collect()
+    text.chars()
+        .take(120)
+        .flat_map(char::escape_default)
+        .collect()
 }
 
 impl Builder<'_> {
     fn fault(&mut self, span: Range<usize>, message: impl Into<String>) {
         let fault = Diagnostic::error(codes::BAD_YAML, span, message);
-        self.faults.push(fault.help("write plain maps, lists and texts, up to 16 deep, without anchors, aliases and tags"));
+        self.faults.push(fault.help(
+            "write plain maps, lists and texts, up to 16 deep, without anchors, aliases and tags",
+        ));
         self.is_stopped = true;
     }
 
@@ -111,16 +130,25 @@ impl Builder<'_> {
                 is_block: false,
                 span,
             }),
-            Event::Alias(_) | Event::UnresolvedAlias(_) => self.fault(span, "an alias is not allowed"),
+            Event::Alias(_) | Event::UnresolvedAlias(_) => {
+                self.fault(span, "an alias is not allowed")
+            }
             Event::Scalar(text, style, anchor, tag) => {
                 if anchor != 0 || tag.is_some() {
                     return self.fault(span, "anchors and tags are not allowed");
                 }
-                let value = Value::Scalar(text.replace('\t', " ").replace('\n', " ").trim_end().into(), style != ScalarStyle::Plain);
+                let value = Value::Scalar(
+                    text.replace('\t', " ").replace('\n', " ").trim_end().into(),
+                    style != ScalarStyle::Plain,
+                );
                 self.scalar(Node { value, span });
             }
-            Event::SequenceStart(_, anchor, tag) => self.begin(Value::List(Vec::new()), anchor, tag.is_some(), span),
-            Event::MappingStart(_, anchor, tag) => self.begin(Value::Map(Vec::new()), anchor, tag.is_some(), span),
+            Event::SequenceStart(_, anchor, tag) => {
+                self.begin(Value::List(Vec::new()), anchor, tag.is_some(), span)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.begin(Value::Map(Vec::new()), anchor, tag.is_some(), span)
+            }
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(Open { mut node, .. }) = self.open.pop() {
                     node.span.end = node.span.end.max(span.end).max(node.span.start);
@@ -140,7 +168,8 @@ impl Builder<'_> {
         }
         if let Some(Open {
             node: Node {
-                value: Value::Map(_), ..
+                value: Value::Map(_),
+                ..
             },
             key: None,
         }) = self.open.last()
@@ -155,17 +184,21 @@ impl Builder<'_> {
 
     fn scalar(&mut self, node: Node) {
         let Some(Open {
-            node: Node {
-                value: Value::Map(entries),
-                ..
-            },
+            node:
+                Node {
+                    value: Value::Map(entries),
+                    ..
+                },
             key: key @ None,
         }) = self.open.last_mut()
         else {
             return self.place(node);
         };
-        let Value::Scalar(text, _) = node.value else { return };
-        let is_twice = entries.len() < 4_096 && entries.iter().any(|(known, _)| known.value == text);
+        let Value::Scalar(text, _) = node.value else {
+            return;
+        };
+        let is_twice =
+            entries.len() < 4_096 && entries.iter().any(|(known, _)| known.value == text);
         let message = format!("key `{}` stands twice", shown(&text));
         *key = Some(Spanned::new(text, node.span.clone()));
         if is_twice {

@@ -2,7 +2,11 @@
 //!
 //! INVARIANT: a range is written with both ends.
 
-use alloc::{format, string::{String, ToString as _}, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
 
 use crate::{
     ast::{Bounds, FanOut, Flow, Reduce, Rule, RuleEvent, Rules, Spanned, Subject},
@@ -13,13 +17,23 @@ use crate::{
 };
 
 fn bounds(bounds: Option<&Spanned<Bounds>>) -> String {
-    bounds.map_or_else(String::new, |bounds| format!("[{}..{}]", bounds.value.first, bounds.value.last))
+    bounds.map_or_else(String::new, |bounds| {
+        format!("[{}..{}]", bounds.value.first, bounds.value.last)
+    })
 }
 
 pub(super) fn fanout(fanout: &FanOut) -> Statement {
     let FanOut { from, to, .. } = fanout;
-    let (left, right) = (bounds(fanout.from_bounds.as_ref()), bounds(fanout.bounds.as_ref()));
-    let text = format!("fanout {}{left} -> {}{right}{}", from.value, to.value, options(&fanout.options));
+    let (left, right) = (
+        bounds(fanout.from_bounds.as_ref()),
+        bounds(fanout.bounds.as_ref()),
+    );
+    let text = format!(
+        "fanout {}{left} -> {}{right}{}",
+        from.value,
+        to.value,
+        options(&fanout.options)
+    );
     Statement::leaf(&fanout.span, text)
 }
 
@@ -27,7 +41,12 @@ pub(super) fn reduce(reduce: &Reduce) -> Statement {
     let Reduce { from, to, .. } = reduce;
     let using = reduce.using.as_ref().map_or("", |using| using.value.word());
     let range = bounds(reduce.bounds.as_ref());
-    let text = format!("reduce {}{range} -> {} using {using}{}", from.value, to.value, options(&reduce.options));
+    let text = format!(
+        "reduce {}{range} -> {} using {using}{}",
+        from.value,
+        to.value,
+        options(&reduce.options)
+    );
     Statement::leaf(&reduce.span, text)
 }
 
@@ -37,9 +56,14 @@ pub(super) fn flow(flow: &Flow) -> Statement {
         let comma = if arguments.is_empty() { "" } else { ", " };
         arguments = format!("{arguments}{comma}max_iter={}", max_iter.value);
     }
-    let until = flow.until.as_ref().map_or_else(String::new, |check| format!(" until {}", check.value.source.trim()));
+    let until = flow.until.as_ref().map_or_else(String::new, |check| {
+        format!(" until {}", check.value.source.trim())
+    });
     let end = if flow.releases { " else release" } else { "" };
-    Statement::leaf(&flow.span, format!("flow {}({arguments}){until}{end}", flow.name.value))
+    Statement::leaf(
+        &flow.span,
+        format!("flow {}({arguments}){until}{end}", flow.name.value),
+    )
 }
 
 pub(super) fn rules(rules: &Rules) -> Statement {
@@ -49,10 +73,16 @@ pub(super) fn rules(rules: &Rules) -> Statement {
 
 fn rule(rule: &Rule) -> Option<Statement> {
     match rule {
-        Rule::On { event, action: then } => {
+        Rule::On {
+            event,
+            action: then,
+        } => {
             let word = action(then.value.as_ref()?);
             let span = event.span.start..then.span.end;
-            Some(Statement::leaf(&span, format!("on {} => {word}", spelt(&event.value))))
+            Some(Statement::leaf(
+                &span,
+                format!("on {} => {word}", spelt(&event.value)),
+            ))
         }
         Rule::RequireHitl(subjects) => {
             let first = subjects.first()?;
@@ -62,7 +92,10 @@ fn rule(rule: &Rule) -> Option<Statement> {
                 Subject::All => "*".into(),
             });
             let words = words.collect::<Vec<String>>().join(", ");
-            Some(Statement::leaf(&first.span, format!("require HITL for {words}")))
+            Some(Statement::leaf(
+                &first.span,
+                format!("require HITL for {words}"),
+            ))
         }
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use aim_acl::{NodeFacts, Resolver, SOURCE_BYTES_MAX};
 use aim_core::{
-    access::{AccessRequest, Ask, Mode, grant},
+    access::{AccessRequest, Ask, EffectRow, grant},
     contract::{Implementation, NodeContract},
     digest::Digest,
     name::NodeId,
@@ -37,8 +37,13 @@ impl Beside {
     pub(crate) fn of(plan: &Path) -> Self {
         let folder = paths::beside(plan);
         let config = folder.join("aim.toml");
-        let registry = config.is_file().then(|| Registry::load(&config, &JsonSchemas).ok()).flatten();
-        let files = registry.as_ref().and_then(|registry| registry.read_policy().ok().flatten());
+        let registry = config
+            .is_file()
+            .then(|| Registry::load(&config, &JsonSchemas).ok())
+            .flatten();
+        let files = registry
+            .as_ref()
+            .and_then(|registry| registry.read_policy().ok().flatten());
         let policy = files.and_then(|files| {
             let sources = files.into_iter().map(|file| PolicySource {
                 name: file.name,
@@ -55,38 +60,60 @@ impl Beside {
 
     fn node_of(&self, plan: &Plan, step: &Step) -> Option<NodeId> {
         let role = plan.roles().get(&step.role)?;
-        let named = role.params.iter().find(|(param, _)| param.as_str() == NODE_PARAM);
+        let named = role
+            .params
+            .iter()
+            .find(|(param, _)| param.as_str() == NODE_PARAM);
         match named {
             Some((_, node)) => NodeId::parse(node).ok(),
-            None => self.registry.as_ref()?.deployment().roles.get(&role.kind).cloned(),
+            None => self
+                .registry
+                .as_ref()?
+                .deployment()
+                .roles
+                .get(&role.kind)
+                .cloned(),
         }
     }
 
-    fn granted(&self, plan: &Plan, step: &Step, contract: &NodeContract, component: Digest) -> BTreeSet<Effect> {
-        let Some(registry) = &self.registry else { return BTreeSet::new() };
+    fn granted(
+        &self,
+        plan: &Plan,
+        step: &Step,
+        contract: &NodeContract,
+        component: Digest,
+    ) -> BTreeSet<Effect> {
+        let Some(registry) = &self.registry else {
+            return BTreeSet::new();
+        };
         let policy = self.policy.as_ref();
-        let (grant, _) = grant(&contract.asks, policy.map(|policy| policy.digest()), |ask, mode, resource| {
-            let request = AccessRequest {
-                component,
-                node: contract.node_id.clone(),
-                plan: plan.name().clone(),
-                step: step.name.clone(),
-                tenant: registry.deployment().tenant.clone(),
-                capability: ask.capability,
-                mode,
-                resource: resource.clone(),
-                autonomy: contract.autonomy,
-                facts: Vec::new(),
-            };
-            // Without a policy `grant` asks nobody.
-            policy.map_or_else(
-                || aim_core::access::AccessDecision {
-                    is_permitted: false,
-                    rules: Vec::new(),
-                },
-                |policy| policy.decide(&request),
-            )
-        });
+        let (grant, _) = grant(
+            &contract.asks,
+            policy.map(|policy| policy.digest()),
+            |ask, mode, resource| {
+                let request = AccessRequest {
+                    component,
+                    node: contract.node_id.clone(),
+                    plan: plan.name().clone(),
+                    step: step.name.clone(),
+                    tenant: registry.deployment().tenant.clone(),
+                    capability: ask.capability,
+                    mode,
+                    resource: resource.clone(),
+                    autonomy: contract.autonomy,
+                    facts: Vec::new(),
+                };
+                // Without a policy `grant` asks nobody.
+                policy.map_or_else(
+                    || aim_core::access::AccessDecision {
+                        is_permitted: false,
+                        rules: Vec::new(),
+                        is_approvable: false,
+                    },
+                    |policy| policy.decide(&request),
+                )
+            },
+        );
         effects(&grant.asks)
     }
 }
@@ -101,7 +128,10 @@ impl Resolver for Beside {
         let limit = u64::try_from(SOURCE_BYTES_MAX).unwrap_or(u64::MAX);
         let mut bytes = Vec::new();
         let opened = fs::File::open(&file).map_err(|error| error.to_string())?;
-        opened.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        opened
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|error| error.to_string())?;
         if bytes.len() > SOURCE_BYTES_MAX {
             return Err(format!("it is larger than {SOURCE_BYTES_MAX} bytes"));
         }
@@ -113,14 +143,22 @@ impl Resolver for Beside {
         let registry = self.registry.as_ref()?;
         let contract = &registry.node(&id)?.contract;
         let component = match &contract.implementation {
-            Implementation::Component(component) => component
-                .digest
-                .or_else(|| registry.read_component(&id).ok().map(|bytes| Digest::of(&bytes))),
+            Implementation::Component(component) => component.digest.or_else(|| {
+                registry
+                    .read_component(&id)
+                    .ok()
+                    .map(|bytes| Digest::of(&bytes))
+            }),
             _ => None,
         };
         let mut asked = effects(&contract.asks);
         asked.extend(of_handler(&contract.implementation));
-        let mut granted = self.granted(plan, step, contract, component.unwrap_or_else(|| Digest::of(b"")));
+        let mut granted = self.granted(
+            plan,
+            step,
+            contract,
+            component.unwrap_or_else(|| Digest::of(b"")),
+        );
         granted.extend(of_handler(&contract.implementation));
         Some(NodeFacts {
             node: id.as_str().to_owned(),
@@ -142,29 +180,16 @@ fn of_handler(implementation: &Implementation) -> BTreeSet<Effect> {
     }
 }
 
-/// One table from capabilities to the effects that plans name.
+/// The effects of asks, by core's table, as plans have them.
 fn effects(asks: &[Ask]) -> BTreeSet<Effect> {
     let mut effects = BTreeSet::new();
-    for ask in asks {
-        match ask.capability.name() {
-            "filesystem" => {
-                effects.insert(Effect::FsRead);
-                if ask.modes.iter().any(|mode| *mode != Mode::Read) {
-                    effects.insert(Effect::FsWrite);
-                }
-            }
-            "http" => effects.extend([Effect::NetRead, Effect::NetWrite]),
-            "sql" | "db" => {
-                effects.insert(Effect::DbQuery);
-            }
-            "memory" | "graph" => {
-                effects.insert(Effect::SegWrite);
-            }
-            "secrets" | "secret" => {
-                effects.insert(Effect::SecretsRead);
-            }
-            _ => {}
-        }
+    for (mode, capability) in asks.iter().flat_map(|ask| {
+        let modes = ask.uses().into_iter().map(|(mode, _)| mode);
+        modes.map(|mode| (mode, ask.capability))
+    }) {
+        let words = EffectRow::of(capability, mode).map_or(&[][..], |row| row.effects);
+        let known = |word: &str| Effect::ALL.into_iter().find(|effect| effect.word() == word);
+        effects.extend(words.iter().filter_map(|effect| known(effect.word())));
     }
     effects
 }
