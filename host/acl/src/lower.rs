@@ -146,7 +146,7 @@ pub(crate) fn lower(ast: &Ast, context: &Context<'_>, faults: &mut Faults) -> Op
         steps: ordered,
         ..PlanParts::new(ast.header.as_ref()?.name.as_ref()?.value.clone())
     };
-    let plan = core_faults::checked(parts, &ast, &steps, faults)?;
+    let plan = core_faults::checked(parts, ast, &steps, faults)?;
     check::contracts::check(&plan, &steps, context, faults);
     (!faults.has_errors()).then_some(plan)
 }

@@ -276,55 +276,18 @@ fn typed(
     gates: &mut Gates,
     faults: &mut Faults,
 ) {
-    let GatePlace::Typed(kind) = &gate.place else {
-        let fault = Diagnostic::error(
-            codes::OUT_OF_PLACE,
-            gate.span.clone(),
-            "a gate without a type stands outside a step",
-        );
-        return faults.push(
-            fault.help("move it into its step, or give it a type: `gate <name>: UQGate { ... }`"),
-        );
-    };
-    let judge = kind_of(kind.value);
-    if !judge.has_evaluator() {
-        let message = format!("nothing here judges a {}", kind.value.word());
-        let fault = Diagnostic::error(codes::NO_EVALUATOR, kind.span.clone(), message);
-        faults.push(fault.help("a gate that nobody evaluates would be one that passes; use a UQGate, a SchemaGate or conditions"));
-    }
-    let mut inputs = BTreeMap::new();
-    let mut judged: BTreeSet<usize> = BTreeSet::new();
-    for input in &gate.inputs {
-        let Source::Step(step) = &input.value.value else {
-            let fault = Diagnostic::error(
-                codes::BAD_VALUE,
-                input.value.span.clone(),
-                "a gate is given steps",
-            );
-            faults.push(fault.help("write the name of a step"));
-            continue;
-        };
-        judged.extend(steps.find(step, &input.value.span, faults));
-        inputs.insert(input.name.value.clone(), step.clone());
-    }
-    if gate.inputs.is_empty() {
-        let fault = Diagnostic::error(
-            codes::INCOMPLETE,
-            gate.span.clone(),
-            "the gate is given no step to judge",
-        );
-        return faults.push(fault.help("write `inputs: { <name>: <step> }`"));
-    }
-    let Some(at) = graph
-        .order
-        .iter()
-        .rev()
-        .find(|index| judged.contains(index))
-        .copied()
-    else {
+    let Some(kind) = judge_kind(gate, faults) else {
         return;
     };
-    let threshold_ppm = (judge == JudgeKind::Uq).then(|| threshold(ast, gate, steps, at));
+    let (inputs, judged) = given(gate, steps, faults);
+    let last = graph.order.iter().rev().copied();
+    let Some(at) = last.into_iter().find(|index| judged.contains(index)) else {
+        return;
+    };
+    let threshold_ppm = match kind {
+        JudgeKind::Uq => Some(threshold(ast, gate, steps, at)),
+        _ => gate.min.as_ref().map(|min| ppm(&min.value)),
+    };
     let Some(name) = names.take(at, gate, faults) else {
         return;
     };
@@ -335,12 +298,9 @@ fn typed(
         check: Check::Judge(JudgeCheck {
             inputs,
             is_strict: gate.strict.as_ref().is_some_and(|strict| strict.value),
-            kind: judge,
-            policy: gate
-                .policy
-                .as_ref()
-                .map(|policy| String::from(policy.value.as_str())),
-            threshold_ppm: threshold_ppm.or_else(|| gate.min.as_ref().map(|min| ppm(&min.value))),
+            kind,
+            policy: (gate.policy.as_ref()).map(|policy| String::from(policy.value.as_str())),
+            threshold_ppm,
         }),
         name,
         severity: plan::Gate::severity_of(&on_fail),
@@ -351,6 +311,50 @@ fn typed(
     if let Some(slot) = gates.of_steps.get_mut(at) {
         slot.push(lowered);
     }
+}
+
+/// The judge of a typed gate; a type that nothing judges is reported and read on.
+fn judge_kind(gate: &Gate, faults: &mut Faults) -> Option<JudgeKind> {
+    let GatePlace::Typed(kind) = &gate.place else {
+        let message = "a gate without a type stands outside a step";
+        let fault = Diagnostic::error(codes::OUT_OF_PLACE, gate.span.clone(), message);
+        let help = "move it into its step, or give it a type: `gate <name>: UQGate { ... }`";
+        faults.push(fault.help(help));
+        return None;
+    };
+    let judge = kind_of(kind.value);
+    if !judge.has_evaluator() {
+        let message = format!("nothing here judges a {}", kind.value.word());
+        let fault = Diagnostic::error(codes::NO_EVALUATOR, kind.span.clone(), message);
+        let help = "a gate that nobody evaluates would be one that passes; use a UQGate, a SchemaGate or conditions";
+        faults.push(fault.help(help));
+    }
+    Some(judge)
+}
+
+/// The steps that a typed gate is given, by its own names and by index.
+fn given(
+    gate: &Gate,
+    steps: &Steps<'_>,
+    faults: &mut Faults,
+) -> (BTreeMap<StepName, StepName>, BTreeSet<usize>) {
+    let (mut inputs, mut judged) = (BTreeMap::new(), BTreeSet::new());
+    for input in &gate.inputs {
+        let span = &input.value.span;
+        if let Source::Step(step) = &input.value.value {
+            judged.extend(steps.find(step, span, faults));
+            inputs.insert(input.name.value.clone(), step.clone());
+        } else {
+            let fault = Diagnostic::error(codes::BAD_VALUE, span.clone(), "a gate is given steps");
+            faults.push(fault.help("write the name of a step"));
+        }
+    }
+    if gate.inputs.is_empty() {
+        let message = "the gate is given no step to judge";
+        let fault = Diagnostic::error(codes::INCOMPLETE, gate.span.clone(), message);
+        faults.push(fault.help("write `inputs: { <name>: <step> }`"));
+    }
+    (inputs, judged)
 }
 
 fn threshold(ast: &Ast, gate: &Gate, steps: &Steps<'_>, at: usize) -> u32 {

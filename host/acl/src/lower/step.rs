@@ -145,7 +145,7 @@ fn selector(selector: &Selector) -> plan::Selector {
 
 fn slice(moment: &Moment) -> Option<TimeSlice> {
     match moment {
-        Moment::AsOf(instant) => Some(TimeSlice::AsOf(instant(instant)?)),
+        Moment::AsOf(text) => Some(TimeSlice::AsOf(instant(text)?)),
         Moment::Window(from, to) => Some(TimeSlice::Window(instant(from)?, instant(to)?)),
     }
 }

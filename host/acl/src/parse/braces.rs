@@ -65,6 +65,55 @@ pub(super) struct Parser<'s, 'f> {
 }
 
 const TOP: [&str; 3] = ["pipeline", "plan", "import"];
+/// Words that begin a statement wherever they stand in a line.
+const STATEMENTS: [&str; 13] = [
+    "header", "shard", "step", "gate", "fanout", "reduce", "flow", "role", "require", "forbid",
+    "emit", "on_fail", "depends",
+];
+/// Keys that begin a statement when a colon follows.
+const KEYS: [&str; 41] = [
+    "snapshot",
+    "seeds",
+    "schema_version",
+    "budgets",
+    "budget",
+    "pins",
+    "policy",
+    "quip",
+    "deterministic",
+    "inputs",
+    "kappa",
+    "risk",
+    "silence",
+    "does",
+    "slice",
+    "time",
+    "model",
+    "tools",
+    "effects",
+    "retries",
+    "fallback",
+    "breaker",
+    "criticality",
+    "idempotent",
+    "question",
+    "strict",
+    "min",
+    "tokens",
+    "wall_ms",
+    "calls",
+    "cost",
+    "backoff",
+    "pool",
+    "headroom",
+    "max_attempts",
+    "backoff_ms",
+    "failures",
+    "cooldown_ms",
+    "max_parallel",
+    "token_pool",
+    "wall_ms_pool",
+];
 const PIPELINE: [&str; 6] = ["header", "shard", "role", "gate", "quip", "import"];
 
 impl<'s> Parser<'s, '_> {
@@ -165,7 +214,7 @@ impl<'s> Parser<'s, '_> {
                     Ok(())
                 }
                 "gate" if parser.stream.peek(1).text != ":" => {
-                    let gate = parser.gate(&word, false)?;
+                    let gate = parser.gate(&word)?;
                     parser.ast.gates.push(gate);
                     Ok(())
                 }
@@ -262,18 +311,16 @@ impl<'s> Parser<'s, '_> {
         }
     }
 
-    /// Skips what is left of a statement: up to a separator, the next line or the end of the block.
+    /// Skips what is left of a statement: up to a separator, what begins another one, or the end of the block.
     fn recover(&mut self) {
         let mut depth = 0_usize;
         // BOUND: every turn takes a token or ends.
         loop {
             let token = self.stream.peek(0);
-            if token.kind == TokenKind::End {
+            if token.kind == TokenKind::End || (depth == 0 && self.begins_statement(&token)) {
                 return;
             }
-            let is_new = depth == 0 && token.is_first_on_line && token.kind == TokenKind::Word;
             match token.text {
-                _ if is_new => return,
                 "}" if depth == 0 => return,
                 ";" if depth == 0 => {
                     self.stream.next();
@@ -285,6 +332,12 @@ impl<'s> Parser<'s, '_> {
             }
             self.stream.next();
         }
+    }
+
+    fn begins_statement(&self, token: &Token<'_>) -> bool {
+        let is_known = STATEMENTS.contains(&token.text);
+        let is_key = KEYS.contains(&token.text) && self.stream.peek(1).text == ":";
+        token.kind == TokenKind::Word && (token.is_first_on_line || is_known || is_key)
     }
 
     fn error(

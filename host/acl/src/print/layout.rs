@@ -18,7 +18,7 @@ pub(super) struct Statement {
     /// What stands before its block, or all of it.
     pub(super) head: String,
     /// Its block.
-    pub(super) body: Option<Vec<Statement>>,
+    pub(super) body: Option<Vec<Self>>,
     /// True when the block is written in one line if it fits.
     pub(super) is_inline: bool,
 }

@@ -111,7 +111,7 @@ fn many_unknown_names_among_many_known_ones_are_answered() {
     assert_eq!(faults.len(), DIAGNOSTICS_MAX + 1);
 }
 
-/// Control: with a parser that calls itself for each bracket, the first of these ends the process.
+/// The parser of braces never calls itself for what it reads past; YAML is cut off at its own depth.
 #[test]
 fn deep_nesting_is_answered_in_bounds() {
     for open in [

@@ -352,6 +352,22 @@ fn typed_gate() -> impl Strategy<Value = Gate> {
         )
 }
 
+fn retries() -> impl Strategy<Value = Retries> {
+    (option::of(small()), option::of(number())).prop_map(|(max_attempts, backoff_ms)| Retries {
+        span: 0..0,
+        max_attempts,
+        backoff_ms,
+    })
+}
+
+fn breaker() -> impl Strategy<Value = Breaker> {
+    (option::of(small()), option::of(number())).prop_map(|(failures, cooldown_ms)| Breaker {
+        span: 0..0,
+        failures,
+        cooldown_ms,
+    })
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let moment = prop_oneof![
         Just(Moment::AsOf("2025-01-31T00:00:00Z".into())),
@@ -369,27 +385,13 @@ fn step() -> impl Strategy<Value = Step> {
         option::of(budget()),
         option::of(pins()),
     );
-    let retries =
-        (option::of(small()), option::of(number())).prop_map(|(max_attempts, backoff_ms)| {
-            Retries {
-                span: 0..0,
-                max_attempts,
-                backoff_ms,
-            }
-        });
-    let breaker =
-        (option::of(small()), option::of(number())).prop_map(|(failures, cooldown_ms)| Breaker {
-            span: 0..0,
-            failures,
-            cooldown_ms,
-        });
     let after = (
         option::of(names()),
         prop::collection::vec(word(Effect::ALL), 0..3),
-        option::of(retries),
+        option::of(retries()),
         option::of(names()),
         option::of(share()),
-        option::of(breaker),
+        option::of(breaker()),
     );
     let last = (
         option::of(word(Stakes::ALL)),
@@ -458,8 +460,8 @@ fn rules() -> impl Strategy<Value = Rules> {
     prop::collection::vec(rule, 0..3).prop_map(|rules| Rules { rules, span: 0..0 })
 }
 
-fn shard(name: Option<Spanned<StepName>>) -> impl Strategy<Value = Shard> {
-    let caps = (
+fn caps() -> impl Strategy<Value = Caps> {
+    (
         option::of(small()),
         option::of(number()),
         option::of(number()),
@@ -469,7 +471,10 @@ fn shard(name: Option<Spanned<StepName>>) -> impl Strategy<Value = Shard> {
             max_parallel,
             token_pool,
             wall_ms_pool,
-        });
+        })
+}
+
+fn shard(name: Option<Spanned<StepName>>) -> impl Strategy<Value = Shard> {
     let fanout = (names(), option::of(bounds()), names(), bounds(), options()).prop_map(
         |(from, from_bounds, to, bounds, options)| FanOut {
             from,
@@ -518,16 +523,18 @@ fn shard(name: Option<Spanned<StepName>>) -> impl Strategy<Value = Shard> {
     );
     let steps = prop::collection::vec(step(), 1..3);
     let gates = prop::collection::vec(typed_gate(), 0..2);
-    (option::of(caps), steps, gates, between).prop_map(move |(caps, steps, gates, between)| Shard {
-        name: name.clone(),
-        span: 0..0,
-        caps,
-        steps,
-        gates,
-        fanouts: between.0,
-        reduces: between.1,
-        flows: between.2,
-        rules: between.3,
+    (option::of(caps()), steps, gates, between).prop_map(move |(caps, steps, gates, between)| {
+        Shard {
+            name: name.clone(),
+            span: 0..0,
+            caps,
+            steps,
+            gates,
+            fanouts: between.0,
+            reduces: between.1,
+            flows: between.2,
+            rules: between.3,
+        }
     })
 }
 

@@ -147,7 +147,7 @@ fn mending_writes_what_was_unsaid_and_compiles_to_the_same_bytes() {
     assert!(
         place
             .read("plan.acl")
-            .contains("BUDGET tokens=10000, time=300s, tools=10")
+            .contains("BUDGET tokens=10000, time=5m, tools=10")
     );
     let after = place.run(&["compile", "plan.acl", "--profile", "strict"]);
     assert_eq!((before.stdout, after.code), (after.stdout, 0));

@@ -17,7 +17,7 @@ const TYPED: [&str; 5] = ["inputs", "policy", "strict", "min", "on_fail"];
 
 impl<'s> Parser<'s, '_> {
     /// `gate ingress|egress [name] [when <condition>] { ... }`, `gate name { ... }` or `gate name: Type { ... }`
-    pub(super) fn gate(&mut self, word: &Token<'s>, is_in_step: bool) -> Parsed<Gate> {
+    pub(super) fn gate(&mut self, word: &Token<'s>) -> Parsed<Gate> {
         let mut gate = Gate::default();
         let side = self.stream.peek(0);
         let is_side =
@@ -40,15 +40,6 @@ impl<'s> Parser<'s, '_> {
             gate.when = Some(self.condition("")?);
         }
         let is_typed = matches!(gate.place, GatePlace::Typed(_));
-        if is_typed && is_in_step {
-            let help = "write it beside the step, with `inputs: { <name>: <step> }`";
-            self.error(
-                codes::OUT_OF_PLACE,
-                word.span.clone(),
-                "a typed gate stands inside a step",
-                help,
-            );
-        }
         let known: &[&str] = if is_typed { &TYPED } else { &BLOCK };
         let span = self.block(
             "gate",

@@ -44,7 +44,7 @@ impl<'s> Parser<'s, '_> {
                 self.count_step(&step.span);
                 shard.steps.push(step);
             }
-            "gate" => shard.gates.push(self.gate(word, false)?),
+            "gate" => shard.gates.push(self.gate(word)?),
             "fanout" => shard.fanouts.push(self.fanout(word)?),
             "reduce" => shard.reduces.push(self.reduce(word)?),
             "flow" => shard.flows.push(self.flow(word)?),

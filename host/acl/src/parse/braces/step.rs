@@ -78,7 +78,7 @@ impl<'s> Parser<'s, '_> {
     fn step_statement(&mut self, key: &Token<'s>, step: &mut Step) -> Parsed<()> {
         match key.text {
             "gate" => {
-                let gate = self.gate(key, true)?;
+                let gate = self.gate(key)?;
                 step.gates.push(gate);
             }
             "depends" => {

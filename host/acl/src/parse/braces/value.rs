@@ -176,7 +176,8 @@ impl<'s> Parser<'s, '_> {
             let begins = self.stream.peek(2);
             let goes_on = self.stream.is(",")
                 && !follows.is_first_on_line
-                && matches!(follows.kind, TokenKind::Word | TokenKind::Text)
+                && (matches!(follows.kind, TokenKind::Word | TokenKind::Text)
+                    || follows.text == "*")
                 && !matches!(begins.text, ":" | "{");
             if !goes_on {
                 return Ok(items);

@@ -9,6 +9,7 @@ use alloc::{
 };
 use core::ops::Range;
 
+use aim_core::plan::text_fault;
 use granit_parser::{Event, Parser, ScalarStyle};
 
 use crate::{
@@ -108,10 +109,14 @@ fn clipped(source: &str, span: Range<usize>) -> Range<usize> {
 }
 
 fn shown(text: &str) -> String {
-    text.chars()
-        .take(120)
-        .flat_map(char::escape_default)
-        .collect()
+    let harmless = |c: char| {
+        if text_fault(c.encode_utf8(&mut [0; 4])).is_some() {
+            ' '
+        } else {
+            c
+        }
+    };
+    text.chars().take(120).map(harmless).collect()
 }
 
 impl Builder<'_> {
@@ -138,7 +143,7 @@ impl Builder<'_> {
                     return self.fault(span, "anchors and tags are not allowed");
                 }
                 let value = Value::Scalar(
-                    text.replace('\t', " ").replace('\n', " ").trim_end().into(),
+                    text.replace(['\t', '\n'], " ").trim_end().into(),
                     style != ScalarStyle::Plain,
                 );
                 self.scalar(Node { value, span });
