@@ -89,8 +89,7 @@ impl Options {
                     return Err("usage: aim-bench [--rounds N] \
                                 [--only TEXT | --neighbour | --asking | --compile] \
                                 [--guests FOLDER] [--aimctl FILE]"
-                            .into(),
-                    );
+                        .into());
                 }
             }
         }
