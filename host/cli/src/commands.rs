@@ -3,8 +3,8 @@
 pub(crate) mod codex;
 pub(crate) mod compile;
 pub(crate) mod explain;
-pub(crate) mod gate;
 pub(crate) mod fmt;
+pub(crate) mod gate;
 pub(crate) mod inspect;
 pub(crate) mod keys;
 pub(crate) mod lint;
