@@ -16,6 +16,7 @@ use aim_core::{
     access::{Ask, Capability, Grant},
     adapter::Profile,
     admission::{AdmissionRequest, World, admit},
+    class::Class,
     gate::{GateRecord, floor::Floors},
     limits::Limits,
     outcome::Exit,
@@ -143,6 +144,7 @@ fn load(cli: &Cli, engine: &Engine, component: &[u8]) -> Result<LinkedGate, CliE
         asks: &asks,
         grant: &grant,
         adapt: None::<Profile>,
+        class: Class::Standard,
     };
     let linkage = admit(&inspection, &request).map_err(|mismatches| CliError {
         exit: Exit::Usage,
