@@ -16,6 +16,7 @@ mod files;
 mod gates;
 mod hostile;
 mod imports;
+mod languages;
 mod proposals;
 mod steps;
 mod support;

@@ -139,6 +139,14 @@ fn contents_of(effects: &StagedEffects) -> impl Iterator<Item = &[u8]> {
     all.map(|bytes| &**bytes)
 }
 
+/// The engine of the step's class: the allocator differs between classes.
+fn engine(facts: &Facts<'_>) -> EngineRecord {
+    EngineRecord {
+        allocator: facts.unit.linked.allocator().word().to_owned(),
+        ..facts.host.engine.clone()
+    }
+}
+
 fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<AttemptPredicate> {
     let Facts {
         host,
@@ -165,10 +173,7 @@ fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<At
         correlation: envelope.correlation,
         disposition: facts.disposition,
         ended_at: facts.ended_at,
-        engine: EngineRecord {
-            allocator: unit.linked.allocator().word().to_owned(),
-            ..host.engine.clone()
-        },
+        engine: engine(facts),
         envelope: EnvelopeRecord {
             artifacts: envelope.artifacts.clone(),
             body: facts.body,
