@@ -5,6 +5,7 @@
 mod bench;
 mod component;
 mod demo;
+mod fuzz;
 mod guests;
 mod languages;
 mod process;
@@ -52,6 +53,14 @@ const COMMANDS: &[Command] = &[
         run: soak::run,
     },
     Command {
+        name: "fuzz",
+        help: "feed every place where bytes come in, guided by coverage; two targets at a time\n\
+               TARGET        only this one\n\
+               --seconds N   for each target (20)\n\
+               --input FILE  one input, to see a crash again",
+        run: fuzz::run,
+    },
+    Command {
         name: "guests",
         help: "build every component under guests/ into target/guests/ with a list of digests\n\
                --check   rebuild from a copy of the tree elsewhere and compare the digests",
@@ -69,6 +78,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = if guests::rustc::is_called() {
         guests::rustc::become_rustc()
+    } else if fuzz::is_called() {
+        fuzz::become_rustc()
     } else {
         dispatch(&arguments)
     };

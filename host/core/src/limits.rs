@@ -40,7 +40,8 @@ pub struct Limits {
     pub artifact_bytes_max: u64,
     /// Random bytes of one attempt.
     pub random_bytes_max: u32,
-    /// Depth of calls into the guest from within a host call.
+    /// Depth of calls into the guest from within a host call. One is what the component model itself needs: room for the
+    /// call's answer.
     pub reentry_max: u32,
     /// Keys that a bucket may hold.
     pub kv_keys_max: u32,
@@ -54,6 +55,10 @@ pub struct Limits {
     pub file_bytes_max: u64,
     /// Bytes of all files in a writable folder, with what the attempt stages.
     pub folder_bytes_max: u64,
+    /// Steps that lie behind an envelope, its own included.
+    pub hops_max: u32,
+    /// Deliveries of one attempt: emissions times the steps that require it.
+    pub fan_out_max: u32,
 }
 
 const KIB: u32 = 1024;
@@ -78,13 +83,15 @@ impl Limits {
         artifacts_max: 64,
         artifact_bytes_max: 64 * MIB,
         random_bytes_max: 64 * KIB,
-        reentry_max: 8,
         kv_keys_max: 4_096,
         kv_value_bytes_max: 256 * KIB,
         kv_bytes_max: 16 * MIB,
         files_max: 1_024,
         file_bytes_max: 32 * MIB,
         folder_bytes_max: 64 * MIB,
+        reentry_max: 1,
+        hops_max: 64,
+        fan_out_max: 1_024,
     };
 
     /// What a step can have at most without a grant of a bigger class.
@@ -105,13 +112,15 @@ impl Limits {
         artifacts_max: 1_024,
         artifact_bytes_max: 1024 * MIB,
         random_bytes_max: 1024 * KIB,
-        reentry_max: 8,
         kv_keys_max: 65_536,
         kv_value_bytes_max: 1024 * KIB,
         kv_bytes_max: 256 * MIB,
         files_max: 65_536,
         file_bytes_max: 256 * MIB,
         folder_bytes_max: 1024 * MIB,
+        reentry_max: 1,
+        hops_max: 1_024,
+        fan_out_max: 100_000,
     };
 
     /// What a step of the big class gets when its contract says nothing: room for a language runtime.
@@ -181,6 +190,8 @@ impl Limits {
             row!(files_max),
             row!(file_bytes_max),
             row!(folder_bytes_max),
+            row!(hops_max),
+            row!(fan_out_max),
         ];
         checks
             .into_iter()

@@ -120,6 +120,10 @@ pub enum LimitKind {
     Random,
     /// Calls from the host into the guest from within a host call.
     Reentry,
+    /// Steps that lie behind an envelope.
+    Hops,
+    /// Deliveries of one attempt.
+    FanOut,
     /// A plan's token budget.
     Tokens,
     /// A plan's tool-call budget.

@@ -12,7 +12,7 @@ use aim_core::{
 
 use crate::{
     call::{Denial, GateFault, Refusal},
-    text::neutralise,
+    text::{is_plain, neutralise},
     wit,
 };
 
@@ -55,6 +55,28 @@ pub(crate) fn emission_from_guest(emission: wit::Emission) -> Option<Emission> {
         artifacts: artifacts.collect::<Option<_>>()?,
         body: emission.body,
     })
+}
+
+/// Bytes of an operation, a media type or a target's name at most: they go into the host's part of a witness.
+pub(crate) const NAME_BYTES_MAX: usize = 256;
+
+/// Which of an emission's names can not be written down as it is.
+pub(crate) fn odd_name(emission: &wit::Emission) -> Option<&'static str> {
+    let target = match &emission.target {
+        wit::Target::Port(name) | wit::Target::Node(name) => name.as_str(),
+        wit::Target::Next | wit::Target::Reply => "",
+    };
+    let media_types = emission.artifacts.iter().map(|one| one.media_type.as_str());
+    let names = [
+        ("operation", emission.operation.as_str()),
+        ("media type", &emission.media_type),
+        ("target", target),
+    ];
+    names
+        .into_iter()
+        .chain(media_types.map(|media_type| ("artifact's media type", media_type)))
+        .find(|(_, name)| !is_plain(name, NAME_BYTES_MAX))
+        .map(|(what, _)| what)
 }
 
 fn target_from_guest(target: wit::Target) -> Target {

@@ -45,6 +45,13 @@ impl Class {
 
 /// Fuel for each byte that crosses: copying and hashing it.
 const FUEL_PER_BYTE: u64 = 4;
+/// What an element of a list counts as, in bytes, whatever is in it: a list of nothing is work all the same.
+const ELEMENT_BYTES: usize = 32;
+
+/// Bytes that a list of so many elements stands for beside its contents.
+pub(crate) const fn elements(count: usize) -> usize {
+    count.saturating_mul(ELEMENT_BYTES)
+}
 
 type Cx<'a> = StoreContextMut<'a, Guest>;
 
@@ -64,6 +71,9 @@ pub(crate) fn charge(cx: &mut Cx<'_>, class: Class, bytes: usize) -> wasmtime::R
 /// Opens the door for a call that brings `bytes` from the guest.
 pub(crate) fn begin(cx: &mut Cx<'_>, class: Class, bytes: usize) -> wasmtime::Result<()> {
     let guest = cx.data();
+    if !guest.is_whole && matches!(class, Class::Write | Class::Wait) {
+        return Err(Stop::TooEarly.error());
+    }
     if guest.transcript.next_index() >= guest.limits.host_calls_max {
         return Err(Stop::Limit(LimitKind::HostCalls).error());
     }

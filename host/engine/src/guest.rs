@@ -43,6 +43,9 @@ pub(crate) enum Stop {
     /// The run was cancelled.
     #[error("cancelled")]
     Cancelled,
+    /// The guest wanted something done before its instance was whole.
+    #[error("host call during instantiation")]
+    TooEarly,
 }
 
 impl Stop {
@@ -172,6 +175,8 @@ pub(crate) struct Guest {
     pub(crate) cancelled_at: Option<Instant>,
     pub(crate) ticks: u32,
     pub(crate) is_long: LongMark,
+    /// True once the instance is whole: until then calls may tell the guest something and do nothing.
+    pub(crate) is_whole: bool,
     pub(crate) deadline: Instant,
     pub(crate) transcript: Transcript,
     pub(crate) payload_left_bytes: u64,
@@ -230,6 +235,7 @@ impl Guest {
             cancelled_at: None,
             ticks: 0,
             is_long: LongMark::default(),
+            is_whole: false,
             deadline: setup.deadline,
             transcript: Transcript::default(),
             payload_left_bytes: u64::from(limits.host_call_bytes_max) * PAYLOAD_BUDGET_CALLS,

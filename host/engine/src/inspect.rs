@@ -27,6 +27,8 @@ const PAGE_BYTES: u64 = 64 * 1024;
 pub const NESTING_MAX: u32 = 4;
 /// Most core modules and components inside.
 const PARTS_MAX: usize = 256;
+/// Most types, core and component, over all parts: real components have some thousands.
+const TYPES_MAX: u32 = 100_000;
 /// Most imports and exports of the component.
 const NAMES_MAX: usize = 1_000;
 /// Most producers lines that are shown.
@@ -136,6 +138,7 @@ struct Reader {
     table_elements: u64,
     memory_bytes: u64,
     parts: usize,
+    types: u32,
     imports: Vec<String>,
     exports: Vec<String>,
     producers: Vec<Producer>,
@@ -164,6 +167,9 @@ impl Reader {
                     self.memory_bytes = self.memory_bytes.saturating_add(bytes);
                 }
             }
+            Payload::TypeSection(section) => self.count_types(section.count())?,
+            Payload::CoreTypeSection(section) => self.count_types(section.count())?,
+            Payload::ComponentTypeSection(section) => self.count_types(section.count())?,
             Payload::ModuleSection { .. } => self.enter(false)?,
             Payload::ComponentSection { .. } => self.enter(true)?,
             Payload::ComponentImportSection(section) if self.open.is_empty() => {
@@ -211,6 +217,17 @@ impl Reader {
             });
         }
         Ok(())
+    }
+
+    fn count_types(&mut self, more: u32) -> Result<(), InspectError> {
+        self.types = self.types.saturating_add(more);
+        if self.types <= TYPES_MAX {
+            return Ok(());
+        }
+        Err(InspectError::TooMany {
+            what: "types",
+            max: usize::try_from(TYPES_MAX).unwrap_or(usize::MAX),
+        })
     }
 
     /// Closes the innermost part; true when it was the whole component.

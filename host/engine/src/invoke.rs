@@ -234,6 +234,7 @@ where
     let result = {
         let call = async {
             let instance = loaded.pre.instantiate_async(&mut *store).await?;
+            store.data_mut().is_whole = true;
             let function = instance.get_typed_func::<P, R>(&mut *store, &loaded.function)?;
             function.call_async(&mut *store, params).await
         };
@@ -268,6 +269,16 @@ fn answered(emissions: Vec<wit::Emission>, limits: &Limits) -> StepEnd {
         |emission: &wit::Emission| exceeds(emission.body.len(), limits.payload_bytes_max);
     if emissions.iter().any(too_long) {
         return ended(limit(LimitKind::Payload));
+    }
+    if let Some(what) = emissions.iter().find_map(convert::odd_name) {
+        let message = format!(
+            "an emission's {what} has more than {} bytes or characters that nobody sees",
+            convert::NAME_BYTES_MAX
+        );
+        return ended((
+            Outcome::Failed(Failure::Permanent),
+            fault("AIM-R016", message),
+        ));
     }
     let emissions: Option<Vec<Emission>> = emissions
         .into_iter()

@@ -344,6 +344,9 @@ fn pool(size: PoolSize, scan: Enabled) -> PoolingAllocationConfig {
         .total_stacks(size.components)
         .max_core_instances_per_component(ceiling.instances_max)
         .max_memories_per_component(ceiling.memories_max)
+        // One module may have them all: what counts is the sum.
+        .max_memories_per_module(ceiling.memories_max)
+        .max_tables_per_module(ceiling.tables_max)
         .max_tables_per_component(ceiling.tables_max)
         .max_memory_size(usize::try_from(ceiling.memory_bytes_max).unwrap_or(usize::MAX))
         .table_elements(usize::try_from(ceiling.table_elements_max).unwrap_or(usize::MAX))

@@ -32,6 +32,11 @@ pub fn neutralise(text: &str, bytes_max: usize) -> String {
     out
 }
 
+/// True for text of at most `bytes_max` bytes that [`neutralise`] would leave as it is.
+pub(crate) fn is_plain(text: &str, bytes_max: usize) -> bool {
+    text.len() <= bytes_max && text.chars().all(is_harmless)
+}
+
 /// True for characters that only ever show themselves.
 const fn is_harmless(c: char) -> bool {
     let code = c as u32;

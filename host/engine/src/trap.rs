@@ -75,6 +75,13 @@ fn stopped(stop: &Stop) -> (Outcome, Fault) {
     match stop {
         Stop::Limit(kind) => limit(*kind),
         Stop::Cancelled => cancelled(),
+        Stop::TooEarly => (
+            Outcome::Trapped(Trap::Abi),
+            fault(
+                "AIM-R012",
+                "the guest called the host before its instance was whole".to_owned(),
+            ),
+        ),
         // A step that exits has not answered; a clean exit is a decision of its author, so it is no trap.
         Stop::Exit(0) => (
             Outcome::Failed(Failure::Permanent),
@@ -100,6 +107,8 @@ fn trapped(trap: wasmtime::Trap, guest: &Guest) -> (Outcome, Fault) {
     let kind = match trap {
         T::OutOfFuel => return limit(LimitKind::Fuel),
         T::Interrupt => return limit(LimitKind::Deadline),
+        // The host calls into a guest only to write parameters and answers: a call from there is a call within a call.
+        T::CannotEnterComponent | T::CannotLeaveComponent => return limit(LimitKind::Reentry),
         T::UnreachableCodeReached => Trap::Unreachable,
         T::StackOverflow => Trap::StackOverflow,
         T::MemoryOutOfBounds | T::TableOutOfBounds | T::ArrayOutOfBounds => Trap::OutOfBounds,
@@ -111,9 +120,7 @@ fn trapped(trap: wasmtime::Trap, guest: &Guest) -> (Outcome, Fault) {
         | T::StringOutOfBounds
         | T::ListOutOfBounds
         | T::InvalidDiscriminant
-        | T::UnalignedPointer
-        | T::CannotEnterComponent
-        | T::CannotLeaveComponent => Trap::Abi,
+        | T::UnalignedPointer => Trap::Abi,
         _ => Trap::Other,
     };
     let gave_up = matches!(kind, Trap::Unreachable | Trap::OutOfBounds);

@@ -57,7 +57,7 @@ fn a_resource_counts_for_the_import_that_defines_it_only() {
 }
 
 #[test]
-fn a_bare_core_module_is_refused_and_its_preview_1_imports_are_named() {
+fn l7_a_bare_core_module_is_refused_and_its_preview_1_imports_are_named() {
     let error = refused(&guest("hostile-l7-core-module"));
     assert_eq!(error.code(), "AIM-A022");
     assert!(
@@ -67,7 +67,7 @@ fn a_bare_core_module_is_refused_and_its_preview_1_imports_are_named() {
 }
 
 #[test]
-fn text_emptiness_and_other_files_are_refused() {
+fn l13_text_emptiness_and_other_files_are_refused() {
     assert_eq!(refused(b"(component)").code(), "AIM-A021");
     assert_eq!(refused(b"").code(), "AIM-A021");
     assert_eq!(refused(b"\x7fELF").code(), "AIM-A021");
@@ -78,7 +78,7 @@ fn text_emptiness_and_other_files_are_refused() {
 }
 
 #[test]
-fn nesting_deeper_than_four_is_refused_and_four_is_not() {
+fn l8_nesting_deeper_than_four_is_refused_and_four_is_not() {
     let nested = |levels: usize| {
         let text = format!("{}{}", "(component ".repeat(levels), ")".repeat(levels));
         wat::parse_str(text).unwrap()
@@ -102,7 +102,7 @@ fn root_imports_are_told_apart_from_instances() {
 
 /// Some cuts fall between two sections and leave a smaller component; its digest is another one.
 #[test]
-fn every_truncation_is_refused_or_is_another_component() {
+fn l12_every_truncation_is_refused_or_is_another_component() {
     let bytes = guest("hostile-g2-start-loop");
     let mut refusals = 0;
     for end in 0..bytes.len() {

@@ -53,7 +53,7 @@ const SWITCHED_OFF: [(&str, &str); 13] = [
 
 /// Negative control: with `gc: true` in `profile::WASI_02` the fixture `gc` compiles and this fails (seen).
 #[test]
-fn every_switched_off_proposal_is_refused_by_reader_and_compiler() {
+fn l20_every_switched_off_proposal_is_refused_by_reader_and_compiler() {
     for (proposal, text) in SWITCHED_OFF {
         let bytes = wat::parse_str(text).unwrap_or_else(|error| panic!("{proposal}: {error}"));
         let read = inspect(&bytes);

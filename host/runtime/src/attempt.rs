@@ -31,6 +31,7 @@ use crate::{
     host::Host,
     ingress,
     judge::ask_all,
+    reach::Reach,
     record::{self, Facts},
     services::{AttemptServices, Contents},
     traffic::Place,
@@ -75,6 +76,8 @@ pub struct Task {
     pub parent_span: Option<SpanId>,
     /// True for the first step of the plan, where the plan's analogy is judged.
     pub is_first_of_plan: bool,
+    /// Where in the plan the step is.
+    pub reach: Reach,
 }
 
 /// An attempt whose witness is durable.
@@ -274,6 +277,9 @@ async fn drive(
     (attempt, envelope, body): (AttemptId, Envelope, Digest),
     cancel: &Cancel,
 ) -> Done {
+    if let Some((outcome, fault)) = task.reach.too_deep(&unit.limits) {
+        return Done::early(Received::new(envelope).stop(outcome, fault));
+    }
     let request = ingress::request(unit, run, &envelope, body, task.is_first_of_plan);
     let digest = request.digest();
     let screened = match ingress::screen(Received::new(envelope), unit, run, digest) {
@@ -315,7 +321,7 @@ async fn drive(
     );
     call.resources = resources;
     let report = unit.linked.invoke(call).await;
-    finish(unit, run, cleared, report, &scope).await
+    finish(unit, run, cleared, report, (&scope, task.reach)).await
 }
 
 /// What the step needs can not be read now; nothing of it ran.
@@ -395,10 +401,10 @@ async fn finish(
     run: &RunFacts,
     cleared: Cleared,
     mut report: StepReport,
-    scope: &Scope,
+    (scope, reach): (&Scope, Reach),
 ) -> Done {
     let end = std::mem::replace(&mut report.end, StepEnd::Answered(Vec::new()));
-    let ran = cleared.run(end.into_run_end());
+    let ran = cleared.run(reach.limited(end.into_run_end(), &unit.limits));
     let bodies: Vec<Digest> = ran
         .emissions()
         .unwrap_or_default()

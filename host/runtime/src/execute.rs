@@ -30,6 +30,7 @@ use crate::{
     host::Host,
     inputs::Inputs,
     progress::{Progress, Watcher},
+    reach::Reach,
     record::LOG_BLOB_BYTES_MAX,
     resume::{DoneEnd, ReleasedStep, Resumed},
     services::Contents,
@@ -132,6 +133,7 @@ struct Execution {
     watcher: Arc<dyn Watcher>,
     cancel: Cancel,
     schedule: Schedule,
+    reaches: Vec<Reach>,
     slots: Vec<Slot>,
     started_at: Timestamp,
 }
@@ -161,6 +163,7 @@ pub async fn execute(
         facts: Arc::new(job.facts),
         units: Arc::new(job.units),
         slots: (0..requires.len()).map(|_| Slot::default()).collect(),
+        reaches: Reach::of_plan(&requires),
         schedule: Schedule::new(requires),
         plan: job.plan,
         inputs: job.inputs,
@@ -371,6 +374,7 @@ impl Execution {
             envelope,
             parent_span,
             is_first_of_plan: index == 0,
+            reach: self.reaches.get(index).copied().unwrap_or(Reach::ALONE),
         }
     }
 
@@ -530,7 +534,7 @@ impl Stage<'_> {
         // BOUND: attempts_max, which a contract can not set above ten.
         loop {
             let (number, parent_span) = (task.attempt_no, task.parent_span);
-            let is_first_of_plan = task.is_first_of_plan;
+            let (is_first_of_plan, reach) = (task.is_first_of_plan, task.reach);
             let envelope = task.envelope.clone();
             let step = self.unit.step.name.clone();
             watcher.notice(Progress::Started {
@@ -565,6 +569,7 @@ impl Stage<'_> {
                 envelope,
                 parent_span,
                 is_first_of_plan,
+                reach,
             };
         }
     }

@@ -22,6 +22,7 @@ pub mod inputs;
 pub mod judge;
 pub mod ledger;
 pub mod progress;
+pub mod reach;
 pub mod resume;
 pub mod services;
 pub mod traffic;

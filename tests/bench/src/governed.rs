@@ -146,6 +146,7 @@ async fn attempts(shared: Arc<Shared>, until: Instant) -> Result<Vec<Duration>> 
             envelope: shared.envelope.clone(),
             parent_span: None,
             is_first_of_plan: false,
+            reach: aim_runtime::reach::Reach::ALONE,
         };
         let (host, unit, run) = (&shared.host, &shared.unit, &shared.run);
         let concluded = run_attempt(host, unit, run, &shared.contents, task, &cancel).await?;

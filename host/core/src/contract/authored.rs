@@ -486,6 +486,10 @@ authored_limits! {
     file_bytes_max: u64,
     /// Bytes of all files in a writable folder, with what the attempt stages.
     folder_bytes_max: u64,
+    /// Steps that lie behind an envelope, its own included.
+    hops_max: u32,
+    /// Deliveries of one attempt: emissions times the steps that require it.
+    fan_out_max: u32,
 }
 
 #[cfg(feature = "schema")]

@@ -235,7 +235,7 @@ fn the_signer_itself_can_open_nothing_any_more() {
 
 // Negative control: with `harden_self` left out of `prepare`, the process is dumpable and the test fails.
 #[test]
-fn the_signer_can_not_be_dumped_or_gain_privileges_and_inherits_no_environment() {
+fn s4_the_signer_can_not_be_dumped_or_gain_privileges_and_inherits_no_environment() {
     let (_home, _keys, mut signer) = start();
     let shown = signer.sign_statements(&[b"show yourself"]).unwrap();
     assert_eq!(shown[0].get(..4).unwrap(), [1; 4]);

@@ -24,9 +24,10 @@ fn write(
     mut cx: StoreContextMut<'_, Guest>,
     (level, message, fields): Line,
 ) -> wasmtime::Result<()> {
-    let bytes = fields.iter().fold(message.len(), |sum, (name, value)| {
+    let contents = fields.iter().fold(message.len(), |sum, (name, value)| {
         sum + name.len() + value.len()
     });
+    let bytes = contents.saturating_add(door::elements(fields.len()));
     door::begin(&mut cx, Class::Write, bytes)?;
     let level = match level {
         wit::Level::Trace => LogLevel::Trace,

@@ -116,6 +116,8 @@ fn slots_hold_the_ceiling_and_the_scanning_pool_keeps_pages() {
     assert_eq!(pool.get_max_core_instances_per_component(), 64);
     assert_eq!(pool.get_max_memories_per_component(), 4);
     assert_eq!(pool.get_max_tables_per_component(), 16);
+    assert_eq!(pool.get_max_memories_per_module(), 4);
+    assert_eq!(pool.get_max_tables_per_module(), 16);
 }
 
 #[test]

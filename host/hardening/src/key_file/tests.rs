@@ -43,7 +43,7 @@ fn makes_three_different_keys_once_for_their_owner_only() {
 
 // Negative control: with the mode check of the private folder taken out, every case loads and the test fails.
 #[test]
-fn refuses_a_key_or_folder_that_others_can_read() {
+fn s6_refuses_a_key_or_folder_that_others_can_read() {
     let (_home, keys_dir) = keys();
     let refuses = |case: &str| {
         let error = load_secret(&keys_dir, Role::Step).unwrap_err();
@@ -143,7 +143,7 @@ fn first_users_at_the_same_time_end_up_with_the_same_keys() {
 }
 
 #[test]
-fn a_printed_seed_shows_nothing() {
+fn s7_a_printed_seed_shows_nothing() {
     let (_home, keys_dir) = keys();
     let seed = load_secret(&keys_dir, Role::Step).unwrap();
     let hex = encode_hex(seed.bytes());

@@ -53,6 +53,7 @@ impl Evidence {
             envelope: fixture.envelope(),
             parent_span: None,
             is_first_of_plan: false,
+            reach: aim_runtime::reach::Reach::ALONE,
         };
         let unit = fixture.unit(gates);
         let contents = std::sync::Arc::default();

@@ -115,7 +115,7 @@ fn a_place_is_the_line_and_column_of_the_value() {
 }
 
 #[test]
-fn two_files_can_not_share_a_node_id() {
+fn l15_two_files_can_not_share_a_node_id() {
     let found = faults(&[("contracts/z.yaml", ECHO)]);
     assert_eq!(found, [("AIM-C014", "z.yaml".to_owned(), 0)]);
     let host = "kind: runtime_host\nnode_id: echo-node\nversion: \"0.1.0\"\nsubscriptions: { cmd_topics: [\"onex.#\"] }\nhandlers: { families: [local] }\nhost_selector: { node_ids: [echo-node] }\n";
@@ -208,7 +208,7 @@ fn a_component_is_found_beside_its_contract_or_in_the_components_folder() {
 
 /// With the comparison taken out of `read_component`, the swapped bytes are returned.
 #[test]
-fn a_pinned_component_is_compared_with_its_digest() {
+fn l21_a_pinned_component_is_compared_with_its_digest() {
     let pin = Digest::of(b"right");
     let by_path = format!("{ECHO}  digest: {pin}\n");
     let dir = project(&[

@@ -22,7 +22,7 @@ fn reads_a_regular_file() {
 /// Without NOFOLLOW the link is read; without NONBLOCK the pipe hangs; without the check of the type the folder gives a
 /// confusing error.
 #[test]
-fn refuses_everything_but_a_regular_file() {
+fn l22_refuses_everything_but_a_regular_file() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("secret");
     fs::write(&target, b"secret").unwrap();

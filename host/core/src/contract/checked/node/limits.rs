@@ -76,6 +76,8 @@ fn lowered(base: Limits, ceiling: &Limits) -> Limits {
         files_max: base.files_max.min(ceiling.files_max),
         file_bytes_max: base.file_bytes_max.min(ceiling.file_bytes_max),
         folder_bytes_max: base.folder_bytes_max.min(ceiling.folder_bytes_max),
+        hops_max: base.hops_max.min(ceiling.hops_max),
+        fan_out_max: base.fan_out_max.min(ceiling.fan_out_max),
     }
 }
 

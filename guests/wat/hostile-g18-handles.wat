@@ -1,0 +1,42 @@
+;; G18: uses a handle after its end: append after drop (0), drop twice (1), finish twice (2), append after finish (3),
+;; and for comparison everything in order (4).
+(module
+  (import "aim:artifact/store@0.1.0" "[static]writer.create" (func $create (param i32 i32 i32)))
+  (import "aim:artifact/store@0.1.0" "[method]writer.append" (func $append (param i32 i32 i32 i32)))
+  (import "aim:artifact/store@0.1.0" "[static]writer.finish" (func $finish (param i32 i32)))
+  (import "aim:artifact/store@0.1.0" "[resource-drop]writer" (func $drop_writer (param i32)))
+  (memory (export "memory") 17)
+  (global $top (mut i32) (i32.const 4096))
+  ;; Which variant; tests write another number here.
+  (global $case i32 (i32.const 0))
+  (data (i32.const 1024) "text/plain")
+  ;; Hands out memory from 4096 on, 16-byte aligned, and never takes any back.
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $block i32)
+    (local.set $block (global.get $top))
+    (global.set $top
+      (i32.and (i32.add (i32.add (global.get $top) (local.get 3)) (i32.const 15)) (i32.const -16)))
+    (local.get $block))
+  (func (export "aim:step/handler@0.1.0#handle")
+    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (local $writer i32)
+    (call $create (i32.const 1024) (i32.const 10) (i32.const 2048))
+    (if (i32.load8_u (i32.const 2048)) (then unreachable))
+    (local.set $writer (i32.load (i32.const 2052)))
+    (if (i32.eqz (global.get $case))
+      (then (call $drop_writer (local.get $writer))
+        (call $append (local.get $writer) (i32.const 1024) (i32.const 4) (i32.const 2048))))
+    (if (i32.eq (global.get $case) (i32.const 1))
+      (then (call $drop_writer (local.get $writer)) (call $drop_writer (local.get $writer))))
+    (if (i32.eq (global.get $case) (i32.const 2))
+      (then (call $finish (local.get $writer) (i32.const 2048))
+        (call $finish (local.get $writer) (i32.const 2048))))
+    (if (i32.eq (global.get $case) (i32.const 3))
+      (then (call $finish (local.get $writer) (i32.const 2048))
+        (call $append (local.get $writer) (i32.const 1024) (i32.const 4) (i32.const 2048))))
+    (if (i32.eq (global.get $case) (i32.const 4))
+      (then (call $append (local.get $writer) (i32.const 1024) (i32.const 4) (i32.const 2048))
+        (call $finish (local.get $writer) (i32.const 2048))))
+    ;; The zeroes at 16 are `ok` with an empty list.
+    (i32.const 16))
+)

@@ -1,0 +1,30 @@
+;; G27: answers with the bits of numbers that are none, made in every way that hardware disagrees about.
+(module
+  (memory (export "memory") 17)
+  (global $top (mut i32) (i32.const 4096))
+  ;; Hands out memory from 4096 on, 16-byte aligned, and never takes any back.
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $block i32)
+    (local.set $block (global.get $top))
+    (global.set $top
+      (i32.and (i32.add (i32.add (global.get $top) (local.get 3)) (i32.const 15)) (i32.const -16)))
+    (local.get $block))
+  (func $keep32 (param i32 f32) (i32.store (local.get 0) (i32.reinterpret_f32 (local.get 1))))
+  (func $keep64 (param i32 f64) (i64.store (local.get 0) (i64.reinterpret_f64 (local.get 1))))
+  ;; The answer at 16: `ok`, one emission at 64 with the 64 bytes at 1024.
+  (data (i32.const 16) "\00\00\00\00" "\40\00\00\00" "\01\00\00\00")
+  (data (i32.const 100) "\00\04\00\00" "\40\00\00\00")
+  (func (export "aim:step/handler@0.1.0#handle")
+    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (call $keep32 (i32.const 1024) (f32.div (f32.const 0) (f32.const 0)))
+    (call $keep32 (i32.const 1028) (f32.sqrt (f32.const -1)))
+    (call $keep32 (i32.const 1032) (f32.add (f32.const nan:0x300001) (f32.const -nan:0x200002)))
+    (call $keep32 (i32.const 1036) (f32.min (f32.const -nan:0x12345) (f32.const 1)))
+    (call $keep64 (i32.const 1040) (f64.div (f64.const 0) (f64.const 0)))
+    (call $keep64 (i32.const 1048) (f64.sqrt (f64.const -1)))
+    (call $keep64 (i32.const 1056) (f64.mul (f64.const nan:0x4000000000001) (f64.const -nan:0x7)))
+    (call $keep64 (i32.const 1064) (f64.promote_f32 (f32.const -nan:0x12345)))
+    (call $keep64 (i32.const 1072) (f64.sub (f64.const inf) (f64.const inf)))
+    (call $keep64 (i32.const 1080) (f64.ceil (f64.const -nan:0x7)))
+    (i32.const 16))
+)

@@ -1,0 +1,25 @@
+;; G6: four memories, each grown until it is refused; answers when all of them together got no more than 8 MiB.
+(module
+  (memory (export "memory") 17)
+  (global $top (mut i32) (i32.const 4096))
+  (memory $m1 1)
+  (memory $m2 1)
+  (memory $m3 1)
+  ;; Hands out memory from 4096 on, 16-byte aligned, and never takes any back.
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $block i32)
+    (local.set $block (global.get $top))
+    (global.set $top
+      (i32.and (i32.add (i32.add (global.get $top) (local.get 3)) (i32.const 15)) (i32.const -16)))
+    (local.get $block))
+  (func (export "aim:step/handler@0.1.0#handle")
+    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) (local $pages i32)
+    (loop $more1 (br_if $more1 (i32.ne (memory.grow $m1 (i32.const 1)) (i32.const -1))))
+    (local.set $pages (i32.add (local.get $pages) (memory.size $m1)))
+    (loop $more2 (br_if $more2 (i32.ne (memory.grow $m2 (i32.const 1)) (i32.const -1))))
+    (local.set $pages (i32.add (local.get $pages) (memory.size $m2)))
+    (loop $more3 (br_if $more3 (i32.ne (memory.grow $m3 (i32.const 1)) (i32.const -1))))
+    (local.set $pages (i32.add (local.get $pages) (memory.size $m3)))
+    (if (i32.gt_u (local.get $pages) (i32.const 111)) (then unreachable))
+    (i32.const 16))
+)
