@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{guests, languages, process, project::Project, say};
+use crate::{fuzz, guests, languages, process, project::Project, say};
 
 /// How many tests ran.
 #[derive(Debug, Clone, Copy, Default)]
@@ -110,6 +110,7 @@ fn all(project: &Project, phases: &mut Phases) -> Result<Count> {
         };
         counted(cargo(test).current_dir(&project.root))
     })?;
+    phases.run("fuzz", || fuzz::run(&[]))?;
     Ok(count)
 }
 

@@ -182,6 +182,7 @@ fn task(shared: &Shared, envelope: aim_core::envelope::Envelope) -> Task {
         envelope,
         parent_span: None,
         is_first_of_plan: false,
+        reach: aim_runtime::reach::Reach::ALONE,
     }
 }
 

@@ -13,9 +13,9 @@
 //! I8 and resident memory are measured by the bench and the soak, where time and memory mean something.
 //! INVARIANT: [`after`] is the only way out of a case, so no attack escapes the list.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use aim_core::{outcome::Outcome, witness::AttemptPredicate};
+use aim_core::{access::Capability, outcome::Outcome, witness::AttemptPredicate};
 use aim_engine::Cancel;
 use aim_runtime::{
     admission::AdmissionError,
@@ -26,6 +26,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     component::guest,
+    instance::{NoServices, call, linked, wait},
     rig::{Rig, SECRETS},
 };
 
@@ -193,7 +194,22 @@ impl Watcher for CancelOnceStarted {
     }
 }
 
+/// Starts what an engine starts once and keeps: its tick and the thread for long guests. Neither belongs to an attack.
+fn warmed() {
+    static WARMED: LazyLock<()> = LazyLock::new(|| {
+        let asks = ["budget", "log", "artifact", "consult"];
+        let of = |name: &&str| Capability::ALL.into_iter().find(|one| one.name() == *name);
+        let asks: Vec<Capability> = asks.iter().filter_map(of).collect();
+        let step = linked(&guest("hostile"), &asks);
+        let mut long = call("g1-infinite-loop", "", Arc::new(NoServices));
+        long.limits.deadline_ms_max = 60;
+        wait(step.invoke(long));
+    });
+    LazyLock::force(&WARMED);
+}
+
 fn neighbour_alone(rig: &Rig) {
+    warmed();
     let report = rig.run(ALONE, NEIGHBOURS_WORD, Arc::new(Unwatched), &Cancel::new());
     let outcome = report.steps[0].outcome.as_ref();
     assert_eq!(

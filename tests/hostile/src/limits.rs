@@ -11,6 +11,7 @@ use aim_core::{
     contract::NodeDocument,
     limits::Limits,
     outcome::{LimitKind, Outcome},
+    witness::{ATTEMPT_PREDICATE, Statement},
 };
 use aim_engine::Cancel;
 use aim_runtime::progress::Unwatched;
@@ -18,12 +19,12 @@ use serde_json::{Value, json};
 
 use crate::{
     case::Case,
-    component::{edited, guest, replaced},
+    component::{edited, guest, replaced, repository},
     rig::{Rig, contract},
 };
 
 /// Name, default, gates' own, ceiling.
-const VALUES: [(&str, u64, u64, u64); 19] = [
+const VALUES: [(&str, u64, u64, u64); 25] = [
     ("memory_bytes_max", 64 << 20, 16 << 20, 1 << 30),
     ("table_elements_max", 10_000, 10_000, 100_000),
     ("instances_max", 64, 64, 64),
@@ -43,6 +44,12 @@ const VALUES: [(&str, u64, u64, u64); 19] = [
     ("reentry_max", 1, 1, 1),
     ("hops_max", 64, 64, 1_024),
     ("fan_out_max", 1_024, 1_024, 100_000),
+    ("kv_keys_max", 4_096, 4_096, 65_536),
+    ("kv_value_bytes_max", 256 << 10, 256 << 10, 1 << 20),
+    ("kv_bytes_max", 16 << 20, 16 << 20, 256 << 20),
+    ("files_max", 1_024, 1_024, 65_536),
+    ("file_bytes_max", 32 << 20, 32 << 20, 256 << 20),
+    ("folder_bytes_max", 64 << 20, 64 << 20, 1 << 30),
 ];
 
 fn of(limits: Limits) -> BTreeMap<String, u64> {
@@ -171,13 +178,19 @@ const ATTACKS: [Attack; 13] = [
 ];
 
 /// Limits that have a test of their own: what they stop is told to the guest, dropped and counted, or belongs to a plan.
-const ELSEWHERE: [&str; 6] = [
+const ELSEWHERE: [&str; 12] = [
     "log_bytes_max",
     "artifacts_max",
     "artifact_bytes_max",
     "reentry_max",
     "hops_max",
     "fan_out_max",
+    "kv_keys_max",
+    "kv_value_bytes_max",
+    "kv_bytes_max",
+    "files_max",
+    "file_bytes_max",
+    "folder_bytes_max",
 ];
 
 fn with_tables() -> Vec<u8> {
@@ -221,6 +234,41 @@ fn logs_end_by_bytes_and_the_rest_is_counted() {
     let attempt = case.ends(&[Outcome::Completed]);
     let dropped = attempt.host_calls.log_bytes_dropped;
     assert!((9_000..9_100).contains(&dropped), "{dropped}");
+}
+
+/// What a run leaves behind is what the fuzzer starts from: `AIM_BLESS=1` writes it anew.
+#[test]
+fn the_fuzzer_starts_from_what_a_real_run_leaves() {
+    let rig = Rig::new();
+    let plan = "PLAN p:\n  QUIP \"An echo.\"\n  ROLE a: custom(node=\"echo\")\n  STEP s:\n    ASSIGN a: \"x\"\n";
+    rig.run(plan, "hello", Arc::new(Unwatched), &Cancel::new());
+    let witness = Statement::new(ATTEMPT_PREDICATE, vec![], rig.attempts("s").remove(0));
+    let compiled = aim_acl::compile(plan, aim_acl::Profile::Lenient).unwrap();
+    let transcript = aim_core::transcript::Transcript::default();
+    let seeds = [
+        ("log/run", rig.log.bytes()),
+        ("witness/attempt", witness.payload()),
+        ("plan/one-step", compiled.plan.to_json()),
+        ("transcript/empty", transcript.encode()),
+    ];
+    for (name, bytes) in seeds {
+        let path = repository(&format!("tests/fuzz/corpus/{name}"));
+        if std::env::var_os("AIM_BLESS").is_some() {
+            std::fs::write(&path, &bytes).unwrap();
+        }
+        let kept = std::fs::read(&path).unwrap();
+        assert!(
+            !kept.is_empty() && kept.len() < 1 << 16,
+            "{name}: {} bytes",
+            kept.len()
+        );
+    }
+    let kept = std::fs::read(repository("tests/fuzz/corpus/log/run")).unwrap();
+    let report = aim_trust::verify::verify_log(
+        &aim_trust::verify::SliceLog(&kept),
+        &aim_trust::verify::VerifyOptions::default(),
+    );
+    assert!(report.unwrap().faults.is_empty(), "the kept log verifies");
 }
 
 fn outcome_of(step: &str, plan: &str, more: &Value) -> Option<Outcome> {

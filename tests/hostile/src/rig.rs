@@ -17,6 +17,7 @@ use aim_core::{
     name::{NodeId, StepName, TenantId},
     plan::{Plan, bindings},
     time::Timestamp,
+    traffic::TrafficLimits,
     witness::{AttemptPredicate, EngineRecord, HostRecord},
 };
 use aim_engine::{AllocatorPreference, Cancel, Engine, EngineProfile};
@@ -179,6 +180,7 @@ impl Rig {
             signer: Box::new(CoreSigner::new(Self::core())),
             store: Arc::clone(&self.store) as Arc<dyn ArtifactStore>,
             clock: Arc::new(SimClock::at(Timestamp::from_millis(1_700_000_000_000))),
+            traffic: TrafficLimits::default(),
             mode: SigningMode::Each,
             new_origin: "aim.test/hostile/1".to_owned(),
             host: HostRecord {
