@@ -5,20 +5,20 @@
 use std::sync::{Arc, LazyLock};
 
 use aim_core::{
-    access::{Ask, Capability, Grant},
+    access::{Ask, Capability, Grant, TokenLimits, WalletTerms},
     adapter::Profile,
     admission::{AdmissionRequest, Linkage, World, admit},
     digest::Digest,
     envelope::Envelope,
     gate::{GateRequest, Phase},
-    id::EnvelopeId,
+    id::{AttemptId, EnvelopeId},
     limits::Limits,
     outcome::Outcome,
     time::Timestamp,
 };
 use aim_engine::{
     AllocatorPreference, Cancel, Codex, Engine, EngineProfile, GateFault, GateReport, LinkedGate,
-    LinkedStep, PlanBudget, StepCall, StepContext, StepEnd, VerifiedNativeCode, inspect,
+    LinkedStep, PlanBudget, Resources, StepCall, StepContext, StepEnd, VerifiedNativeCode, inspect,
 };
 use aim_ports::{PortError, PortFault, services::StepServices};
 
@@ -51,6 +51,7 @@ fn linkage(bytes: &[u8], world: World) -> Option<Linkage> {
         asks: &asks,
         grant: &grant,
         adapt: Some(Profile::Std),
+        class: aim_core::class::Class::Standard,
     };
     let inspection = inspect(bytes).ok()?;
     admit(&inspection, &request).ok()
@@ -128,6 +129,31 @@ pub(crate) fn decision(bytes: &[u8]) {
     judged(&GATE, bytes);
 }
 
+fn terms(limits: &Limits) -> WalletTerms {
+    WalletTerms {
+        attempt: AttemptId::from_bytes([1; 16]),
+        subject: "plan/step".to_owned(),
+        audience: "test".to_owned(),
+        starts_at: Timestamp::from_millis(0),
+        time_ms_max: limits.deadline_ms_max,
+        limits: TokenLimits::of(limits),
+    }
+}
+
+/// A clock that stands still: a target depends on its bytes alone.
+#[derive(Debug)]
+struct Still;
+
+impl aim_ports::clock::Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(0)
+    }
+
+    fn elapsed(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+}
+
 /// Nothing is there and nobody answers.
 #[derive(Debug)]
 struct NoServices;
@@ -190,10 +216,13 @@ pub(crate) fn answer(bytes: &[u8]) {
             asks: vec![],
             policy: None,
         }),
+        terms: terms(&Limits::DEFAULT),
+        clock: Arc::new(Still),
         limits: Limits::DEFAULT,
         budget: PlanBudget::default(),
         services: Arc::new(NoServices),
         folders: Arc::default(),
+        resources: Resources::default(),
         cancel: Cancel::new(),
     };
     let report = RUNTIME.block_on(STEP.invoke(call));

@@ -69,6 +69,7 @@ fn fed(bytes: &[u8], runtime: &tokio::runtime::Runtime) -> String {
         asks: &asks,
         grant: &grant,
         adapt: None,
+        class: aim_core::class::Class::Standard,
     };
     let linkage = match admit(&inspection, &request) {
         Ok(linkage) => linkage,

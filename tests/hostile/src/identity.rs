@@ -220,6 +220,7 @@ fn load(engine: &Engine, bytes: &[u8]) -> aim_engine::LinkedStep {
         asks: &[],
         grant: &grant,
         adapt: None,
+        class: aim_core::class::Class::Standard,
     };
     let linkage = admit(&inspect(bytes).unwrap(), &request).unwrap();
     let native = VerifiedNativeCode::assume_verified(native_code(bytes).unwrap());

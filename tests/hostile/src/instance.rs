@@ -11,21 +11,22 @@ use std::{
 };
 
 use aim_core::{
-    access::{Ask, Capability, Grant},
+    access::{Ask, Capability, Grant, TokenLimits, WalletTerms},
     admission::{AdmissionRequest, World, admit},
     digest::Digest,
     envelope::Envelope,
     gate::Decision,
-    id::EnvelopeId,
+    id::{AttemptId, EnvelopeId},
     limits::Limits,
     outcome::{LimitKind, Outcome, Trap},
     time::Timestamp,
 };
 use aim_engine::{
-    Cancel, LinkedStep, PlanBudget, StepCall, StepContext, StepEnd, StepReport, VerifiedNativeCode,
-    inspect,
+    Cancel, LinkedStep, PlanBudget, Resources, StepCall, StepContext, StepEnd, StepReport,
+    VerifiedNativeCode, inspect,
 };
 use aim_ports::{PortError, PortFault, services::StepServices};
+use aim_testkit::SimClock;
 use serde_json::json;
 
 use crate::{
@@ -46,10 +47,22 @@ pub(crate) fn linked(bytes: &[u8], capabilities: &[Capability]) -> LinkedStep {
         asks: &asks,
         grant: &grant,
         adapt: None,
+        class: aim_core::class::Class::Standard,
     };
     let linkage = admit(&inspect(bytes).unwrap(), &request).unwrap();
     let native = VerifiedNativeCode::assume_verified(native_code(bytes).unwrap());
     ENGINE.load_step(native, &linkage).unwrap()
+}
+
+fn terms(limits: &Limits) -> WalletTerms {
+    WalletTerms {
+        attempt: AttemptId::from_bytes([1; 16]),
+        subject: "plan/step".to_owned(),
+        audience: "test".to_owned(),
+        starts_at: Timestamp::from_millis(0),
+        time_ms_max: limits.deadline_ms_max,
+        limits: TokenLimits::of(limits),
+    }
 }
 
 /// One call of an operation with these services.
@@ -85,10 +98,13 @@ pub(crate) fn call(operation: &str, body: &str, services: Arc<dyn StepServices>)
             asks: vec![],
             policy: None,
         }),
+        terms: terms(&Limits::DEFAULT),
+        clock: Arc::new(SimClock::at(Timestamp::from_millis(0))),
         limits: Limits::DEFAULT,
         budget: PlanBudget::default(),
         services,
         folders: Arc::default(),
+        resources: Resources::default(),
         cancel: Cancel::new(),
     }
 }

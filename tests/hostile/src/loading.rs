@@ -92,6 +92,7 @@ fn l6_an_import_of_types_alone_is_an_import() {
         asks: &[],
         grant: &grant,
         adapt: None,
+        class: aim_core::class::Class::Standard,
     };
     let linkage = admit(&inspect(&known).unwrap(), &request).unwrap();
     let binding = linkage.bindings().last().unwrap();

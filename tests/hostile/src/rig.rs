@@ -8,6 +8,7 @@ use std::{
 };
 
 use aim_core::{
+    class::Class,
     contract::{NodeContract, NodeDocument},
     digest::Digest,
     id::{EnvelopeId, ExecutionId, RunId, RunPins, TraceId},
@@ -38,7 +39,7 @@ use aim_runtime::{
     progress::Watcher,
     services::Contents,
 };
-use aim_testkit::{CoreSigner, FixedPolicy, MemoryArtifacts, MemoryLog, SimClock};
+use aim_testkit::{CoreSigner, CountingEntropy, FixedPolicy, MemoryArtifacts, MemoryLog, SimClock};
 use aim_trust::{
     key::{KeyRole, KeySet, SecretKey},
     signing::KeysSigningCore,
@@ -149,6 +150,7 @@ impl Rig {
             contract: contract(id, more).unwrap(),
             component,
             codex,
+            class: Class::Standard,
         };
         self.nodes.insert(NodeId::parse(id).unwrap(), node);
     }
@@ -160,10 +162,13 @@ impl Rig {
             nodes: &self.nodes,
             ethical: &NodeId::parse("ethical").unwrap(),
             policy: Some(&FixedPolicy::Permit),
+            monitor: None,
             tenant: &TenantId::parse("global").unwrap(),
             compiler: &mut InProcess,
             profile: EngineProfile::default(),
             schemas: &NoSchemas,
+            config: &BTreeMap::new(),
+            folders: &std::collections::BTreeSet::new(),
         })
     }
 
@@ -181,6 +186,8 @@ impl Rig {
             store: Arc::clone(&self.store) as Arc<dyn ArtifactStore>,
             clock: Arc::new(SimClock::at(Timestamp::from_millis(1_700_000_000_000))),
             traffic: TrafficLimits::default(),
+            entropy: Arc::new(CountingEntropy::default()),
+            folders: BTreeMap::new(),
             mode: SigningMode::Each,
             new_origin: "aim.test/hostile/1".to_owned(),
             host: HostRecord {

@@ -164,12 +164,16 @@ fn admitted(import: &str, functions: &[&str], world: World) -> Result<How, Strin
         producers: vec![],
         core_modules: 1,
         nesting_depth: 1,
+        core_instances: 1,
+        table_elements: 0,
+        memory_bytes: 0,
     };
     let request = AdmissionRequest {
         world,
         asks: &asks,
         grant: &grant,
         adapt: Some(Profile::Std),
+        class: aim_core::class::Class::Standard,
     };
     let linkage = admit(&inspection, &request).map_err(|faults| format!("{faults:?}"))?;
     Ok(linkage.bindings()[0].how)
