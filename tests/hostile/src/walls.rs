@@ -218,7 +218,7 @@ fn the_gate_world_can_not_carry_an_effect() {
                 "0.2.12"
             };
             let import = format!("{}@{version}", row.interface);
-            let function = row.functions.first().copied();
+            let function = row.functions.first().map(|one| one.name);
             let function = function.or_else(|| {
                 adapter::TABLE
                     .iter()
