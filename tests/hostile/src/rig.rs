@@ -11,6 +11,7 @@ use aim_core::{
     class::Class,
     contract::{NodeContract, NodeDocument},
     digest::Digest,
+    gate::CodexVersion,
     id::{EnvelopeId, ExecutionId, RunId, RunPins, TraceId},
     join::inputs_digest,
     leaf::SigningMode,
@@ -30,17 +31,19 @@ use aim_ports::{
     signer::SigningCore as _,
 };
 use aim_runtime::{
-    admission::{AdmissionError, Admitted, Node, Request, admit},
+    admission::{AdmissionError, Admitted, Node, Request, SignedCodex, admit},
     attempt::RunFacts,
     execute::{Job, RunReport, execute},
     host::{Host, HostParts},
     inputs::{Given, Inputs},
+    judge::GateRules,
     ledger::Ledger,
     progress::Watcher,
     services::Contents,
 };
 use aim_testkit::{CoreSigner, CountingEntropy, FixedPolicy, MemoryArtifacts, MemoryLog, SimClock};
 use aim_trust::{
+    codex::CodexTrust,
     key::{KeyRole, KeySet, SecretKey},
     signing::KeysSigningCore,
     verify::{Report, VerifyOptions, verify_log},
@@ -117,6 +120,21 @@ pub(crate) fn contract(node: &str, more: &Value) -> Result<NodeContract, String>
         .map_err(|faults| format!("{faults:?}"))
 }
 
+/// The key that signs codexes here.
+fn gate_key() -> SecretKey {
+    SecretKey::from_bytes(KeyRole::Gate, b"canary: the gate key, 32 bytes..")
+}
+
+/// A codex with its signature.
+fn signed(document: Vec<u8>) -> SignedCodex {
+    let version = CodexVersion::parse("1.0.0").unwrap();
+    let signature = aim_trust::codex::sign(&document, version, &gate_key());
+    SignedCodex {
+        document,
+        signature: Some(signature.into_bytes()),
+    }
+}
+
 /// A deployment in memory.
 pub(crate) struct Rig {
     pub(crate) log: MemoryLog,
@@ -149,18 +167,26 @@ impl Rig {
         let node = Node {
             contract: contract(id, more).unwrap(),
             component,
-            codex,
+            codex: codex.map(signed),
             class: Class::Standard,
         };
         self.nodes.insert(NodeId::parse(id).unwrap(), node);
     }
 
     pub(crate) fn admit(&self, plan: &Plan) -> Result<Admitted, AdmissionError> {
+        let hex = aim_core::digest::encode_hex(&gate_key().public_bytes());
+        let keys = KeySet::parse(&format!("aim-keys v1\ngate {hex}\n")).unwrap();
         admit(Request {
             plan,
             bindings: &bindings(plan, &BTreeMap::new()).unwrap(),
             nodes: &self.nodes,
             ethical: &NodeId::parse("ethical").unwrap(),
+            also: &[],
+            codex_trust: CodexTrust {
+                keys: Some(&keys),
+                least: None,
+            },
+            rules: GateRules::default(),
             policy: Some(&FixedPolicy::Permit),
             monitor: None,
             tenant: &TenantId::parse("global").unwrap(),
