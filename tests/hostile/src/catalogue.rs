@@ -52,7 +52,7 @@ fn collect(folder: &Path, codes: &mut BTreeSet<String>) {
     }
 }
 
-/// Negative control: with the name of any test changed, its entry is missing here (seen with `g12_`).
+/// Negative control: with the name of any test changed, its entry is missing here.
 #[test]
 fn every_entry_of_the_catalogue_has_a_test_of_its_name() {
     let mut codes = BTreeSet::new();

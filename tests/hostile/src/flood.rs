@@ -10,7 +10,7 @@ const FUEL: Outcome = Outcome::Limit(LimitKind::Fuel);
 const BYTES: Outcome = Outcome::Limit(LimitKind::HostCallBytes);
 const MEMORY: Outcome = Outcome::Limit(LimitKind::Memory);
 
-/// Negative control: with `take_random` always giving what is asked, the first attempt ends on memory (seen).
+/// Negative control: with `take_random` always giving what is asked, the first attempt ends on memory.
 #[test]
 fn g20_random_numbers_end_at_the_limit() {
     let random = [Outcome::Limit(LimitKind::Random)];
@@ -19,7 +19,7 @@ fn g20_random_numbers_end_at_the_limit() {
     Case::hostile_std("g20-random-flood times=8 bytes=64").ends(&[Outcome::Completed]);
 }
 
-/// Negative control: with a log buffer that never runs out, nothing is dropped (seen).
+/// Negative control: with a log buffer that never runs out, nothing is dropped.
 #[test]
 fn g21_a_flood_of_logs_is_cut_and_counted() {
     let lines =
@@ -59,7 +59,7 @@ fn g22_empty_writes_leave_nothing_and_end_on_fuel() {
     );
 }
 
-/// Negative control: without `door::charge` in `adapter::enter` the readings are all made (seen).
+/// Negative control: without `door::charge` in `adapter::enter` the readings are all made.
 #[test]
 fn g23_readings_of_the_clock_and_sleeps_of_nothing_are_charged() {
     for flood in ["g23-clock-read", "g23-clock-sleep"] {

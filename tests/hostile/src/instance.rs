@@ -226,7 +226,7 @@ async fn g25_a_computing_call_can_be_dropped_at_a_tick() {
 }
 
 /// Negative control: with the check of `is_whole` in `door::begin` taken away, the log line of the start function is in the
-/// report and the step completes (seen).
+/// report and the step completes.
 #[test]
 fn g26_a_call_from_where_none_may_come_ends_the_step() {
     let early_and_late = |case| Case::of(variant("hostile-g26-early-and-late", case));
@@ -278,7 +278,7 @@ async fn g27_a_number_that_is_none_has_the_same_bits_everywhere() {
 }
 
 /// What one guest left in a slot, the next can not read: each call looks at all of its memory first and fills it last.
-/// Negative control: a guest that looks after it has filled traps at once (seen).
+/// Negative control: a guest that looks after it has filled traps at once.
 #[tokio::test]
 async fn g28_a_recycled_slot_is_all_zero_ten_thousand_times() {
     let step = linked(&guest("hostile-g28-dirty-slot"), &[]);

@@ -4,7 +4,7 @@
 //! ([`case`]): the host lives, the neighbour answered, one attempt left one witness, the log verifies, nothing secret is in
 //! it, and no thread or file is left open. `catalogue` finds the test of each entry, wherever it lies.
 //!
-//! Every protection was taken away once and its test seen to fail; the tests say which.
+//! A test says what happens without its protection, as its negative control.
 //! INVARIANT: an attack runs through the real admission, engine and runtime; only log, store, clock and policy are doubles.
 #![forbid(unsafe_code)]
 

@@ -281,7 +281,7 @@ fn outcome_of(step: &str, plan: &str, more: &Value) -> Option<Outcome> {
 }
 
 /// The third step of a chain is three steps away, its own included. Negative control: without `Reach::too_deep` in
-/// `attempt::drive` it completes (seen).
+/// `attempt::drive` it completes.
 #[test]
 fn an_envelope_that_has_come_too_far_is_not_handled() {
     let plan = "PLAN far:\n  QUIP \"A rumour travels.\"\n  ROLE a: custom(node=\"echo\")\n  ROLE n: custom(node=\"narrow\")\n  STEP one:\n    ASSIGN a: \"x\"\n  STEP two:\n    ASSIGN a: \"x\"\n    REQUIRES one\n  STEP three:\n    ASSIGN n: \"x\"\n    REQUIRES one, two\n";
@@ -291,7 +291,7 @@ fn an_envelope_that_has_come_too_far_is_not_handled() {
 }
 
 /// One emission to two steps is two deliveries. Negative control: without `Reach::limited` in `attempt::finish` it
-/// completes (seen).
+/// completes.
 #[test]
 fn an_answer_to_too_many_steps_is_not_delivered() {
     let plan = "PLAN wide:\n  QUIP \"A rumour travels.\"\n  ROLE a: custom(node=\"echo\")\n  ROLE n: custom(node=\"narrow\")\n  STEP one:\n    ASSIGN n: \"x\"\n  STEP two:\n    ASSIGN a: \"x\"\n    REQUIRES one\n  STEP three:\n    ASSIGN a: \"x\"\n    REQUIRES one\n";

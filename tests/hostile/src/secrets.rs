@@ -26,7 +26,7 @@ fn hostile() -> aim_engine::LinkedStep {
     linked(&guest("hostile"), &capabilities)
 }
 
-/// Negative control: with `neutralise` handing text through, the escapes are in the lines (seen).
+/// Negative control: with `neutralise` handing text through, the escapes are in the lines.
 #[test]
 fn s1_escapes_of_terminals_become_visible_text() {
     Case::hostile("s1-terminal-escapes").ends(&[Outcome::Completed]);
@@ -65,7 +65,7 @@ fn s2_a_line_that_looks_like_a_record_of_the_host_stays_inside_of_one() {
 }
 
 /// The host's own words about a failure (a path, a user's number) stop at the door: a guest learns the kind alone.
-/// Negative control: with the port's detail in `door::port_error` both are in the answer (seen).
+/// Negative control: with the port's detail in `door::port_error` both are in the answer.
 #[tokio::test]
 async fn s5_a_guest_learns_what_failed_and_nothing_about_the_host() {
     let known = Digest::of(b"an input");

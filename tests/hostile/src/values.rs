@@ -22,7 +22,7 @@ fn g12_a_list_that_claims_more_than_there_is_costs_nothing() {
 }
 
 /// Names of an emission go into the host's part of the witness. Negative control: without `convert::odd_name` in
-/// `invoke::answered` the attempt completes, and a megabyte of the guest's text is signed (seen).
+/// `invoke::answered` the attempt completes, and a megabyte of the guest's text is signed.
 #[test]
 fn g12_a_name_as_long_or_as_odd_as_a_guest_likes_is_no_answer() {
     let permanent = [Outcome::Failed(Failure::Permanent)];
@@ -37,7 +37,7 @@ fn g12_a_name_as_long_or_as_odd_as_a_guest_likes_is_no_answer() {
     Case::hostile("g12-long-names part=operation text=A times=256").ends(&[Outcome::Completed]);
 }
 
-/// Negative control: with `set_hostcall_fuel` at its greatest value, the host makes room for a million of them (seen).
+/// Negative control: with `set_hostcall_fuel` at its greatest value, the host makes room for a million of them.
 #[test]
 fn g13_a_million_elements_of_nothing_cost_what_the_host_would_spend_on_them() {
     for case in [0, 1] {
@@ -46,7 +46,7 @@ fn g13_a_million_elements_of_nothing_cost_what_the_host_would_spend_on_them() {
 }
 
 /// Few enough elements to pass by bytes are charged by number all the same. Negative control: without
-/// `door::elements` in `log::write` the fuel does not change (seen).
+/// `door::elements` in `log::write` the fuel does not change.
 #[test]
 fn g13_elements_are_charged_by_number() {
     let fuel = |count: u32| {
@@ -116,7 +116,7 @@ fn g15_broken_texts_end_their_step_in_every_encoding_or_are_read_as_they_are() {
     text_at(1024, 8, StringEncoding::CompactUTF16).ends(&[Outcome::Completed]);
 }
 
-/// Negative control: the same guest with none of its four numbers written completes (seen, and asserted here).
+/// Negative control: the same guest with none of its four numbers written completes (asserted here).
 #[test]
 fn g16_numbers_that_are_no_case_of_their_type_end_their_step() {
     for case in 0..4 {
@@ -125,7 +125,7 @@ fn g16_numbers_that_are_no_case_of_their_type_end_their_step() {
     Case::of(variant("hostile-g16-discriminants", 4)).ends(&[Outcome::Completed]);
 }
 
-/// Negative control: with `set_max_capacity` and `set_max_component_handles` left out all 100 000 are made (seen).
+/// Negative control: with `set_max_capacity` and `set_max_component_handles` left out all 100 000 are made.
 #[test]
 fn g17_resource_handles_end_at_the_limit_and_dropping_gives_them_back() {
     let flood = |attack: &str| Case::hostile(attack).limit("handles_max", 100);

@@ -180,7 +180,7 @@ fn admitted(import: &str, functions: &[&str], world: World) -> Result<How, Strin
 }
 
 /// With every ask written and granted, a gate is bound to its codex, and otherwise to answers that do nothing. Negative
-/// control: with `World::allows` true for everything, the artifact store is served to a gate (seen). The twin: a step is
+/// control: with `World::allows` true for everything, the artifact store is served to a gate. The twin: a step is
 /// served it.
 #[test]
 fn the_gate_world_can_not_carry_an_effect() {
@@ -250,7 +250,7 @@ const CHAIN: &str = "#![no_std]\nextern crate alloc;\nuse alloc::vec::Vec;\nuse 
 const LINKS: [Refused; 13] = [
     Refused {
         error: "E0451",
-        text: "pub fn f(envelope: Envelope) -> Screened { Screened { envelope, gates: Vec::new() } }",
+        text: "pub fn f(envelope: Envelope) -> Screened { Screened { envelope, gates: Vec::new(), request: aim_core::digest::Digest::from_bytes([0; 32]) } }",
         twin: "pub fn f(received: Received, records: Vec<GateRecord>) -> Option<Screened> { received.screen(records).ok() }",
     },
     Refused {
@@ -409,7 +409,7 @@ fn assert_refused(prelude: &str, crate_name: &str, cases: &[Refused]) {
     }
 }
 
-/// Negative control: with the fields of `Cleared` public, its row compiles (seen).
+/// Negative control: with the fields of `Cleared` public, its row compiles.
 #[test]
 fn nothing_makes_a_link_of_the_attempts_chain_but_the_link_before_it() {
     assert_refused(CHAIN, "aim_core", &LINKS);
