@@ -13,9 +13,9 @@
 //! I8 and resident memory are measured by the bench and the soak, where time and memory mean something.
 //! INVARIANT: [`after`] is the only way out of a case, so no attack escapes the list.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use aim_core::{access::Capability, outcome::Outcome, witness::AttemptPredicate};
+use aim_core::{outcome::Outcome, witness::AttemptPredicate};
 use aim_engine::Cancel;
 use aim_runtime::{
     admission::AdmissionError,
@@ -26,7 +26,6 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     component::guest,
-    instance::{NoServices, call, linked, wait},
     rig::{Rig, SECRETS},
 };
 
@@ -135,7 +134,7 @@ impl Case {
         attempt
     }
 
-    /// Is refused before anything of it runs, for this reason; the host lives and its log is as it was.
+    /// Is refused before anything of it runs, for this reason (or one of these); the host lives and its log is as it was.
     pub(crate) fn refused(self, code: &str) {
         let rig = self.rig();
         neighbour_alone(&rig);
@@ -148,7 +147,10 @@ impl Case {
         assert_eq!(loads.len(), 1, "only the hostile one: {loads:?}");
         assert_eq!(loads[0].node.as_str(), "enemy");
         let codes: Vec<&str> = loads[0].reasons.iter().map(|reason| reason.code).collect();
-        assert!(codes.contains(&code), "{codes:?} lacks {code}");
+        assert!(
+            codes.iter().any(|found| code.contains(found)),
+            "{codes:?} lacks {code}"
+        );
         let said = format!("{loads:?}");
         assert!(
             said.len() < 1 << 16,
@@ -194,22 +196,7 @@ impl Watcher for CancelOnceStarted {
     }
 }
 
-/// Starts what an engine starts once and keeps: its tick and the thread for long guests. Neither belongs to an attack.
-fn warmed() {
-    static WARMED: LazyLock<()> = LazyLock::new(|| {
-        let asks = ["budget", "log", "artifact", "consult"];
-        let of = |name: &&str| Capability::ALL.into_iter().find(|one| one.name() == *name);
-        let asks: Vec<Capability> = asks.iter().filter_map(of).collect();
-        let step = linked(&guest("hostile"), &asks);
-        let mut long = call("g1-infinite-loop", "", Arc::new(NoServices));
-        long.limits.deadline_ms_max = 60;
-        wait(step.invoke(long));
-    });
-    LazyLock::force(&WARMED);
-}
-
 fn neighbour_alone(rig: &Rig) {
-    warmed();
     let report = rig.run(ALONE, NEIGHBOURS_WORD, Arc::new(Unwatched), &Cancel::new());
     let outcome = report.steps[0].outcome.as_ref();
     assert_eq!(
@@ -288,7 +275,10 @@ fn left_open() -> (usize, usize) {
     if std::env::var_os("NEXTEST").is_none() {
         return (0, 0);
     }
-    let count = |folder: &str| std::fs::read_dir(folder).unwrap().count();
+    let count = |folder: &str| {
+        let entries = std::fs::read_dir(folder).unwrap().flatten();
+        entries.filter(|entry| !is_kept(&entry.path())).count()
+    };
     // A thread that was joined may still be listed for a moment.
     // BOUND: ten looks, and the last one counts.
     let mut seen = (count("/proc/self/task"), count("/proc/self/fd"));
@@ -301,4 +291,10 @@ fn left_open() -> (usize, usize) {
         seen = next;
     }
     seen
+}
+
+/// True for the two threads that an engine starts once and keeps: its tick and its slow lane.
+fn is_kept(path: &std::path::Path) -> bool {
+    let name = std::fs::read_to_string(path.join("comm")).unwrap_or_default();
+    ["aim-tick", "aim-slow"].contains(&name.trim_end())
 }
