@@ -54,6 +54,12 @@ pub struct Limits {
     pub file_bytes_max: u64,
     /// Bytes of all files in a writable folder, with what the attempt stages.
     pub folder_bytes_max: u64,
+    /// Immediate effects by number.
+    pub effects_max: u32,
+    /// Bytes of the requests and answers of all immediate effects together.
+    pub effect_bytes_max: u64,
+    /// Wall time of one immediate effect in milliseconds, waiting for its turn not included.
+    pub effect_ms_max: u64,
 }
 
 const KIB: u32 = 1024;
@@ -85,6 +91,9 @@ impl Limits {
         files_max: 1_024,
         file_bytes_max: 32 * MIB,
         folder_bytes_max: 64 * MIB,
+        effects_max: 16,
+        effect_bytes_max: 4 * MIB,
+        effect_ms_max: 10_000,
     };
 
     /// What a step can have at most without a grant of a bigger class.
@@ -112,6 +121,9 @@ impl Limits {
         files_max: 65_536,
         file_bytes_max: 256 * MIB,
         folder_bytes_max: 1024 * MIB,
+        effects_max: 1_000,
+        effect_bytes_max: 64 * MIB,
+        effect_ms_max: 600_000,
     };
 
     /// What a step of the big class gets when its contract says nothing: room for a language runtime.
@@ -181,6 +193,9 @@ impl Limits {
             row!(files_max),
             row!(file_bytes_max),
             row!(folder_bytes_max),
+            row!(effects_max),
+            row!(effect_bytes_max),
+            row!(effect_ms_max),
         ];
         checks
             .into_iter()

@@ -120,6 +120,10 @@ pub enum LimitKind {
     Random,
     /// Calls from the host into the guest from within a host call.
     Reentry,
+    /// Immediate effects by number.
+    Effects,
+    /// Bytes of immediate effects.
+    EffectBytes,
     /// A plan's token budget.
     Tokens,
     /// A plan's tool-call budget.

@@ -75,6 +75,7 @@ fn stopped(stop: &Stop) -> (Outcome, Fault) {
     match stop {
         Stop::Limit(kind) => limit(*kind),
         Stop::Cancelled => cancelled(),
+        Stop::Indeterminate(call) => aim_core::effect::indeterminate(*call),
         // A step that exits has not answered; a clean exit is a decision of its author, so it is no trap.
         Stop::Exit(0) => (
             Outcome::Failed(Failure::Permanent),

@@ -76,6 +76,9 @@ fn lowered(base: Limits, ceiling: &Limits) -> Limits {
         files_max: base.files_max.min(ceiling.files_max),
         file_bytes_max: base.file_bytes_max.min(ceiling.file_bytes_max),
         folder_bytes_max: base.folder_bytes_max.min(ceiling.folder_bytes_max),
+        effects_max: base.effects_max.min(ceiling.effects_max),
+        effect_bytes_max: base.effect_bytes_max.min(ceiling.effect_bytes_max),
+        effect_ms_max: base.effect_ms_max.min(ceiling.effect_ms_max),
     }
 }
 
