@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     contract::Autonomy,
     digest::Digest,
+    http::HttpScope,
     name::{NodeId, StepName, TenantId},
 };
 
@@ -66,13 +67,17 @@ pub enum Capability {
     Keyvalue,
     /// `aim:model/complete`: model calls; linked, and denied on every call.
     Model,
+    /// `wasi:http/outgoing-handler`: requests to named endpoints; an immediate effect.
+    Http,
+    /// `aim:secret/handles`: named secrets that host calls may use and the guest never reads.
+    Secrets,
     /// `aim:gate/codex`: the rules a gate judges by; for gates only.
     Codex,
 }
 
 impl Capability {
     /// Every capability, in the order of the table in the documentation.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Context,
         Self::Budget,
         Self::Attest,
@@ -86,6 +91,8 @@ impl Capability {
         Self::Config,
         Self::Keyvalue,
         Self::Model,
+        Self::Http,
+        Self::Secrets,
         Self::Codex,
     ];
 
@@ -106,6 +113,8 @@ impl Capability {
             Self::Config => "config",
             Self::Keyvalue => "keyvalue",
             Self::Model => "model",
+            Self::Http => "http",
+            Self::Secrets => "secrets",
             Self::Codex => "codex",
         }
     }
@@ -123,6 +132,8 @@ impl Capability {
             | Self::Config
             | Self::Keyvalue
             | Self::Model
+            | Self::Http
+            | Self::Secrets
             | Self::Codex => false,
         }
     }
@@ -130,7 +141,10 @@ impl Capability {
     /// True when its interfaces hand out streams or polls, so that `wasi:io` follows from it.
     #[must_use]
     pub const fn uses_io(self) -> bool {
-        matches!(self, Self::Filesystem | Self::Clocks | Self::Cli)
+        matches!(
+            self,
+            Self::Filesystem | Self::Clocks | Self::Cli | Self::Http
+        )
     }
 
     /// What kind of thing an ask for it names.
@@ -140,6 +154,8 @@ impl Capability {
             Self::Filesystem => ResourceKind::Folder,
             Self::Keyvalue => ResourceKind::Bucket,
             Self::Config => ResourceKind::Key,
+            Self::Http => ResourceKind::Endpoint,
+            Self::Secrets => ResourceKind::Secret,
             Self::Context
             | Self::Budget
             | Self::Attest
@@ -169,6 +185,7 @@ impl Capability {
             Self::Artifact => &[Mode::Read, Mode::Put],
             Self::Filesystem | Self::Keyvalue => &[Mode::Read, Mode::Write],
             Self::Clocks | Self::Random => &[Mode::Virtual, Mode::Real],
+            Self::Http => &[Mode::Request, Mode::Special],
             _ => &[],
         }
     }
@@ -195,6 +212,10 @@ pub enum Mode {
     Virtual,
     /// The machine's own; every answer is recorded, so that a replay can give it again.
     Real,
+    /// Sends requests.
+    Request,
+    /// Sends them to addresses out of the special ranges: private, loopback, link-local and so on.
+    Special,
 }
 
 impl Mode {
@@ -207,6 +228,8 @@ impl Mode {
             Self::Write => "write",
             Self::Virtual => "virtual",
             Self::Real => "real",
+            Self::Request => "request",
+            Self::Special => "special",
         }
     }
 }
@@ -500,6 +523,23 @@ impl Grant {
         let asks = self.asks.iter();
         asks.filter(move |ask| ask.capability == capability)
             .flat_map(|ask| ask.scope.iter().map(String::as_str))
+    }
+
+    /// The granted endpoints, in order. Networks count only where the ask has the mode for them.
+    pub fn endpoints(&self) -> impl Iterator<Item = HttpScope> {
+        let asks = self.asks.iter();
+        let asks = asks
+            .filter(|ask| ask.capability == Capability::Http && ask.modes.contains(&Mode::Request));
+        asks.flat_map(|ask| {
+            let is_special = ask.modes.contains(&Mode::Special);
+            ask.scope.iter().filter_map(move |name| {
+                let mut scope: HttpScope = name.parse().ok()?;
+                if !is_special {
+                    scope.networks.clear();
+                }
+                Some(scope)
+            })
+        })
     }
 
     /// Digest of the grant's canonical form.

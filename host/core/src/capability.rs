@@ -9,8 +9,8 @@ use crate::{access::Capability, adapter};
 mod rows;
 
 use rows::{
-    ARTIFACT, ATTEST, BUDGET, CLI, CLOCKS, CODEX, CONFIG, CONSULT, CONTEXT, FILESYSTEM, KEYVALUE,
-    LOG, MODEL, RANDOM,
+    ARTIFACT, ATTEST, BUDGET, CLI, CLOCKS, CODEX, CONFIG, CONSULT, CONTEXT, FILESYSTEM, HTTP,
+    KEYVALUE, LOG, MODEL, RANDOM, SECRETS,
 };
 
 /// The version of every `aim` package that is served.
@@ -87,6 +87,8 @@ pub const fn closure(capability: Capability) -> &'static [ServedInterface] {
         Capability::Config => CONFIG,
         Capability::Keyvalue => KEYVALUE,
         Capability::Model => MODEL,
+        Capability::Http => HTTP,
+        Capability::Secrets => SECRETS,
         Capability::Codex => CODEX,
     }
 }
@@ -103,11 +105,13 @@ pub const PACKAGES: &[&str] = &[
     "aim:log",
     "aim:artifact",
     "aim:model",
+    "aim:secret",
     "aim:step",
     "wasi:io",
     "wasi:cli",
     "wasi:clocks",
     "wasi:filesystem",
+    "wasi:http",
     "wasi:random",
     "wasi:sockets",
     "wasi:config",
@@ -236,6 +240,8 @@ mod tests {
             "wasi:keyvalue/store@0.2.0-draft2",
             "wasi:config/store@0.2.0-draft",
             "wasi:nn/graph@0.2.0",
+            "wasi:http/types@0.3.0",
+            "wasi:tls/types@0.2.0",
             "context",
         ] {
             assert!(!served(bad), "{bad}");

@@ -104,6 +104,10 @@ id_type!(
     SpanId, 16, ""
 );
 id_type!(
+    /// One immediate effect: what the other side can tell a repetition by.
+    EffectKey, 16, "idk_"
+);
+id_type!(
     /// One state change: derived from the log's origin and the frame's sequence.
     EventId, 16, "evt_"
 );
@@ -186,6 +190,14 @@ impl CapId {
     #[must_use]
     pub fn part(self, index: u32) -> Self {
         Self::derive("capability-part", &[self.as_bytes(), &index.to_le_bytes()])
+    }
+}
+
+impl EffectKey {
+    /// Derives the key of host call `call` of an attempt.
+    #[must_use]
+    pub fn of(attempt: AttemptId, call: u32) -> Self {
+        Self::derive("effect", &[attempt.as_bytes(), &call.to_le_bytes()])
     }
 }
 

@@ -24,6 +24,7 @@ pub mod access;
 pub mod attempt;
 pub mod claims;
 pub mod class;
+pub mod effect;
 pub mod envelope;
 pub mod event;
 pub mod gate;
@@ -43,7 +44,9 @@ pub mod plan;
 pub mod adapter;
 pub mod admission;
 pub mod capability;
+pub mod http;
 pub mod inspection;
+pub mod secret;
 pub mod traffic;
 pub mod transcript;
 

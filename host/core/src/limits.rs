@@ -59,6 +59,12 @@ pub struct Limits {
     pub hops_max: u32,
     /// Deliveries of one attempt: emissions times the steps that require it.
     pub fan_out_max: u32,
+    /// Immediate effects by number.
+    pub effects_max: u32,
+    /// Bytes of the requests and answers of all immediate effects together.
+    pub effect_bytes_max: u64,
+    /// Wall time of one immediate effect in milliseconds, waiting for its turn not included.
+    pub effect_ms_max: u64,
 }
 
 const KIB: u32 = 1024;
@@ -92,6 +98,9 @@ impl Limits {
         reentry_max: 1,
         hops_max: 64,
         fan_out_max: 1_024,
+        effects_max: 16,
+        effect_bytes_max: 4 * MIB,
+        effect_ms_max: 10_000,
     };
 
     /// What a step can have at most without a grant of a bigger class.
@@ -121,6 +130,9 @@ impl Limits {
         reentry_max: 1,
         hops_max: 1_024,
         fan_out_max: 100_000,
+        effects_max: 1_000,
+        effect_bytes_max: 64 * MIB,
+        effect_ms_max: 600_000,
     };
 
     /// What a step of the big class gets when its contract says nothing: room for a language runtime.
@@ -192,6 +204,9 @@ impl Limits {
             row!(folder_bytes_max),
             row!(hops_max),
             row!(fan_out_max),
+            row!(effects_max),
+            row!(effect_bytes_max),
+            row!(effect_ms_max),
         ];
         checks
             .into_iter()

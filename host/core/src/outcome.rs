@@ -124,6 +124,10 @@ pub enum LimitKind {
     Hops,
     /// Deliveries of one attempt.
     FanOut,
+    /// Immediate effects by number.
+    Effects,
+    /// Bytes of immediate effects.
+    EffectBytes,
     /// A plan's token budget.
     Tokens,
     /// A plan's tool-call budget.

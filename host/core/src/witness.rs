@@ -13,6 +13,7 @@ use crate::{
     access::{Grant, RefusedAsk, TokenRecord},
     claims::GuestClaims,
     digest::{Digest, Sha256},
+    effect::EffectRecord,
     envelope::{ArtifactRef, Target},
     gate::GateRecord,
     id::{AttemptId, EnvelopeId, ExecutionId, RunId, SpanId, TraceId},
@@ -133,6 +134,9 @@ pub struct AttemptPredicate {
     /// What the host did after the verdict, where it is more than to release or not.
     #[serde(skip_serializing_if = "Disposition::is_release", default)]
     pub disposition: Disposition,
+    /// What the world noticed or was kept from noticing, in the order of the calls.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub effects: Vec<EffectRecord>,
     /// Host's claim.
     pub ended_at: Timestamp,
     /// The engine.

@@ -300,6 +300,10 @@ pub struct StepReport {
     pub staged: Vec<StagedArtifact>,
     /// What it changed in buckets and folders.
     pub effects: StagedEffects,
+    /// Immediate effects that it asked for and a scope allowed.
+    pub immediate: u32,
+    /// Bytes of their requests and answers.
+    pub immediate_bytes: u64,
     /// Log lines within the budget.
     pub logs: Vec<LogLine>,
     /// Log bytes past the budget.

@@ -3,7 +3,7 @@
 //! INVARIANT: one `Guest` serves one attempt and is never handed to another.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
@@ -14,6 +14,7 @@ use aim_core::{
     claims::GuestClaims,
     digest::Digest,
     envelope::ArtifactRef,
+    http::HttpScope,
     limits::Limits,
     outcome::LimitKind,
     transcript::Transcript,
@@ -46,6 +47,9 @@ pub(crate) enum Stop {
     /// The guest wanted something done before its instance was whole.
     #[error("host call during instantiation")]
     TooEarly,
+    /// Nobody knows whether this host call was done.
+    #[error("the end of host call {0} is unknown")]
+    Indeterminate(u32),
 }
 
 impl Stop {
@@ -195,6 +199,10 @@ pub(crate) struct Guest {
     pub(crate) adapter_counts: Vec<u64>,
     pub(crate) codex: Arc<[u8]>,
     pub(crate) held: Held,
+    pub(crate) endpoints: Vec<HttpScope>,
+    pub(crate) secrets: BTreeSet<String>,
+    pub(crate) effects: u32,
+    pub(crate) effect_left_bytes: u64,
 }
 
 /// What a guest is set up with.
@@ -212,6 +220,8 @@ pub(crate) struct Setup {
     pub(crate) inputs: Vec<ArtifactRef>,
     pub(crate) codex: Arc<[u8]>,
     pub(crate) held: Held,
+    pub(crate) endpoints: Vec<HttpScope>,
+    pub(crate) secrets: BTreeSet<String>,
 }
 
 /// How many times one call's byte limit the kept payloads of an attempt may have in all.
@@ -254,6 +264,10 @@ impl Guest {
             adapter_counts: Vec::new(),
             codex: setup.codex,
             held: setup.held,
+            endpoints: setup.endpoints,
+            secrets: setup.secrets,
+            effects: 0,
+            effect_left_bytes: limits.effect_bytes_max,
             limits,
         }
     }

@@ -6,13 +6,13 @@
 //! INVARIANT: the store is dropped at the end of the call whatever happened; nothing of it is used for another call.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
 use aim_core::{
-    access::Wallet,
+    access::{Capability, Wallet},
     admission::World,
     digest::Digest,
     envelope::Emission,
@@ -84,6 +84,10 @@ impl LinkedStep {
             inputs: envelope.artifacts.clone(),
             codex: Arc::default(),
             held: Held::of(&grant, &resources, &limits),
+            endpoints: grant.endpoints().collect(),
+            secrets: (grant.scope_of(Capability::Secrets))
+                .map(str::to_owned)
+                .collect(),
         };
         let mut store = match arm(self.shared(), setup) {
             Ok(store) => store,
@@ -136,6 +140,8 @@ impl LinkedGate {
             inputs: Vec::new(),
             codex: Arc::clone(&codex.bytes),
             held: Held::default(),
+            endpoints: Vec::new(),
+            secrets: BTreeSet::new(),
         };
         let store = match arm(self.shared(), setup) {
             Ok(store) => store,
@@ -331,6 +337,8 @@ fn report(guest: Guest, end: StepEnd, fuel_used: u64, started: Instant) -> StepR
         transcript: guest.transcript,
         claims: guest.claims,
         staged: guest.staged,
+        immediate: guest.effects,
+        immediate_bytes: (guest.limits.effect_bytes_max).saturating_sub(guest.effect_left_bytes),
         effects: guest.held.into_effects(),
         logs,
         log_dropped_bytes,
@@ -356,6 +364,8 @@ fn unarmed(why: String, started: Instant) -> StepReport {
         claims: aim_core::claims::GuestClaims::default(),
         staged: Vec::new(),
         effects: StagedEffects::default(),
+        immediate: 0,
+        immediate_bytes: 0,
         logs: Vec::new(),
         log_dropped_bytes: 0,
         denials: 0,

@@ -18,8 +18,8 @@ use wasmtime_wasi_io::bindings::wasi::io;
 use crate::{
     adapter,
     capability::{
-        artifact, attest, budget, cli, clocks, codex, config, consult, context, filesystem,
-        keyvalue, log, model, random,
+        artifact, attest, budget, cli, clocks, codex, config, consult, context, filesystem, http,
+        keyvalue, log, model, random, secret,
     },
     compile::compile,
     engine::{Engine, Shared},
@@ -278,6 +278,11 @@ fn serve(
         Capability::Config => config::link(instance),
         Capability::Keyvalue => keyvalue::link(instance, binding),
         Capability::Model => model::link(instance),
+        Capability::Http if binding.interface == "wasi:http/outgoing-handler" => {
+            http::link_handler(instance)
+        }
+        Capability::Http => http::link_types(instance, binding),
+        Capability::Secrets => secret::link(instance),
         Capability::Filesystem if binding.interface == "wasi:filesystem/preopens" => {
             filesystem::link_preopens(instance)
         }

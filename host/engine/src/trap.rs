@@ -82,6 +82,7 @@ fn stopped(stop: &Stop) -> (Outcome, Fault) {
                 "the guest called the host before its instance was whole".to_owned(),
             ),
         ),
+        Stop::Indeterminate(call) => aim_core::effect::indeterminate(*call),
         // A step that exits has not answered; a clean exit is a decision of its author, so it is no trap.
         Stop::Exit(0) => (
             Outcome::Failed(Failure::Permanent),

@@ -15,6 +15,7 @@ mod capabilities;
 mod files;
 mod gates;
 mod hostile;
+mod http;
 mod imports;
 mod languages;
 mod proposals;

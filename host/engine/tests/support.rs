@@ -24,7 +24,11 @@ use aim_engine::{
     AllocatorPreference, Cancel, Engine, EngineProfile, LinkedGate, LinkedStep, PlanBudget,
     Resources, Snapshot, StepCall, StepContext, StepEnd, StepReport, VerifiedNativeCode, inspect,
 };
-use aim_ports::{PortError, PortFault, services::StepServices};
+use aim_ports::{
+    PortError, PortFault,
+    effect::{EffectAnswer, EffectCall, EffectFault},
+    services::StepServices,
+};
 use aim_testkit::SimClock;
 use serde_json::Value;
 
@@ -123,10 +127,20 @@ pub(crate) fn gate(name: &str) -> LinkedGate {
     ENGINE.load_gate(native, &linkage).expect("a loaded gate")
 }
 
+/// Answers effects.
+pub(crate) type Act = dyn Fn(EffectCall) -> Result<EffectAnswer, EffectFault> + Send + Sync;
+
 /// Artifacts by digest, and gates that say `fail` to `forbidden` and `pass` to all else.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Services {
     pub(crate) artifacts: BTreeMap<Digest, Arc<[u8]>>,
+    pub(crate) act: Option<Arc<Act>>,
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services").finish_non_exhaustive()
+    }
 }
 
 #[async_trait::async_trait]
@@ -163,6 +177,13 @@ impl StepServices for Services {
             facts: vec![],
         })
     }
+
+    async fn act(&self, call: EffectCall) -> Result<EffectAnswer, EffectFault> {
+        match &self.act {
+            Some(act) => act(call),
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// What one test changes about a call.
@@ -177,6 +198,7 @@ pub(crate) struct Try {
     pub(crate) seed: u64,
     pub(crate) cancel: Cancel,
     pub(crate) clock: SimClock,
+    pub(crate) act: Option<Arc<Act>>,
 }
 
 /// When attempts of tests start.
@@ -206,6 +228,7 @@ impl Try {
             seed: 7,
             cancel: Cancel::new(),
             clock: SimClock::at(START),
+            act: None,
         }
     }
 
@@ -222,6 +245,7 @@ impl Try {
                 .into_iter()
                 .map(|(input, bytes)| (input.digest, bytes.into()))
                 .collect(),
+            act: self.act,
         };
         StepCall {
             envelope: envelope(&self.operation, self.body, artifacts),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, BitFlags, Ruleset, RulesetAttr as _,
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, NetPort, Ruleset, RulesetAttr as _,
     RulesetCreatedAttr as _, RulesetStatus, make_bitflags, path_beneath_rules,
 };
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
@@ -75,6 +75,14 @@ pub fn harden_self() -> io::Result<()> {
 /// # Errors
 /// A text when the kernel refuses the rules.
 pub fn restrict_files(paths_read: &[&Path], paths_write: &[&Path]) -> Result<bool, String> {
+    restrict(&Reach {
+        paths_read: paths_read.to_vec(),
+        paths_write: paths_write.to_vec(),
+        connect_ports: Vec::new(),
+    })
+}
+
+fn restrict(reach: &Reach<'_>) -> Result<bool, String> {
     let read = make_bitflags!(AccessFs::{ReadFile | ReadDir});
     let write: BitFlags<AccessFs> = AccessFs::from_all(RIGHTS) & !AccessFs::Execute;
     let build = || {
@@ -82,13 +90,27 @@ pub fn restrict_files(paths_read: &[&Path], paths_write: &[&Path]) -> Result<boo
             .handle_access(AccessFs::from_all(RIGHTS))?
             .handle_access(AccessNet::from_all(RIGHTS))?
             .create()?
-            .add_rules(path_beneath_rules(paths_read, read))?
-            .add_rules(path_beneath_rules(paths_write, write))?
+            .add_rules(path_beneath_rules(&reach.paths_read, read))?
+            .add_rules(path_beneath_rules(&reach.paths_write, write))?
+            .add_rules(reach.connect_ports.iter().map(|port| {
+                Ok::<_, landlock::RulesetError>(NetPort::new(*port, AccessNet::ConnectTcp))
+            }))?
             .restrict_self()
     };
     build()
         .map(|status| status.ruleset != RulesetStatus::NotEnforced)
         .map_err(|error| error.to_string())
+}
+
+/// What a confined host keeps.
+#[derive(Debug, Clone, Default)]
+pub struct Reach<'a> {
+    /// Files and folders that it reads.
+    pub paths_read: Vec<&'a Path>,
+    /// Files and folders that it reads and writes.
+    pub paths_write: Vec<&'a Path>,
+    /// TCP ports that it connects to, on any machine.
+    pub connect_ports: Vec<u16>,
 }
 
 /// Confines the host before it runs a guest: [`harden_self`], then [`restrict_files`], then an attempt to open the key
@@ -99,7 +121,7 @@ pub fn restrict_files(paths_read: &[&Path], paths_write: &[&Path]) -> Result<boo
 /// root, and threads that exist already keep their access, so that the level stays `same-uid`. The key folder must not
 /// lie below one of the given paths.
 #[must_use]
-pub fn confine_host(paths_read: &[&Path], paths_write: &[&Path], keys_dir: &Path) -> Confinement {
+pub fn confine_host(reach: &Reach<'_>, keys_dir: &Path) -> Confinement {
     let same_uid = |remark: String| Confinement {
         level: IsolationLevel::SameUid,
         remark,
@@ -113,7 +135,7 @@ pub fn confine_host(paths_read: &[&Path], paths_write: &[&Path], keys_dir: &Path
     if let Err(why) = harden_self() {
         return same_uid(format!("the process could not be hardened: {why}"));
     }
-    match restrict_files(paths_read, paths_write) {
+    match restrict(reach) {
         Err(why) => return same_uid(format!("Landlock refused the rules: {why}")),
         Ok(false) => return same_uid("this kernel has no Landlock".to_owned()),
         Ok(true) => {}

@@ -10,6 +10,7 @@
 pub mod private_dir;
 
 pub mod key_file;
+pub mod secret_file;
 
 pub mod confine;
 

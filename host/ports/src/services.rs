@@ -6,7 +6,10 @@ use core::fmt::Debug;
 use aim_core::{digest::Digest, gate::Decision};
 use async_trait::async_trait;
 
-use crate::PortError;
+use crate::{
+    PortError,
+    effect::{EffectAnswer, EffectCall, EffectFault},
+};
 
 /// The host's side of one attempt's host calls.
 #[async_trait]
@@ -28,4 +31,12 @@ pub trait StepServices: Debug + Send + Sync {
         target: String,
         payload: Vec<u8>,
     ) -> Result<Decision, PortError>;
+
+    /// Has an immediate effect judged, writes its intent, does it, writes its outcome. The engine has found a granted scope
+    /// for it. Calls of one attempt come one after the other. When the future is dropped, the effect is stopped where it is
+    /// and its outcome is written all the same.
+    ///
+    /// # Errors
+    /// [`EffectFault`].
+    async fn act(&self, call: EffectCall) -> Result<EffectAnswer, EffectFault>;
 }

@@ -5,9 +5,10 @@
 use std::{sync::Arc, time::Duration};
 
 use aim_core::{
-    access::{TokenLimits, WalletTerms},
+    access::{Capability, TokenLimits, WalletTerms},
     attempt::{Cleared, Ended, Position, Received, Released, RunEnd, Witnessed},
     digest::Digest,
+    effect::{EffectRecord, indeterminate, settle},
     envelope::Envelope,
     gate::asks_for_a_person,
     id::{AttemptId, EnvelopeId, ExecutionId, RunId, SpanId, TraceId},
@@ -32,6 +33,7 @@ use crate::{
     ingress,
     judge::ask_all,
     reach::Reach,
+    outside::{DeskParts, EffectDesk},
     record::{self, Facts},
     services::{AttemptServices, Contents},
     traffic::Place,
@@ -138,6 +140,7 @@ struct Done {
     kappa: Option<KappaRecord>,
     composite: Option<CompositeRecord>,
     disposition: Disposition,
+    effects: Vec<EffectRecord>,
 }
 
 impl Done {
@@ -159,8 +162,50 @@ impl Done {
             kappa: None,
             composite: None,
             disposition,
+            effects: Vec::new(),
         }
     }
+}
+
+/// Where a gate's own last verdict is looked up.
+fn scope_of(host: &Host, unit: &Unit, run: &RunFacts) -> Scope {
+    Scope {
+        history: Arc::clone(&host.history),
+        run: run.run,
+        step: unit.step.name.clone(),
+        turnstile: host.turnstile.clone(),
+    }
+}
+
+/// Where the attempt's effects are judged and written down.
+fn desk(host: &Host, unit: &Unit, run: &RunFacts, attempt: AttemptId) -> EffectDesk {
+    let left = &host.unwitnessed;
+    let priors = left.priors.get(&attempt).cloned().unwrap_or_default();
+    let answers = if priors.is_empty() {
+        std::collections::BTreeMap::new()
+    } else {
+        left.answers.clone()
+    };
+    EffectDesk::new(DeskParts {
+        execution: run.execution,
+        attempt,
+        outside: host.outside.clone(),
+        commit: host.committer.handle(),
+        store: Arc::clone(&host.store),
+        gates: unit.gates.clone(),
+        scope: scope_of(host, unit, run),
+        plan: run.plan_name.to_string(),
+        step: unit.step.name.to_string(),
+        role: unit.step.role.to_string(),
+        effects: unit.effects.clone(),
+        is_idempotent: unit.contract.is_idempotent,
+        is_opaque: unit.contract.is_payload_opaque,
+        secrets: (unit.grant.scope_of(Capability::Secrets))
+            .map(str::to_owned)
+            .collect(),
+        priors,
+        answers,
+    })
 }
 
 /// Runs one attempt to its durable end.
@@ -182,13 +227,21 @@ pub async fn run_attempt(
     let mut task = task;
     let envelope = take_envelope(&mut task);
     let turn = host.effects.turn(unit, run).await;
-    let done = match take_place(host, unit, run, cancel).await {
+    let desk = Arc::new(desk(host, unit, run, attempt));
+    let place = match desk.stuck() {
+        // Running into it again could do it twice.
+        Some(call) => Err(indeterminate(call)),
+        None => take_place(host, unit, run, cancel).await,
+    };
+    let mut done = match place {
         Ok(_place) => {
             let given = (attempt, envelope, body);
-            drive(host, unit, run, contents, &task, given, cancel).await
+            drive(host, unit, run, (contents, &desk), &task, given, cancel).await
         }
         Err((outcome, fault)) => Done::early(Received::new(envelope).stop(outcome, fault)),
     };
+    // Nothing is begun behind this point; what was is in the list, for an attempt that ended early as well.
+    done.effects = desk.close().await;
     if done.is_kept() {
         store_large(host, &done).await?;
     }
@@ -207,6 +260,7 @@ pub async fn run_attempt(
         kappa: done.kappa.clone(),
         composite: done.composite.clone(),
         disposition: done.disposition,
+        effects: &done.effects,
         started_at,
         ended_at: host.clock.now(),
     };
@@ -272,7 +326,7 @@ async fn drive(
     host: &Host,
     unit: &Unit,
     run: &RunFacts,
-    contents: &Arc<Contents>,
+    (contents, desk): (&Arc<Contents>, &Arc<EffectDesk>),
     task: &Task,
     (attempt, envelope, body): (AttemptId, Envelope, Digest),
     cancel: &Cancel,
@@ -286,12 +340,7 @@ async fn drive(
         Ok(screened) => screened,
         Err(ended) => return Done::early(ended),
     };
-    let scope = Scope {
-        history: Arc::clone(&host.history),
-        run: run.run,
-        step: unit.step.name.clone(),
-        turnstile: host.turnstile.clone(),
-    };
+    let scope = scope_of(host, unit, run);
     let conditions = conditions::ingress(unit, screened.envelope(), digest);
     let disposition = conditions.disposition();
     let mut records = ask_all(&unit.gates, request, digest, &scope).await;
@@ -314,14 +363,15 @@ async fn drive(
         host,
         unit,
         run,
-        contents,
+        (contents, desk),
         (task, attempt),
         (&cleared, &scope),
         cancel,
     );
     call.resources = resources;
     let report = unit.linked.invoke(call).await;
-    finish(unit, run, cleared, report, (&scope, task.reach)).await
+    let effects = desk.close().await;
+    finish(unit, run, cleared, report, (&scope, task.reach, &effects)).await
 }
 
 /// What the step needs can not be read now; nothing of it ran.
@@ -338,7 +388,7 @@ fn call(
     host: &Host,
     unit: &Unit,
     run: &RunFacts,
-    contents: &Arc<Contents>,
+    (contents, desk): (&Arc<Contents>, &Arc<EffectDesk>),
     (task, attempt): (&Task, AttemptId),
     (cleared, scope): (&Cleared, &Scope),
     cancel: &Cancel,
@@ -389,6 +439,7 @@ fn call(
             role: unit.step.role.to_string(),
             effects: unit.effects.clone(),
             scope: scope.clone(),
+            desk: Arc::clone(desk),
         }),
         folders: Arc::clone(&unit.folders),
         resources: Resources::default(),
@@ -401,10 +452,18 @@ async fn finish(
     run: &RunFacts,
     cleared: Cleared,
     mut report: StepReport,
-    (scope, reach): (&Scope, Reach),
+    (scope, reach, effects): (&Scope, Reach, &[EffectRecord]),
 ) -> Done {
     let end = std::mem::replace(&mut report.end, StepEnd::Answered(Vec::new()));
-    let ran = cleared.run(reach.limited(end.into_run_end(), &unit.limits));
+    let end = match end.into_run_end() {
+        RunEnd::Stopped(outcome, fault) => {
+            let settled = settle(&outcome, effects, unit.contract.is_idempotent);
+            let (outcome, fault) = settled.unwrap_or((outcome, fault));
+            RunEnd::Stopped(outcome, fault)
+        }
+        answered @ RunEnd::Answered(_) => answered,
+    };
+    let ran = cleared.run(reach.limited(end, &unit.limits));
     let bodies: Vec<Digest> = ran
         .emissions()
         .unwrap_or_default()
@@ -445,6 +504,7 @@ async fn finish(
         bodies,
         kappa: judged.kappa,
         composite: judged.composite,
+        effects: Vec::new(),
     }
 }
 

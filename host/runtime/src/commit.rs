@@ -181,10 +181,32 @@ pub struct Committed {
     pub position: Option<Position>,
 }
 
-/// Hands submissions to the commit thread.
+/// Hands submissions to the commit thread. Give every handle back before the committer is closed: it waits for them.
+#[derive(Debug, Clone)]
+pub struct CommitHandle {
+    queue: mpsc::Sender<Request>,
+}
+
+impl CommitHandle {
+    /// Makes a submission durable.
+    ///
+    /// # Errors
+    /// [`CommitError`]; nothing of the submission is in the log then.
+    pub async fn commit(&self, submission: Submission) -> Result<Committed, CommitError> {
+        let (answer, answered) = oneshot::channel();
+        let request = Request { submission, answer };
+        self.queue
+            .send(request)
+            .await
+            .map_err(|_| CommitError::Gone)?;
+        answered.await.map_err(|_| CommitError::Gone)?
+    }
+}
+
+/// Owns the commit thread.
 #[derive(Debug)]
 pub struct Committer {
-    queue: mpsc::Sender<Request>,
+    queue: CommitHandle,
     threads: Option<Threads>,
 }
 
@@ -229,7 +251,7 @@ impl Committer {
             .name("aim-commit".to_owned())
             .spawn(move || group.run(requests))?;
         Ok(Self {
-            queue,
+            queue: CommitHandle { queue },
             threads: Some(Threads {
                 committing,
                 publishing,
@@ -242,13 +264,13 @@ impl Committer {
     /// # Errors
     /// [`CommitError`]; nothing of the submission is in the log then.
     pub async fn commit(&self, submission: Submission) -> Result<Committed, CommitError> {
-        let (answer, answered) = oneshot::channel();
-        let request = Request { submission, answer };
-        self.queue
-            .send(request)
-            .await
-            .map_err(|_| CommitError::Gone)?;
-        answered.await.map_err(|_| CommitError::Gone)?
+        self.queue.commit(submission).await
+    }
+
+    /// A handle for a task that outlives the borrow of this one.
+    #[must_use]
+    pub fn handle(&self) -> CommitHandle {
+        self.queue.clone()
     }
 
     /// Makes a statement durable.

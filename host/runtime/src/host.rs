@@ -3,7 +3,10 @@
 //! INVARIANT: a log is written to only after everything in it was read, its tail was found whole or safely cut, and the
 //! signer agrees about how much of it there must be.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use aim_core::{
     digest::{Digest, Sha256, encode_hex},
@@ -33,6 +36,7 @@ use crate::{
     effects::{Effects, WritableFolders, pending, publication, rebuild},
     history::GateHistory,
     ledger::{Ledger, LedgerError},
+    outside::{Outside, Unwitnessed},
     resume::Payloads,
     traffic::Door,
     turnstile::Turnstile,
@@ -62,6 +66,10 @@ pub struct Host {
     pub store: Arc<dyn ArtifactStore>,
     /// Time, as the host claims it.
     pub clock: Arc<dyn Clock>,
+    /// What it can do outside of itself.
+    pub outside: Outside,
+    /// Effects that an interrupted host has left without a witness.
+    pub(crate) unwitnessed: Unwitnessed,
     /// Where attempts wait for a place.
     pub door: Door,
     /// Random bytes, for steps that are granted real ones.
@@ -93,6 +101,8 @@ pub struct HostParts {
     pub entropy: Arc<dyn Entropy>,
     /// The folders that steps may change, by name.
     pub folders: WritableFolders,
+    /// What the host can do outside of itself.
+    pub outside: Outside,
     /// How witnesses are signed.
     pub mode: SigningMode,
     /// Origin line of a log that has to be begun; must not have been used before.
@@ -201,6 +211,7 @@ impl Host {
             return Err(OpenError::Keys);
         }
         finish_publications(&mut parts, &mut ledger)?;
+        let unwitnessed = unwitnessed(&ledger, &parts)?;
         let effects = Arc::new(Effects::new(
             rebuild(Payloads {
                 ledger: &ledger,
@@ -241,6 +252,8 @@ impl Host {
                 committer,
                 store: parts.store,
                 clock: parts.clock,
+                outside: parts.outside,
+                unwitnessed,
                 door: Door::new(parts.traffic),
                 entropy: parts.entropy,
                 effects,
@@ -286,6 +299,23 @@ fn finish_publications(parts: &mut HostParts, ledger: &mut Ledger) -> Result<(),
         ledger.refresh(&*reader)?;
     }
     Ok(())
+}
+
+/// What an interrupted host has left, with the answers that were kept. An answer that is gone stays away: whoever needs it
+/// can not go on.
+fn unwitnessed(ledger: &Ledger, parts: &HostParts) -> Result<Unwitnessed, OpenError> {
+    let priors = ledger.unwitnessed_effects().clone();
+    let mut answers = BTreeMap::new();
+    let outcomes = priors.values().flatten();
+    let outcomes = outcomes.filter_map(|prior| prior.outcome.as_ref());
+    for digest in outcomes.filter_map(|outcome| outcome.response) {
+        let kept = match ledger.blob(&*parts.reader, digest)? {
+            Some(bytes) => Some(bytes),
+            None => parts.store.read(digest).ok(),
+        };
+        answers.extend(kept.map(|bytes| (digest, bytes)));
+    }
+    Ok(Unwitnessed { priors, answers })
 }
 
 fn read_and_recover(parts: &mut HostParts) -> Result<Ledger, OpenError> {

@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aim_core::{
     digest::Digest,
+    effect::{EffectIntent, EffectOutcome, Prior},
     event::{self, ExecutionStart, FrameOrigin, RuntimeEvent},
     frame::{
         BLOCK_HEADER_BYTES, BlobState, Block, ChainPosition, FrameBody, FrameFault,
         FrameFaultReason, WitnessFrame,
     },
-    id::{ExecutionId, RunId},
+    id::{AttemptId, ExecutionId, RunId},
     leaf::{Leaf, LeafKind},
     staged::Published,
     witness::{AttemptPredicate, DeniedLoadPredicate, EpochPredicate, PlanPredicate, Statement},
@@ -114,6 +115,7 @@ pub struct Ledger {
     executions: Vec<Execution>,
     by_execution: BTreeMap<ExecutionId, usize>,
     blobs: BTreeMap<Digest, BlobPlace>,
+    effects: BTreeMap<AttemptId, Vec<Prior>>,
     leaf_hashes: Vec<[u8; 32]>,
     keys: Option<PublicKeys>,
     published: BTreeSet<(String, Digest)>,
@@ -128,6 +130,7 @@ impl Default for Ledger {
             executions: Vec::new(),
             by_execution: BTreeMap::new(),
             blobs: BTreeMap::new(),
+            effects: BTreeMap::new(),
             leaf_hashes: Vec::new(),
             keys: None,
             published: BTreeSet::new(),
@@ -223,6 +226,12 @@ impl Ledger {
     #[must_use]
     pub const fn keys(&self) -> Option<PublicKeys> {
         self.keys
+    }
+
+    /// Effects of attempts that have no witness: what an interrupted host has left.
+    #[must_use]
+    pub const fn unwitnessed_effects(&self) -> &BTreeMap<AttemptId, Vec<Prior>> {
+        &self.effects
     }
 
     /// Tree hashes of all leaves, in order.
@@ -387,7 +396,9 @@ impl Ledger {
                         self.published.insert((note.folder, note.witness));
                     }
                 }
-                FrameBody::Intent(_) | FrameBody::EffectOutcome(_) | FrameBody::Checkpoint(_) => {}
+                FrameBody::Intent(json) => self.take_intent(frame.sequence, json)?,
+                FrameBody::EffectOutcome(json) => self.take_outcome(frame.sequence, json)?,
+                FrameBody::Checkpoint(_) => {}
             }
         }
         Ok(())
@@ -417,6 +428,40 @@ impl Ledger {
         Ok(())
     }
 
+    fn take_intent(&mut self, sequence: u64, json: &[u8]) -> Result<(), LedgerError> {
+        let intent: EffectIntent = read_json(sequence, "effect intent", json)?;
+        let priors = self.effects.entry(intent.attempt).or_default();
+        match priors
+            .iter_mut()
+            .find(|prior| prior.intent.call == intent.call)
+        {
+            Some(prior) => {
+                prior.tries = prior.tries.saturating_add(1);
+                prior.outcome = None;
+            }
+            None => priors.push(Prior {
+                intent,
+                outcome: None,
+                tries: 1,
+            }),
+        }
+        Ok(())
+    }
+
+    fn take_outcome(&mut self, sequence: u64, json: &[u8]) -> Result<(), LedgerError> {
+        let outcome: EffectOutcome = read_json(sequence, "effect outcome", json)?;
+        let priors = self.effects.get_mut(&outcome.attempt);
+        let prior = priors
+            .and_then(|priors| priors.iter_mut().find(|p| p.intent.call == outcome.call))
+            .ok_or_else(|| LedgerError::Unreadable {
+                sequence,
+                what: "effect outcome",
+                detail: "it has no intent before it".to_owned(),
+            })?;
+        prior.outcome = Some(outcome);
+        Ok(())
+    }
+
     fn take_witness(
         &mut self,
         sequence: u64,
@@ -424,6 +469,10 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let body = read_statement(sequence, witness)?;
         let index = self.entries.len();
+        if let EntryBody::Attempt(attempt) = &body {
+            // From here on the witness tells.
+            self.effects.remove(&attempt.attempt);
+        }
         let execution = match &body {
             EntryBody::Attempt(attempt) => Some(attempt.execution),
             EntryBody::Plan(plan) => Some(plan.execution),

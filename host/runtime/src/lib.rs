@@ -21,6 +21,7 @@ pub mod host;
 pub mod inputs;
 pub mod judge;
 pub mod ledger;
+pub mod outside;
 pub mod progress;
 pub mod reach;
 pub mod resume;

@@ -10,6 +10,7 @@ use aim_core::{
     attempt::Ended,
     claims::GuestClaims,
     digest::{Digest, Sha256},
+    effect::EffectRecord,
     envelope::Emission,
     id::{AttemptId, EnvelopeId, SpanId},
     kappa::composite::CompositeRecord,
@@ -56,6 +57,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) kappa: Option<KappaRecord>,
     pub(crate) composite: Option<CompositeRecord>,
     pub(crate) disposition: Disposition,
+    pub(crate) effects: &'a [EffectRecord],
     pub(crate) started_at: Timestamp,
     pub(crate) ended_at: Timestamp,
 }
@@ -95,6 +97,12 @@ fn small_outputs(facts: &Facts<'_>) -> Vec<(Digest, Arc<[u8]>)> {
         .report
         .into_iter()
         .flat_map(|report| report.transcript.payloads());
+    // What an effect answered lies beside its outcome already.
+    let is_kept = |digest: &Digest| {
+        let mut effects = facts.effects.iter();
+        effects.any(|effect| effect.response == Some(*digest))
+    };
+    let calls = calls.filter(|(digest, _)| !is_kept(digest));
     let calls = calls.map(|(digest, bytes)| (*digest, Arc::from(bytes.as_slice())));
     let kept = facts.report.into_iter().flat_map(|r| &r.effects.kept);
     let kept = kept.map(|(digest, bytes)| (*digest, Arc::clone(bytes)));
@@ -172,6 +180,7 @@ fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<At
         contract: unit.contract_digest,
         correlation: envelope.correlation,
         disposition: facts.disposition,
+        effects: facts.effects.to_vec(),
         ended_at: facts.ended_at,
         engine: engine(facts),
         envelope: EnvelopeRecord {
@@ -273,6 +282,16 @@ fn budgets(facts: &Facts<'_>) -> Vec<BudgetUse> {
     let report = facts.report;
     let calls = report.map_or(0, |report| report.transcript.records().len() as u64);
     vec![
+        used(
+            "effect_bytes",
+            report.map_or(0, |report| report.immediate_bytes),
+            limits.effect_bytes_max,
+        ),
+        used(
+            "effects",
+            report.map_or(0, |report| u64::from(report.immediate)),
+            u64::from(limits.effects_max),
+        ),
         used(
             "fuel",
             report.map_or(0, |report| report.fuel_used),

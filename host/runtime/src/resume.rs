@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use aim_core::{
     digest::Digest,
+    effect::EffectEnd,
     envelope::Emission,
     gate::GateKind,
     id::{EnvelopeId, SpanId},
@@ -122,8 +123,12 @@ pub fn resume(
         done.witnesses.push(entry.witness);
         let may_retry = attempt.outcome == Outcome::Failed(Failure::Transient)
             && attempt.attempt_no < attempts_max(&attempt.step);
-        // Cancelled is an interruption of the run, not an answer of the step.
-        done.end = if may_retry || attempt.outcome == Outcome::Cancelled {
+        // Cancelled is an interruption of the run, not an answer of the step; but what the world has noticed is not done
+        // again by another attempt.
+        let had_effect = (attempt.effects.iter())
+            .any(|effect| matches!(effect.end, EffectEnd::Done | EffectEnd::Unknown));
+        let was_interrupted = attempt.outcome == Outcome::Cancelled && !had_effect;
+        done.end = if may_retry || was_interrupted {
             None
         } else {
             Some(end_of(payloads, attempt, contents)?)

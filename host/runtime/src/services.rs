@@ -13,12 +13,18 @@ use aim_core::{
     gate::{Decision, GateRequest, Item, Phase},
     verdict::Verdict,
 };
-use aim_ports::{PortError, PortFault, artifact::ArtifactStore, services::StepServices};
+use aim_ports::{
+    PortError, PortFault,
+    artifact::ArtifactStore,
+    effect::{EffectAnswer, EffectCall, EffectFault},
+    services::StepServices,
+};
 use async_trait::async_trait;
 
 use crate::{
     history::Scope,
     judge::{Gate, ask_all},
+    outside::EffectDesk,
 };
 
 /// Bytes of one run that are at hand: inputs, and small artifacts that live in the log.
@@ -56,6 +62,7 @@ pub(crate) struct AttemptServices {
     pub(crate) role: String,
     pub(crate) effects: Vec<String>,
     pub(crate) scope: Scope,
+    pub(crate) desk: Arc<EffectDesk>,
 }
 
 #[async_trait]
@@ -113,5 +120,9 @@ impl StepServices for AttemptServices {
                 "a gate did not answer",
             )
         })
+    }
+
+    async fn act(&self, call: EffectCall) -> Result<EffectAnswer, EffectFault> {
+        self.desk.act(call).await
     }
 }

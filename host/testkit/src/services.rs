@@ -3,13 +3,17 @@
 //! INVARIANT: unknown artifacts are absent and unprepared questions are unavailable, never permitted.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     future::pending,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use aim_core::{digest::Digest, gate::Decision};
-use aim_ports::{PortError, PortFault, services::StepServices};
+use aim_ports::{
+    PortError, PortFault,
+    effect::{EffectAnswer, EffectCall, EffectFault},
+    services::StepServices,
+};
 use async_trait::async_trait;
 
 /// Answers from what a test prepared and remembers what was asked.
@@ -18,9 +22,30 @@ pub struct TestServices {
     artifacts: BTreeMap<Digest, Arc<[u8]>>,
     decision: Option<Decision>,
     asked: Mutex<Vec<(String, String)>>,
+    answers: Mutex<VecDeque<Result<EffectAnswer, EffectFault>>>,
+    effects: Mutex<Vec<EffectCall>>,
 }
 
 impl TestServices {
+    /// Answers the next effect with `answer`; may be called for each one that will come.
+    #[must_use]
+    pub fn with_answer(self, answer: Result<EffectAnswer, EffectFault>) -> Self {
+        self.answers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(answer);
+        self
+    }
+
+    /// Every effect that was asked for so far.
+    #[must_use]
+    pub fn effects(&self) -> Vec<EffectCall> {
+        self.effects
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     /// Makes bytes readable under their digest.
     #[must_use]
     pub fn with_artifact(mut self, bytes: &[u8]) -> Self {
@@ -70,6 +95,17 @@ impl StepServices for TestServices {
             )
         })
     }
+
+    async fn act(&self, call: EffectCall) -> Result<EffectAnswer, EffectFault> {
+        self.effects
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(call);
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers
+            .pop_front()
+            .unwrap_or_else(|| Err(EffectFault::Denied("unprepared".to_owned())))
+    }
 }
 
 /// Never answers: a host call on it hangs until somebody else ends it.
@@ -88,6 +124,10 @@ impl StepServices for SilentServices {
         _target: String,
         _payload: Vec<u8>,
     ) -> Result<Decision, PortError> {
+        pending().await
+    }
+
+    async fn act(&self, _call: EffectCall) -> Result<EffectAnswer, EffectFault> {
         pending().await
     }
 }

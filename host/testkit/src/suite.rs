@@ -6,10 +6,12 @@
 
 mod artifact;
 mod folder;
+mod http;
 mod log;
 mod signer;
 
 pub use artifact::artifact_store;
 pub use folder::{FOLDER_FILES, folders};
+pub use http::{LARGE_BYTES, call_to, http};
 pub use log::log;
 pub use signer::{CountingCore, signer};

@@ -10,9 +10,12 @@
 //! INVARIANT: `authenticated` is true only if keys were given, every leaf is vouched for by one of them and there is no fault.
 
 mod blocks;
+mod effects;
 mod fault;
 mod report;
 mod statement;
+
+use effects::Effects;
 
 pub use blocks::SliceLog;
 pub use fault::{EvidenceFault, FaultKind, Place};
@@ -108,6 +111,7 @@ struct Verifier<'a> {
     payloads_seen: BTreeSet<Digest>,
     last_batch_leaf: Option<u64>,
     signatures: u64,
+    effects: Effects,
 }
 
 impl<'a> Verifier<'a> {
@@ -123,6 +127,7 @@ impl<'a> Verifier<'a> {
             payloads_seen: BTreeSet::new(),
             last_batch_leaf: None,
             signatures: 0,
+            effects: Effects::default(),
         }
     }
 
@@ -137,10 +142,15 @@ impl<'a> Verifier<'a> {
                 }
                 FrameBody::Checkpoint(note) => self.logged_checkpoint(frame.sequence, note),
                 FrameBody::Blob(blob) => self.payload(blob.digest, blob.state),
-                FrameBody::ExecutionStart(_)
-                | FrameBody::Intent(_)
-                | FrameBody::EffectOutcome(_)
-                | FrameBody::EventNote(_) => {}
+                FrameBody::Intent(body) => {
+                    let judged = self.effects.intent(body);
+                    self.effect(frame.sequence, judged);
+                }
+                FrameBody::EffectOutcome(body) => {
+                    let judged = self.effects.outcome(body);
+                    self.effect(frame.sequence, judged);
+                }
+                FrameBody::ExecutionStart(_) | FrameBody::EventNote(_) => {}
             }
         }
         let is_missing = |digest: &&Digest| !self.payloads_seen.contains(digest);
@@ -249,12 +259,24 @@ impl<'a> Verifier<'a> {
         match judged {
             Ok(head) => {
                 self.report.add_isolation(head.isolation.as_deref());
+                if let Some(attempt) = head.attempt
+                    && let Err(kind) = self.effects.witness(attempt, &head.effects)
+                {
+                    self.report.add(EvidenceFault::new(place, kind));
+                }
                 head.subjects
             }
             Err(kind) => {
                 self.report.add(EvidenceFault::new(place, kind));
                 Vec::new()
             }
+        }
+    }
+
+    fn effect(&mut self, sequence: u64, judged: Result<(), FaultKind>) {
+        if let Err(kind) = judged {
+            let place = Place::Frame(sequence);
+            self.report.add(EvidenceFault::new(place, kind));
         }
     }
 

@@ -12,6 +12,7 @@ pub mod imports {
             "../../wit/aim-gate@0.1.0",
             "../../wit/aim-artifact@0.1.0",
             "../../wit/aim-log@0.1.0",
+            "../../wit/aim-secret@0.1.0",
         ],
         inline: "
             package aim:sdk;
@@ -24,6 +25,7 @@ pub mod imports {
                 import aim:gate/codex@0.1.0;
                 import aim:artifact/store@0.1.0;
                 import aim:log/log@0.1.0;
+                import aim:secret/handles@0.1.0;
             }
         ",
         world: "aim:sdk/calls",

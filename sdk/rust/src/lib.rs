@@ -33,6 +33,7 @@ pub mod gate;
 pub mod json;
 pub mod log;
 pub mod memory;
+pub mod secret;
 pub mod step;
 pub mod types;
 

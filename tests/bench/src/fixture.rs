@@ -248,6 +248,7 @@ impl Fixture {
             traffic: TrafficLimits::DEFAULT,
             entropy: Arc::new(SystemEntropy),
             folders: WritableFolders::new(),
+            outside: aim_runtime::outside::Outside::nothing(),
             mode: case.signing,
             new_origin: "aim.local/0123456789abcdef/1".to_owned(),
             host: HostRecord {

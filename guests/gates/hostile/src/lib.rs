@@ -11,7 +11,7 @@ mod memory;
 mod reason;
 mod trap;
 
-use aim_sdk::gate::{Decision, Gate, Request, Verdict, codex};
+use aim_sdk::gate::{Decision, Gate, Phase, Request, Verdict, codex};
 use aim_sdk::types::Fault;
 
 struct Hostile;
@@ -25,6 +25,8 @@ impl Gate for Hostile {
             "warn" => Ok(honest::decision(Verdict::Warn)),
             "abstain" => Ok(honest::decision(Verdict::Abstain)),
             "fail" => Ok(honest::decision(Verdict::Fail)),
+            "fail-effect" if request.phase == Phase::Effect => Ok(honest::decision(Verdict::Fail)),
+            "fail-effect" => Ok(honest::decision(Verdict::Pass)),
             "score" => Ok(honest::scored(text)),
             "prior" => Ok(honest::prior(&request)),
             "fault" => absent::fault(),

@@ -9,6 +9,7 @@
 //! INVARIANT: no thread exists before the host has given up the key folder, and no guest runs before.
 
 mod inputs;
+mod outside;
 mod prepare;
 mod result;
 pub(crate) mod start;
@@ -16,6 +17,7 @@ pub(crate) mod start;
 use std::sync::Arc;
 
 use aim_core::{
+    effect::EffectEnd,
     id::{EnvelopeId, ExecutionId, RunId, RunPins, TraceId},
     join::inputs_digest,
     outcome::Exit,
@@ -291,12 +293,25 @@ fn standing(ledger: &Ledger, run: RunId, again: bool) -> Standing {
     };
     match ledger.plan_of(execution) {
         None => Standing::Interrupted(Box::new(execution.clone())),
-        // Somebody stopped it: what was cut off is no answer.
-        Some((_, plan)) if again || plan.exit_code == Exit::Interrupted.code() => {
+        // Somebody stopped it: what was cut off is no answer. What the world has noticed is not done again unasked.
+        Some((_, plan))
+            if again
+                || (plan.exit_code == Exit::Interrupted.code()
+                    && !had_effects(ledger, execution)) =>
+        {
             Standing::New(execution.start.number.saturating_add(1))
         }
         Some(_) => Standing::Finished(Box::new(execution.clone())),
     }
+}
+
+/// True when an attempt that gave no result had, or may have had, an effect.
+fn had_effects(ledger: &Ledger, execution: &Execution) -> bool {
+    let mut attempts = ledger.attempts_of(execution);
+    attempts.any(|(_, attempt)| {
+        let noticed = |end| matches!(end, EffectEnd::Done | EffectEnd::Unknown);
+        !attempt.released && attempt.effects.iter().any(|effect| noticed(effect.end))
+    })
 }
 
 fn ledger_error(error: &aim_runtime::ledger::LedgerError) -> CliError {

@@ -14,6 +14,7 @@ mod errors;
 mod evidence;
 mod gates;
 mod help;
+mod http;
 mod inspecting;
 mod keys;
 mod policy;

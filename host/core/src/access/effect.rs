@@ -122,6 +122,7 @@ const fn row(
 pub const fn effect_rows(capability: Capability) -> &'static [EffectRow] {
     use Capability as C;
     const FILES: Option<Tool> = Some(Tool::Files);
+    const NET: &[Effect] = &[Effect::NetRead, Effect::NetWrite];
     const READ: Option<Mode> = Some(Mode::Read);
     const WRITE: Option<Mode> = Some(Mode::Write);
     match capability {
@@ -174,6 +175,15 @@ pub const fn effect_rows(capability: Capability) -> &'static [EffectRow] {
         C::Cli => &const { [row(C::Cli, None, &[], None)] },
         C::Config => &const { [row(C::Config, None, &[], None)] },
         C::Model => &const { [row(C::Model, None, &[], None)] },
+        C::Http => {
+            &const {
+                [
+                    row(C::Http, Some(Mode::Request), NET, Some(Tool::Web)),
+                    row(C::Http, Some(Mode::Special), NET, None),
+                ]
+            }
+        }
+        C::Secrets => &const { [row(C::Secrets, None, &[Effect::SecretsRead], None)] },
     }
 }
 

@@ -8,7 +8,7 @@
 use alloc::{string::String, vec::Vec};
 use core::net::IpAddr;
 
-use crate::name::StepName;
+use crate::{http::HttpScope, name::StepName, secret::is_secret_name};
 
 /// What kind of thing an ask is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,11 +21,22 @@ pub enum ResourceKind {
     Bucket,
     /// A configuration value.
     Key,
+    /// A method, an endpoint and a path prefix: `GET https://api.example:443/v1/`.
+    Endpoint,
+    /// A secret of the deployment, by its name.
+    Secret,
 }
 
 impl ResourceKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Host, Self::Folder, Self::Bucket, Self::Key];
+    pub const ALL: [Self; 6] = [
+        Self::Host,
+        Self::Folder,
+        Self::Bucket,
+        Self::Key,
+        Self::Endpoint,
+        Self::Secret,
+    ];
 
     /// The name of its entity type in the policy's schema, without the namespace.
     #[must_use]
@@ -35,6 +46,8 @@ impl ResourceKind {
             Self::Folder => "Folder",
             Self::Bucket => "Bucket",
             Self::Key => "Key",
+            Self::Endpoint => "Endpoint",
+            Self::Secret => "Secret",
         }
     }
 
@@ -60,6 +73,12 @@ impl ResourceKind {
                 .map_err(|_| "must be 1 to 64 letters, digits or `_`: the bucket's name"),
             Self::Key if is_key(name) => Ok(()),
             Self::Key => Err("must be 1 to 128 of `A-Z a-z 0-9 _ . -`: the value's name"),
+            Self::Endpoint => name
+                .parse::<HttpScope>()
+                .map(|_| ())
+                .map_err(|error| error.says()),
+            Self::Secret if is_secret_name(name) => Ok(()),
+            Self::Secret => Err("must be 1 to 64 of `a-z 0-9 -`, starting with a letter"),
         }
     }
 
@@ -67,15 +86,26 @@ impl ResourceKind {
     #[must_use]
     pub fn covers(self, granted: &str, wanted: &str) -> bool {
         match self {
-            Self::Host | Self::Folder | Self::Bucket | Self::Key => granted == wanted,
+            Self::Host | Self::Folder | Self::Bucket | Self::Key | Self::Secret => {
+                granted == wanted
+            }
+            Self::Endpoint => match (granted.parse::<HttpScope>(), wanted.parse::<HttpScope>()) {
+                (Ok(granted), Ok(wanted)) => granted.covers(&wanted),
+                _ => false,
+            },
         }
     }
 
     /// Facts that follow from a name, as attributes of its entity in policy: `resource.<attribute>`.
     #[must_use]
-    pub fn attributes(self, _name: &str) -> Vec<(&'static str, Fact)> {
+    pub fn attributes(self, name: &str) -> Vec<(&'static str, Fact)> {
         match self {
-            Self::Host | Self::Folder | Self::Bucket | Self::Key => Vec::new(),
+            Self::Host | Self::Folder | Self::Bucket | Self::Key | Self::Secret => Vec::new(),
+            // A name that is no endpoint has no attributes, so that no request about it fits the schema.
+            Self::Endpoint => name
+                .parse::<HttpScope>()
+                .map(|scope| scope.facts())
+                .unwrap_or_default(),
         }
     }
 }

@@ -124,10 +124,10 @@ fn types_of_packages_that_are_not_served_are_refused_too() {
 }
 
 #[test]
-fn sockets_and_http_have_no_way_in() {
+fn sockets_and_unasked_http_have_no_way_in() {
     for (name, code) in [
         ("wasi:sockets/tcp@0.2.6", "AIM-A006"),
-        ("wasi:http/outgoing-handler@0.2.6", "AIM-A006"),
+        ("wasi:http/outgoing-handler@0.2.6", "AIM-A001"),
         ("wasi:http/incoming-handler@0.2.6", "AIM-A003"),
     ] {
         let inspection = component(vec![import(name, &["x"])]);

@@ -425,3 +425,298 @@ pub(super) const CODEX: &[ServedInterface] = &[ServedInterface {
     )],
     resources: &[],
 }];
+
+/// `wasi:http`. Only sending does anything: no incoming request ever exists, so its half has nothing to be called on.
+pub(super) const HTTP: &[ServedInterface] = &[
+    ServedInterface {
+        interface: "wasi:http/types",
+        functions: &[
+            call(
+                "[constructor]fields",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[static]fields.from-list",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]fields.get",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]fields.has",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]fields.set",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]fields.delete",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]fields.append",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]fields.entries",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]fields.clone",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[constructor]outgoing-request",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]outgoing-request.body",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]outgoing-request.method",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]outgoing-request.set-method",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]outgoing-request.path-with-query",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]outgoing-request.set-path-with-query",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]outgoing-request.scheme",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]outgoing-request.set-scheme",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]outgoing-request.authority",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]outgoing-request.set-authority",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]outgoing-request.headers",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[constructor]request-options",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]request-options.connect-timeout",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]request-options.set-connect-timeout",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]request-options.first-byte-timeout",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]request-options.set-first-byte-timeout",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]request-options.between-bytes-timeout",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]request-options.set-between-bytes-timeout",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]incoming-response.status",
+                "nothing; it is in the record of the request",
+                Recorded,
+            ),
+            call(
+                "[method]incoming-response.headers",
+                "nothing; it is in the record of the request",
+                Recorded,
+            ),
+            call(
+                "[method]incoming-response.consume",
+                "nothing; it is in the record of the request",
+                Recorded,
+            ),
+            call(
+                "[method]incoming-body.stream",
+                "nothing; it is in the record of the request",
+                Recorded,
+            ),
+            call(
+                "[static]incoming-body.finish",
+                "nothing; it is in the record of the request",
+                Recorded,
+            ),
+            call(
+                "[method]future-trailers.subscribe",
+                "nothing; it is in the record of the request",
+                Recorded,
+            ),
+            call(
+                "[method]future-trailers.get",
+                "nothing; it is in the record of the request",
+                Recorded,
+            ),
+            call(
+                "[method]outgoing-body.write",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[static]outgoing-body.finish",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+            call(
+                "[method]future-incoming-response.subscribe",
+                "nothing; it is in the record of the request",
+                Recorded,
+            ),
+            call(
+                "[method]future-incoming-response.get",
+                "nothing; it is in the record of the request",
+                Recorded,
+            ),
+            call(
+                "[method]incoming-request.method",
+                "nothing; no request comes in",
+                Pinned,
+            ),
+            call(
+                "[method]incoming-request.path-with-query",
+                "nothing; no request comes in",
+                Pinned,
+            ),
+            call(
+                "[method]incoming-request.scheme",
+                "nothing; no request comes in",
+                Pinned,
+            ),
+            call(
+                "[method]incoming-request.authority",
+                "nothing; no request comes in",
+                Pinned,
+            ),
+            call(
+                "[method]incoming-request.headers",
+                "nothing; no request comes in",
+                Pinned,
+            ),
+            call(
+                "[method]incoming-request.consume",
+                "nothing; no request comes in",
+                Pinned,
+            ),
+            call(
+                "[method]response-outparam.send-informational",
+                "nothing; no request comes in",
+                Pinned,
+            ),
+            call(
+                "[static]response-outparam.set",
+                "nothing; no request comes in",
+                Pinned,
+            ),
+            call(
+                "[constructor]outgoing-response",
+                "nothing; no request comes in",
+                Pinned,
+            ),
+            call(
+                "[method]outgoing-response.status-code",
+                "nothing; no request comes in",
+                Pinned,
+            ),
+            call(
+                "[method]outgoing-response.set-status-code",
+                "nothing; no request comes in",
+                Pinned,
+            ),
+            call(
+                "[method]outgoing-response.headers",
+                "nothing; no request comes in",
+                Pinned,
+            ),
+            call(
+                "[method]outgoing-response.body",
+                "nothing; no request comes in",
+                Pinned,
+            ),
+            call(
+                "http-error-code",
+                "nothing; it is in the record of the request",
+                Pinned,
+            ),
+        ],
+        resources: &[
+            "fields",
+            "outgoing-request",
+            "request-options",
+            "incoming-response",
+            "incoming-body",
+            "future-trailers",
+            "outgoing-body",
+            "future-incoming-response",
+            "incoming-request",
+            "response-outparam",
+            "outgoing-response",
+        ],
+    },
+    ServedInterface {
+        interface: "wasi:http/outgoing-handler",
+        functions: &[call("handle", "request and answer, whole", Recorded)],
+        resources: &[],
+    },
+];
+pub(super) const SECRETS: &[ServedInterface] = &[ServedInterface {
+    interface: "aim:secret/handles",
+    functions: &[
+        call("names", "the names", Pinned),
+        call("placeholder", "name and placeholder", Pinned),
+    ],
+    resources: &[],
+}];

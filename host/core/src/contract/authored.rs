@@ -211,7 +211,7 @@ pub struct AuthoredAsk {
     /// The capability.
     pub capability: Capability,
     /// The ways it is used: `artifact` has `read` and `put`, `filesystem` and `keyvalue` have `read` and `write`, `clocks` and
-    /// `random` are either `virtual` or `real`, the others have none.
+    /// `random` are either `virtual` or `real`, `http` has `request` and `special`, the others have none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub modes: Vec<Mode>,
     /// The run input to mount, for `filesystem`: a shorter way to write a `scope` of one name.
@@ -490,6 +490,12 @@ authored_limits! {
     hops_max: u32,
     /// Deliveries of one attempt: emissions times the steps that require it.
     fan_out_max: u32,
+    /// Immediate effects by number.
+    effects_max: u32,
+    /// Bytes of requests and answers of all immediate effects together.
+    effect_bytes_max: u64,
+    /// Wall time of one immediate effect in milliseconds.
+    effect_ms_max: u64,
 }
 
 #[cfg(feature = "schema")]

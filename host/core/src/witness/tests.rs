@@ -8,8 +8,9 @@ use super::*;
 use crate::{
     access::{Ask, Capability, TokenClaims, TokenLimits},
     claims::{Citation, Claim, Confidence, Relation},
+    effect::{EffectEnd, EffectKind},
     gate::{Consequence, Decision, Doubt, GateKind, Phase},
-    id::{CapId, RunPins},
+    id::{CapId, EffectKey, RunPins},
     outcome::LimitKind,
     verdict::Severity,
 };
@@ -173,6 +174,33 @@ fn run_id(digest: Digest) -> RunId {
     })
 }
 
+fn effect(attempt: AttemptId) -> EffectRecord {
+    EffectRecord {
+        action: "action".to_string(),
+        call: 1,
+        end: EffectEnd::Done,
+        fault: Some("fault".to_string()),
+        gates: vec![gate()],
+        intent: Some(Digest::of(b"intent")),
+        key: EffectKey::of(attempt, 1),
+        kind: EffectKind::Http,
+        outcome: Some(Digest::of(b"outcome")),
+        request: Digest::of(b"request"),
+        response: Some(Digest::of(b"response")),
+        response_bytes: 8,
+        target: "GET https://api.example:443/".to_string(),
+        tries: 1,
+    }
+}
+
+fn budget() -> BudgetUse {
+    BudgetUse {
+        cap: 2,
+        name: "fuel".to_string(),
+        used: 1,
+    }
+}
+
 /// An attempt with every optional field there.
 fn attempt() -> AttemptPredicate {
     let digest = Digest::of(b"x");
@@ -184,17 +212,14 @@ fn attempt() -> AttemptPredicate {
         actor: "actor".to_string(),
         attempt,
         attempt_no: 1,
-        budgets: vec![BudgetUse {
-            cap: 2,
-            name: "fuel".to_string(),
-            used: 1,
-        }],
+        budgets: vec![budget()],
         component: digest,
         composite: None,
         config: digest,
         contract: digest,
         correlation: id,
         disposition: Disposition::Quarantine,
+        effects: vec![effect(attempt)],
         ended_at: Timestamp::from_millis(1),
         engine: engine(),
         envelope: envelope(id),

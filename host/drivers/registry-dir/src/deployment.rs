@@ -30,6 +30,7 @@ use crate::{
     document::{Located, Place, Places, Shapes, pointer_to},
     fault::{LoadError, LoadFault},
     gates::{AuthoredGates, DeploymentGates},
+    outside::{self, AuthoredHttpClient, AuthoredSecret, OutsideUse},
     source,
 };
 
@@ -81,6 +82,12 @@ pub struct AuthoredDeployment {
     /// Folders that contracts may ask to change, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub folders: BTreeMap<String, String>,
+    /// How HTTP is spoken, for steps that are granted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<AuthoredHttpClient>,
+    /// Secrets that host calls may use, by name. Their values are elsewhere.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, AuthoredSecret>,
 }
 
 /// How many attempts may run and wait; what is absent has the built-in value.
@@ -205,6 +212,8 @@ pub struct Deployment {
     pub big: BTreeSet<NodeId>,
     /// What their contracts can have at most.
     pub big_ceilings: Limits,
+    /// What steps reach outside.
+    pub outside: OutsideUse,
 }
 
 impl Deployment {
@@ -314,6 +323,7 @@ fn check(authored: AuthoredDeployment) -> Result<Checked, Vec<ContractFault>> {
         add(ContractRule::Limit, format!("/concurrency/{name}"), message);
     }
     check_names(&authored, &mut add);
+    outside::check(&authored.secrets, &mut faults);
     match tenant {
         Some(tenant) if faults.is_empty() => Ok(Checked {
             tenant,
@@ -452,6 +462,11 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
         folders,
         big_ceilings: authored.ceilings.over(Limits::BIG_CEILING),
         big: checked.big,
+        outside: outside::resolve(
+            &base,
+            &authored.http.clone().unwrap_or_default(),
+            &authored.secrets,
+        ),
     })
 }
 

@@ -19,6 +19,7 @@ mod deployment;
 mod document;
 mod fault;
 mod gates;
+mod outside;
 mod registry;
 mod schemas;
 mod source;
@@ -30,6 +31,7 @@ pub use gates::{
     AuthoredApprover, AuthoredComposite, AuthoredGates, AuthoredQuarantine, DeploymentGates,
     RiskName,
 };
+pub use outside::{AuthoredHttpClient, AuthoredSecret, OutsideUse, SecretSource, SecretUse};
 pub use registry::{LoadedHost, LoadedNode, Registry};
 pub use schemas::schemas;
 pub use source::{COMPONENT_BYTES_MAX, SourceFile, read_component, read_policy};

@@ -13,7 +13,16 @@ use std::{
     thread,
 };
 
-use aim_hardening::confine::{Confinement, confine_host};
+use aim_hardening::confine::{Confinement, Reach, confine_host};
+
+fn confined(paths_read: &[&Path], paths_write: &[&Path], keys: &Path) -> Confinement {
+    let reach = Reach {
+        paths_read: paths_read.to_vec(),
+        paths_write: paths_write.to_vec(),
+        connect_ports: Vec::new(),
+    };
+    confine_host(&reach, keys)
+}
 
 fn main() {
     let mut arguments = env::args_os().skip(1);
@@ -22,11 +31,11 @@ fn main() {
     let (keys, data, given) = (home.join("keys"), home.join("data"), home.join("given"));
     let root = Path::new("/");
     let confinement = match part.to_str() {
-        Some("everything") => confine_host(&[root], &[root], &keys),
-        Some("inside") => confine_host(&[&given], &[&home], &keys),
-        Some("absent") => confine_host(&[&given], &[&data], &home.join("no-keys")),
-        Some("threads") => beside_a_thread(|| confine_host(&[&given], &[&data], &keys)),
-        _ => confine_host(&[&given], &[&data], &keys),
+        Some("everything") => confined(&[root], &[root], &keys),
+        Some("inside") => confined(&[&given], &[&home], &keys),
+        Some("absent") => confined(&[&given], &[&data], &home.join("no-keys")),
+        Some("threads") => beside_a_thread(|| confined(&[&given], &[&data], &keys)),
+        _ => confined(&[&given], &[&data], &keys),
     };
     println!("LEVEL {}", confinement.level.word());
     println!("REMARK {}", confinement.remark);

@@ -15,6 +15,7 @@ mod asking;
 mod crash;
 mod effects;
 mod gates;
+mod immediate;
 mod policy_gates;
 mod rig;
 mod runs;

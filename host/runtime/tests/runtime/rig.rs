@@ -37,6 +37,7 @@ use aim_runtime::{
     inputs::{Given, Inputs},
     judge::GateRules,
     ledger::Ledger,
+    outside::Outside,
     progress::Unwatched,
     resume::{Payloads, resume},
     services::Contents,
@@ -151,6 +152,7 @@ pub(crate) struct Rig {
     pub(crate) policy: Option<FixedPolicy>,
     pub(crate) monitor: Option<FixedPolicy>,
     pub(crate) mode: SigningMode,
+    pub(crate) outside: Outside,
     pub(crate) traffic: TrafficLimits,
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) folders: BTreeMap<String, MemoryFolder>,
@@ -187,6 +189,7 @@ impl Rig {
             policy: Some(FixedPolicy::Permit),
             monitor: None,
             mode: SigningMode::Each,
+            outside: Outside::nothing(),
             traffic: TrafficLimits::DEFAULT,
             config: BTreeMap::new(),
             folders: BTreeMap::new(),
@@ -309,6 +312,7 @@ impl Rig {
             folders: (self.folders.iter())
                 .map(|(name, folder)| (name.clone(), Arc::new(folder.clone()) as _))
                 .collect(),
+            outside: self.outside.clone(),
             mode: self.mode,
             new_origin: "aim.test/rig/1".to_owned(),
             host: HostRecord {

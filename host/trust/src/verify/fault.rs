@@ -99,6 +99,9 @@ pub enum FaultKind {
     /// The statement is no in-toto statement of ours.
     #[error("statement can not be read: {0}")]
     Statement(String),
+    /// Frames and witnesses do not agree about what the world noticed.
+    #[error("{0}")]
+    Effect(String),
     /// The payload is not what its digest says.
     #[error("payload is not what its digest says")]
     Payload,
@@ -143,6 +146,7 @@ impl EvidenceFault {
             FaultKind::Document(_) => "AIM-E013",
             FaultKind::Proof(_) => "AIM-E014",
             FaultKind::Statement(_) => "AIM-E015",
+            FaultKind::Effect(_) => "AIM-N030",
         }
     }
 

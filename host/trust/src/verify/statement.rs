@@ -8,12 +8,13 @@ use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
 use aim_core::{
     digest::{Digest, decode_hex},
-    leaf::{Leaf, SigningMode},
+    id::AttemptId,
+    leaf::{Leaf, LeafKind, SigningMode},
     witness::STATEMENT_TYPE,
 };
 use serde::Deserialize;
 
-use super::FaultKind;
+use super::{FaultKind, effects::ListedEffect};
 use crate::{
     dsse::{PAYLOAD_TYPE, pae, statement_digest},
     key::{KeyRole, KeySet},
@@ -26,6 +27,10 @@ pub(crate) struct StatementHead {
     pub(crate) isolation: Option<String>,
     /// Digests of the contents that the statement is about.
     pub(crate) subjects: Vec<Digest>,
+    /// The attempt, for the witness of one.
+    pub(crate) attempt: Option<AttemptId>,
+    /// Its effects, as it lists them.
+    pub(crate) effects: Vec<ListedEffect>,
 }
 
 /// Whose word counts, and for which log.
@@ -74,6 +79,10 @@ impl Judge<'_> {
         Ok(StatementHead {
             isolation: host.map(Cow::into_owned),
             subjects: read.subject.iter().filter_map(subject).collect(),
+            attempt: (leaf.kind == LeafKind::Attempt)
+                .then_some(read.predicate.attempt)
+                .flatten(),
+            effects: read.predicate.effects,
         })
     }
 }
@@ -97,6 +106,10 @@ struct WrittenPredicate<'a> {
     origin: Cow<'a, str>,
     #[serde(borrow, default)]
     host: Option<WrittenHost<'a>>,
+    #[serde(default)]
+    attempt: Option<AttemptId>,
+    #[serde(default)]
+    effects: Vec<ListedEffect>,
 }
 
 #[derive(Deserialize)]

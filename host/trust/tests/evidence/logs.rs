@@ -2,7 +2,9 @@
 
 use aim_core::{
     digest::Digest,
+    effect::{EffectIntent, EffectKind},
     frame::{BlockBuilder, ChainPosition, FrameBody, FrameKind, scan},
+    id::{AttemptId, EffectKey, ExecutionId},
     leaf::{Leaf, LeafKind, SigningMode},
 };
 use aim_ports::signer::{CheckpointRequest, PublicKeys, SigningCore};
@@ -113,6 +115,24 @@ pub(crate) fn build(origin: &str, mode: SigningMode, entries: u64, signer: Signe
     log.log
 }
 
+/// An intent of an attempt that never got a witness.
+pub(crate) fn intent(number: u64) -> Vec<u8> {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    let attempt = AttemptId::from_bytes(bytes);
+    EffectIntent {
+        action: "wasi:http/outgoing-handler.handle".into(),
+        attempt,
+        call: 0,
+        execution: ExecutionId::from_bytes(bytes),
+        key: EffectKey::of(attempt, 0),
+        kind: EffectKind::Http,
+        request: Digest::of(b"about to call somebody"),
+        target: "GET https://api.example:443/".into(),
+    }
+    .to_frame()
+}
+
 struct Writer<'a> {
     origin: &'a str,
     mode: SigningMode,
@@ -130,9 +150,10 @@ impl Writer<'_> {
                 (statement, payload_of(number))
             })
             .collect();
+        let intent = intent(first);
         let mut frames = vec![NewFrame::Note {
             kind: FrameKind::Intent,
-            body: b"about to call somebody",
+            body: &intent,
         }];
         if !checkpoint.is_empty() && first.is_multiple_of(3) {
             frames.push(NewFrame::Note {

@@ -17,7 +17,8 @@ use aim_trust::{
 };
 
 use crate::logs::{
-    Log, Loose, ORIGIN, Signer, build, payload_of, put_together, statement, take_apart, verify_with,
+    Log, Loose, ORIGIN, Signer, build, intent, payload_of, put_together, statement, take_apart,
+    verify_with,
 };
 
 const ENTRIES: u64 = 100;
@@ -268,7 +269,7 @@ fn w2_records_without_a_leaf_can_not_be_taken_out_either() {
     let report = log.verify(&put_together(&bad).0);
     assert_eq!(first_code(&report), "AIM-E009");
     let mut changed = take_apart(&log.bytes);
-    changed[10][place] = Loose::Note(FrameKind::Intent, b"nothing".to_vec());
+    changed[10][place] = Loose::Note(FrameKind::Intent, intent(9_999));
     assert_eq!(
         first_code(&log.verify(&put_together(&changed).0)),
         "AIM-E009"

@@ -22,6 +22,7 @@ use aim_runtime::{
 use aim_schema_json::JsonSchemas;
 use aim_trust::key::KeySet;
 
+use super::outside::{self, OutsideReady};
 use crate::{
     args::RunArgs,
     commands::compile::compile_plan,
@@ -44,6 +45,7 @@ pub(crate) struct Prepared {
     pub(crate) policy: Option<CedarPolicy>,
     pub(crate) monitor: Option<CedarPolicy>,
     pub(crate) signing: Signing,
+    pub(crate) outside: OutsideReady,
     pub(crate) traffic: aim_core::traffic::TrafficLimits,
     pub(crate) config: Vec<u8>,
     pub(crate) values: BTreeMap<String, String>,
@@ -101,6 +103,7 @@ pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
         policy: read_policy(args, &registry)?,
         monitor: read_monitor(&registry)?,
         signing: deployment.signing,
+        outside: outside::ready(&deployment.outside, nodes.values())?,
         traffic: deployment.traffic,
         config: std::fs::read(&config).unwrap_or_default(),
         values: deployment.config.clone(),

@@ -16,7 +16,7 @@ use aim_core::{
 };
 use aim_engine::{AllocatorPreference, Engine, EngineProfile};
 use aim_hardening::{
-    confine::confine_host,
+    confine::{Reach, confine_host},
     key_file::{Role, init, load_public},
     side_process::SideCommand,
 };
@@ -29,6 +29,7 @@ use aim_runtime::{
     effects::WritableFolders,
     host::{Host, HostParts, OpenError},
     ledger::Ledger,
+    outside::Outside,
 };
 use aim_schema_json::JsonSchemas;
 use aim_signer_process::SignerProcess;
@@ -125,7 +126,13 @@ pub(crate) fn open_for_admin(
     let command = format!("aimctl {command}");
     let writer = FileLogWriter::open(data_dir, &command).map_err(|error| log_error(&error))?;
     let signer = SignerProcess::spawn(&side("signer", &keys_dir)?).map_err(|e| port_error(&e))?;
-    let confinement = confine_host(&[], &[data_dir], &keys_dir);
+    let confinement = confine_host(
+        &Reach {
+            paths_write: vec![data_dir],
+            ..Reach::default()
+        },
+        &keys_dir,
+    );
     let clock = SystemClock::start();
     let profile = EngineProfile::default();
     let parts = HostParts {
@@ -135,6 +142,7 @@ pub(crate) fn open_for_admin(
         signer: Box::new(signer),
         store: Arc::new(store(data_dir)),
         clock: Arc::new(clock),
+        outside: Outside::nothing(),
         mode: SigningMode::Each,
         host: HostRecord {
             isolation: confinement.level.word().to_owned(),
@@ -238,7 +246,7 @@ impl Started {
         let folders = open_folders(prepared)?;
         let mut writable: Vec<&Path> = vec![&self.data_dir];
         writable.extend(prepared.folders.values().map(PathBuf::as_path));
-        let confinement = confine_host(&[], &writable, &self.keys_dir);
+        let confinement = confine_host(&prepared.outside.reach(&writable), &self.keys_dir);
         let clock = SystemClock::start();
         let parts = HostParts {
             reader: Arc::new(reader),
@@ -250,6 +258,7 @@ impl Started {
             traffic: prepared.traffic,
             entropy: Arc::new(SystemEntropy),
             folders,
+            outside: prepared.outside.outside.clone(),
             mode: mode(args, prepared),
             host: HostRecord {
                 isolation: confinement.level.word().to_owned(),

@@ -217,6 +217,7 @@ fn outputs(lines: &mut Lines, attempt: &AttemptPredicate) {
     for (function, count) in &calls.adapters {
         lines.add("", format!("{count} × {function} answered by an adapter"));
     }
+    effects(lines, attempt);
     for denial in &calls.denials {
         let (action, target, rule) = (&denial.action, &denial.target, &denial.rule);
         lines.add(
@@ -231,6 +232,26 @@ fn outputs(lines: &mut Lines, attempt: &AttemptPredicate) {
                 "{} log bytes over the budget were dropped",
                 calls.log_bytes_dropped
             ),
+        );
+    }
+}
+
+/// What the world noticed, with the key that tells a repetition.
+fn effects(lines: &mut Lines, attempt: &AttemptPredicate) {
+    for effect in &attempt.effects {
+        let why = effect.fault.as_deref().unwrap_or_default();
+        lines.add(
+            "effect",
+            format!(
+                "call {}: {} · {} {why}",
+                effect.call,
+                effect.target,
+                effect.end.word()
+            ),
+        );
+        lines.add(
+            "",
+            format!("  key {} · begun {} ×", effect.key, effect.tries),
         );
     }
 }

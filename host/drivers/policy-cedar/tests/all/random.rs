@@ -20,6 +20,20 @@ const STEPS: [&str; 3] = ["ingest", "ingest2", "report"];
 const NODES: [&str; 3] = ["triage.ingest", "triage-ingest", "other"];
 const TENANTS: [&str; 3] = ["global", "acme", "acme2"];
 const NAMES: [&str; 6] = ["any", "logs", "Logs", "logs2", "log", "keys"];
+const ENDPOINTS: [&str; 4] = [
+    "GET https://api.example:443/v1/",
+    "GET https://api.example:443/v10/",
+    "POST https://api.example:443/v1/",
+    "GET http://api.example:80/v1/ via 10.0.0.0/8",
+];
+
+/// A name of `kind`, as contracts write it.
+fn name(chance: &mut Chance, kind: ResourceKind) -> &'static str {
+    match kind {
+        ResourceKind::Endpoint => chance.of(&ENDPOINTS),
+        _ => chance.of(&NAMES),
+    }
+}
 const LEVELS: [Autonomy; 3] = [Autonomy::ReadOnly, Autonomy::Recommend, Autonomy::Propose];
 /// Questions for each set of rules.
 const ASKED_OF_EACH: usize = 100;
@@ -93,7 +107,7 @@ fn rule(chance: &mut Chance, number: usize) -> Rule {
     let about = match kind {
         None => About::Anything,
         Some(kind) if chance.one_in(3) => About::Kind(kind),
-        Some(kind) => About::One(kind, chance.of(&NAMES)),
+        Some(kind) => About::One(kind, name(chance, kind)),
     };
     Rule {
         name: format!("r{number}"),
@@ -117,7 +131,7 @@ fn request(chance: &mut Chance) -> AccessRequest {
     let (capability, mode) = chance.of(&actions(None));
     let resource = match capability.resource_kind() {
         ResourceKind::Host => Resource::host(),
-        kind => Resource::new(kind, chance.of(&NAMES)),
+        kind => Resource::new(kind, name(chance, kind)),
     };
     AccessRequest {
         component: Digest::of(b"component"),
@@ -299,7 +313,9 @@ fn ask(chance: &mut Chance, capability: Capability) -> Ask {
             [] => [].into(),
             known => (0..2).map(|_| chance.of(known)).collect(),
         },
-        scope: (0..names).map(|_| chance.of(&NAMES).to_owned()).collect(),
+        scope: (0..names)
+            .map(|_| name(chance, capability.resource_kind()).to_owned())
+            .collect(),
         ..Ask::plain(capability)
     }
 }

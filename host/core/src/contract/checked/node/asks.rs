@@ -7,6 +7,7 @@ use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 use crate::{
     access::{Ask, Capability, Mode},
     contract::{ContractRule, NodeDocument, World, authored::AuthoredAsk, error::Faults},
+    http::HttpScope,
 };
 
 impl NodeDocument {
@@ -79,6 +80,12 @@ fn checked_ask(field: &str, written: &AuthoredAsk, faults: &mut Faults) -> Ask {
     let scope = checked_scope(field, written, faults);
     check_values(field, written, &scope, faults);
     check_command(field, written, faults);
+    let has_networks =
+        |name: &String| (name.parse::<HttpScope>()).is_ok_and(|scope| !scope.networks.is_empty());
+    if scope.iter().any(has_networks) && !modes.contains(&Mode::Special) {
+        let message = "an endpoint with networks behind `via` needs the mode `special`";
+        faults.add(ContractRule::Ask, format!("{field}/modes"), message);
+    }
     Ask {
         arguments: written.arguments.clone(),
         bytes_max: written.bytes_max,

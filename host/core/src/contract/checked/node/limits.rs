@@ -78,6 +78,9 @@ fn lowered(base: Limits, ceiling: &Limits) -> Limits {
         folder_bytes_max: base.folder_bytes_max.min(ceiling.folder_bytes_max),
         hops_max: base.hops_max.min(ceiling.hops_max),
         fan_out_max: base.fan_out_max.min(ceiling.fan_out_max),
+        effects_max: base.effects_max.min(ceiling.effects_max),
+        effect_bytes_max: base.effect_bytes_max.min(ceiling.effect_bytes_max),
+        effect_ms_max: base.effect_ms_max.min(ceiling.effect_ms_max),
     }
 }
 

@@ -1,0 +1,394 @@
+//! Immediate effects from the outside: `aimctl run` against a server on the loopback interface.
+//!
+//! INVARIANT: what the server saw is counted, and what is left behind verifies.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::Stdio,
+    sync::{Arc, Mutex, mpsc},
+    thread,
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{Came, Place, guest};
+
+const PLAN: &str = r#"
+PLAN calls v1.0:
+  QUIP "Nobody ever regretted a letter that was not sent."
+  ROLE a: custom(node="caller")
+  STEP one:
+    ASSIGN a: "send it"
+    BUDGET tokens=1, time=30s, tools=1
+"#;
+
+const DEPLOYMENT: &str = "contracts = [\"contracts\"]\ncomponents = [\"components\"]\npolicy = \"policy.cedar\"\n\
+                          [gates]\nethical = \"ethical\"\ncodex_keys = \"publisher.pub\"\n";
+
+const GATE: &str = "kind: compute\nnode_id: ethical\nversion: \"0.1.0\"\nworld: aim:step/gate@0.1.0\n\
+                    component: { path: gate.wasm }\nasks: [{ capability: codex }]\ncodex: ../codex.json\n";
+
+const CANARY: &str = "canary-0123456789";
+
+/// A server; each request's head and body is kept, and answered, or not, as `respond` says.
+struct Server {
+    port: u16,
+    seen: Arc<Mutex<Vec<String>>>,
+    came: mpsc::Receiver<()>,
+}
+
+fn serve(respond: fn(&str) -> Option<String>) -> Server {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&seen);
+    let (tell, came) = mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let text = read_request(&stream);
+            kept.lock().unwrap().push(text.clone());
+            tell.send(()).ok();
+            match respond(&text) {
+                Some(answer) => drop((&stream).write_all(answer.as_bytes())),
+                None => {
+                    thread::spawn(move || drop((&stream).read_to_end(&mut Vec::new())));
+                }
+            }
+        }
+    });
+    Server { port, seen, came }
+}
+
+fn read_request(stream: &TcpStream) -> String {
+    let mut reader = BufReader::new(stream);
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 || line == "\r\n" {
+            break;
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
+            length = value.trim().parse().unwrap();
+        }
+        head.push_str(&line);
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    format!("{head}\n{}", String::from_utf8(body).unwrap())
+}
+
+fn ok(body: &str) -> Option<String> {
+    Some(format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    ))
+}
+
+impl Server {
+    fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+/// A deployment whose one step may send to `port` as `via` says.
+fn deployment(port: u16, via: &str, more: &str) -> Place {
+    let place = Place::new();
+    place.write("plan.acl", PLAN);
+    place.write("aim.toml", format!("{DEPLOYMENT}{}", secret(port)));
+    let modes = if via.is_empty() {
+        "request"
+    } else {
+        "request, special"
+    };
+    let contract = format!(
+        "kind: effect\nnode_id: caller\nversion: \"0.1.0\"\nadapt: std-0.2.12\ncomponent: {{ path: http.wasm }}\n{more}\
+         asks:\n  - capability: http\n    modes: [{modes}]\n    scope: [\"POST http://127.0.0.1:{port}/v1/{via}\"]\n  \
+         - capability: secrets\n    scope: [api-token]\n"
+    );
+    place.write("contracts/caller.yaml", contract);
+    place.write("contracts/ethical.yaml", GATE);
+    place.write(
+        "policy.cedar",
+        "@id(\"all\") permit (principal, action, resource);\n",
+    );
+    place.write(
+        "components/http.wasm",
+        fs::read(guest("conformance-http.wasm")).unwrap(),
+    );
+    place.write(
+        "components/gate.wasm",
+        fs::read(guest("gate-mcel.wasm")).unwrap(),
+    );
+    let codex = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/codex");
+    for (name, from) in [
+        ("codex.json", "default.json"),
+        ("codex.json.dsse", "default.json.dsse"),
+        ("publisher.pub", "publisher.pub"),
+    ] {
+        place.write(name, fs::read(codex.join(from)).unwrap());
+    }
+    let file = place.write("secrets/api-token", format!("{CANARY}\n"));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(place.path("secrets"), fs::Permissions::from_mode(0o700)).unwrap();
+    place
+}
+
+fn secret(port: u16) -> String {
+    format!(
+        "[secrets.api-token]\nfile = \"secrets/api-token\"\nendpoints = [\"http://127.0.0.1:{port}\"]\n\
+         headers = [\"authorization\"]\n"
+    )
+}
+
+const LOOPBACK: &str = " via 127.0.0.0/8";
+
+fn request(port: u16, path: &str) -> Value {
+    json!({
+        "method": "POST", "scheme": "http", "authority": format!("127.0.0.1:{port}"), "path": path, "body": "one coin",
+    })
+}
+
+fn input(request: &Value) -> String {
+    format!("request={request}")
+}
+
+fn run(place: &Place, request: &Value) -> Came {
+    place.run(&["run", "plan.acl", "-i", &input(request)])
+}
+
+/// The body of the run's output.
+fn output(place: &Place, came: &Came) -> Value {
+    assert_eq!(came.code, 0, "{}{}", came.text(), came.stderr);
+    let path = came.text().lines().next().unwrap().to_owned();
+    serde_json::from_slice(&fs::read(place.path(&path)).unwrap()).unwrap()
+}
+
+fn assert_verified(place: &Place) {
+    place.write("aim.pub", place.run(&["keys", "show"]).stdout);
+    let came = place.run(&["verify", ".aim", "--key=aim.pub"]);
+    assert_eq!(came.code, 0, "{}{}", came.text(), came.stderr);
+}
+
+#[test]
+fn a_request_within_its_scope_is_sent_once_and_a_redirect_is_an_answer() {
+    let server = serve(|text| {
+        if text.contains("/v1/away") {
+            let head = "HTTP/1.1 302 Found\r\nlocation: /v1/pay\r\ncontent-length: 0\r\n\r\n";
+            return Some(head.to_owned());
+        }
+        ok("paid")
+    });
+    let place = deployment(server.port, LOOPBACK, "");
+    let both = json!([
+        request(server.port, "/v1/pay"),
+        request(server.port, "/v1/away")
+    ]);
+    let came = run(&place, &both);
+    let body = output(&place, &came);
+    assert_eq!(body[0]["body"], "paid", "{body}");
+    assert_eq!(body[1]["status"], 302, "{body}");
+    let seen = server.seen();
+    assert_eq!(seen.len(), 2, "nobody followed the redirect: {seen:?}");
+    assert!(seen[0].ends_with("one coin"), "{}", seen[0]);
+    assert!(seen[0].contains("idempotency-key: idk_"), "{}", seen[0]);
+    run(&place, &both);
+    assert_eq!(server.seen().len(), 2, "a finished run is not done again");
+    assert_verified(&place);
+}
+
+#[test]
+fn outside_of_its_scope_or_at_a_special_address_nothing_is_sent() {
+    let server = serve(|_| ok("never"));
+    let place = deployment(server.port, LOOPBACK, "");
+    let body = output(&place, &run(&place, &request(server.port, "/v2/pay")));
+    assert!(
+        body[0]["err"]
+            .as_str()
+            .unwrap()
+            .contains("HttpRequestDenied"),
+        "{body}"
+    );
+    assert_verified(&place);
+    let place = deployment(server.port, "", "");
+    let body = output(&place, &run(&place, &request(server.port, "/v1/pay")));
+    assert!(
+        body[0]["err"]
+            .as_str()
+            .unwrap()
+            .contains("DestinationIpProhibited"),
+        "{body}"
+    );
+    assert!(server.seen().is_empty());
+    assert_verified(&place);
+}
+
+#[test]
+fn without_a_rule_for_the_endpoint_the_step_is_not_admitted() {
+    let server = serve(|_| ok("never"));
+    let place = deployment(server.port, LOOPBACK, "");
+    let rule = "permit (principal, action, resource);\nforbid (principal, action == Aim::Action::\"http.special\", resource);\n";
+    place.write("policy.cedar", rule);
+    run(&place, &request(server.port, "/v1/pay")).assert_refused(3, "AIM-A002");
+    assert!(server.seen().is_empty());
+}
+
+/// Kills the run when the server has its request, then runs again.
+fn killed_and_run_again(more: &str) -> (Server, Place, Came) {
+    let server = serve(|text| text.contains("answer me").then(|| ok("paid")).flatten());
+    let place = deployment(server.port, LOOPBACK, more);
+    let request = request(server.port, "/v1/pay");
+    let mut child = place
+        .command(&["run", "plan.acl", "-i", &input(&request)])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let wait = std::time::Duration::from_secs(60);
+    server.came.recv_timeout(wait).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let came = place.run(&["run", "plan.acl", "-i", &input(&request), "-o", "json"]);
+    (server, place, came)
+}
+
+#[test]
+fn a_host_that_is_killed_between_intent_and_outcome_does_not_repeat_the_request() {
+    let (server, place, came) = killed_and_run_again("");
+    assert_eq!(came.code, 9, "{}", came.stderr);
+    let outcome = &came.documents()[0]["steps"][0]["outcome"];
+    assert_eq!(*outcome, json!({ "kind": "indeterminate", "of": 0 }));
+    assert_eq!(server.seen().len(), 1);
+    let again = place.run(&[
+        "run",
+        "plan.acl",
+        "-i",
+        &input(&request(server.port, "/v1/pay")),
+    ]);
+    assert_eq!(again.code, 9, "{}", again.stderr);
+    assert_eq!(server.seen().len(), 1);
+    assert_verified(&place);
+}
+
+#[test]
+fn an_idempotent_step_repeats_it_with_the_same_key() {
+    let (server, place, _) =
+        killed_and_run_again("idempotent: true\nlimits: { effect_ms_max: 300 }\n");
+    let keys: Vec<String> = server
+        .seen()
+        .iter()
+        .map(|text| {
+            let mut lines = text.lines();
+            lines
+                .find(|line| line.starts_with("idempotency-key"))
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(keys.len(), 2, "{keys:?}");
+    assert_eq!(keys[0], keys[1]);
+    assert_verified(&place);
+}
+
+/// Every file below a folder but the secret's own and the components.
+fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if !path.ends_with("secrets/api-token") {
+            found.push(path);
+        }
+    }
+}
+
+// Negative control: the secret's own file is read by the same look and does hold the canary.
+#[test]
+fn s3_a_secret_is_sent_where_it_is_bound_to_and_is_in_no_file_and_no_output() {
+    let server = serve(|text| match text {
+        text if text.contains("/v1/echo") => ok(text),
+        text if text.contains("/v1/bad") => Some(format!("no http at all: {text}")),
+        _ => ok("paid"),
+    });
+    let place = deployment(server.port, LOOPBACK, "");
+    let with = |path: &str, header: &str| {
+        let mut one = request(server.port, path);
+        one["secret"] = json!([header, "Bearer ", "api-token"]);
+        one
+    };
+    let all = json!([
+        with("/v1/pay", "authorization"),
+        with("/v1/echo", "authorization"),
+        with("/v1/bad", "authorization"),
+        with("/v1/pay", "x-debug"),
+    ]);
+    let came = run(&place, &all);
+    let body = output(&place, &came);
+    assert_eq!(body[0]["body"], "paid", "{body}");
+    assert!(
+        body[1]["err"].as_str().unwrap().contains("AIM-N012"),
+        "{body}"
+    );
+    assert!(body[2]["err"].is_string(), "{body}");
+    assert!(
+        body[3]["err"]
+            .as_str()
+            .unwrap()
+            .contains("HttpRequestDenied"),
+        "{body}"
+    );
+    let bearer = format!("authorization: Bearer {CANARY}");
+    assert_eq!(
+        server
+            .seen()
+            .iter()
+            .filter(|text| text.contains(&bearer))
+            .count(),
+        3
+    );
+    assert_verified(&place);
+    let mut shown = vec![came.text(), came.stderr];
+    for arguments in [
+        &["logs", "-o", "json"][..],
+        &["witness", "show", "last"],
+        &["witness", "show", "last", "-o", "json"],
+        &["witness", "export", "last", "--out", "export"],
+    ] {
+        let came = place.run(arguments);
+        shown.extend([came.text(), came.stderr]);
+    }
+    for text in &shown {
+        assert!(!text.contains(CANARY), "{text}");
+    }
+    let mut found = Vec::new();
+    files(place.path("").as_path(), &mut found);
+    let has = |path: &Path| {
+        let bytes = fs::read(path).unwrap();
+        bytes
+            .windows(CANARY.len())
+            .any(|window| window == CANARY.as_bytes())
+    };
+    assert!(has(&place.path("secrets/api-token")));
+    let holding: Vec<_> = found.iter().filter(|path| has(path)).collect();
+    assert!(holding.is_empty(), "{holding:?}");
+}
+
+#[test]
+fn s6_a_secret_that_others_can_read_stops_the_run_before_anything_starts() {
+    let server = serve(|_| ok("never"));
+    let place = deployment(server.port, LOOPBACK, "");
+    fs::set_permissions(
+        place.path("secrets/api-token"),
+        fs::Permissions::from_mode(0o644),
+    )
+    .unwrap();
+    let came = run(&place, &request(server.port, "/v1/pay"));
+    came.assert_refused(2, "AIM-N011");
+    assert!(!came.stderr.contains(CANARY));
+    place.write("aim.toml", DEPLOYMENT);
+    run(&place, &request(server.port, "/v1/pay")).assert_refused(2, "AIM-N014");
+    assert!(server.seen().is_empty());
+}

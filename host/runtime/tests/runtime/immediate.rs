@@ -1,0 +1,322 @@
+//! Immediate effects through the whole host: judged, intent, done, outcome, witness; and what a restart makes of them.
+//!
+//! INVARIANT: what the other side saw is counted, and every log verifies at the end of its case.
+
+use std::sync::Arc;
+
+use aim_core::{
+    effect::EffectEnd,
+    frame::FrameBody,
+    http::HttpResponse,
+    outcome::{Exit, Failure, Outcome},
+    secret::Secret,
+    verdict::Verdict,
+};
+use aim_ports::http::{HttpCall, HttpFault, HttpFaultKind, HttpStage};
+use aim_runtime::outside::{Outside, SecretBinding, SecretBook};
+use aim_testkit::{AppendFault, TestHttp};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use crate::rig::Rig;
+
+const PLAN: &str = r#"
+PLAN calls v1.0:
+  QUIP "Nobody ever regretted a letter that was not sent."
+  ROLE a: custom(node="http")
+  STEP one:
+    ASSIGN a: "send it"
+    BUDGET tokens=1, time=30s, tools=1
+"#;
+
+const CANARY: &str = "canary-0123456789";
+
+fn asks() -> Value {
+    json!([
+        { "capability": "http", "modes": ["request"], "scope": ["POST https://api.example:443/v1/"] },
+        { "capability": "secrets", "scope": ["api-token"] },
+    ])
+}
+
+fn rig(http: &TestHttp, more: Value) -> Rig {
+    let mut fields = json!({ "asks": asks(), "adapt": "std-0.2.12" });
+    fields
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    let mut rig = Rig::new(PLAN).node("http", "conformance-http", fields);
+    let secret = Secret::parse(Zeroizing::new(CANARY.as_bytes().to_vec())).unwrap();
+    let binding = SecretBinding {
+        secret,
+        endpoints: ["https://api.example:443".to_owned()].into(),
+        headers: ["authorization".to_owned()].into(),
+    };
+    let book = SecretBook([("api-token".to_owned(), binding)].into());
+    rig.outside = Outside::new(Some(Arc::new(http.clone())), book, 2);
+    rig
+}
+
+fn post(more: Value) -> String {
+    let mut request = json!({
+        "method": "POST", "scheme": "https", "authority": "api.example", "path": "/v1/pay", "body": "one coin",
+    });
+    request
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    request.to_string()
+}
+
+fn hello() -> TestHttp {
+    TestHttp::new(|_: &HttpCall| {
+        Ok(HttpResponse {
+            status: 201,
+            headers: vec![],
+            body: b"paid".to_vec(),
+        })
+    })
+}
+
+fn fails(kind: HttpFaultKind, stage: HttpStage) -> TestHttp {
+    TestHttp::new(move |_: &HttpCall| Err(HttpFault { kind, stage }))
+}
+
+/// Kinds of the frames about effects, in order.
+fn frames(rig: &Rig) -> Vec<&'static str> {
+    let bytes = rig.log.bytes();
+    let mut found = Vec::new();
+    for block in aim_core::frame::scan(&bytes, aim_core::frame::ChainPosition::START) {
+        for frame in block.unwrap().frames() {
+            match frame.body {
+                FrameBody::Intent(_) => found.push("intent"),
+                FrameBody::EffectOutcome(_) => found.push("outcome"),
+                FrameBody::Witness(_) => found.push("witness"),
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn an_effect_has_its_intent_before_it_and_its_outcome_before_the_witness_that_lists_both() {
+    let http = hello();
+    let rig = rig(&http, json!({}));
+    let report = rig.run(&[("request", &post(json!({})))]).unwrap();
+    assert_eq!(report.exit, Exit::Ok);
+    assert_eq!(
+        frames(&rig),
+        ["witness", "intent", "outcome", "witness", "witness"]
+    );
+    let attempt = rig.attempt("one");
+    let [effect] = attempt.effects.as_slice() else {
+        panic!("{:?}", attempt.effects);
+    };
+    assert_eq!((effect.end, effect.tries), (EffectEnd::Done, 1));
+    assert_eq!(effect.target, "POST https://api.example:443/v1/pay");
+    let judged: Vec<&str> = effect.gates.iter().map(|gate| gate.gate.as_str()).collect();
+    assert_eq!(judged, ["grant", "ethical"]);
+    let sent = http.sent();
+    assert_eq!(sent.len(), 1);
+    let key = sent[0]
+        .headers
+        .iter()
+        .find(|(name, _)| name == "idempotency-key");
+    assert_eq!(key.unwrap().1.expose(), effect.key.to_string().as_bytes());
+    assert_eq!(attempt.host_calls.calls, 1);
+    let verified = rig.verify();
+    assert!(verified.authenticated, "{:?}", verified.faults);
+}
+
+// Negative control: with the look at the verdict taken out of `Inner::act`, the request is sent and this fails.
+#[test]
+fn a_gate_that_objects_in_phase_effect_keeps_the_request_at_home() {
+    let http = hello();
+    let mut rig = rig(&http, json!({}));
+    rig.gate("gate-hostile", b"fail-effect".to_vec());
+    rig.run(&[("request", &post(json!({})))]).unwrap();
+    assert!(http.sent().is_empty());
+    let attempt = rig.attempt("one");
+    let effect = &attempt.effects[0];
+    assert_eq!((effect.end, effect.intent), (EffectEnd::Denied, None));
+    assert_eq!(effect.fault.as_deref(), Some("gate ethical"));
+    assert_eq!(effect.gates[1].phase, aim_core::gate::Phase::Effect);
+    assert_eq!(attempt.host_calls.denials.len(), 1);
+    assert!(rig.verify().authenticated);
+}
+
+#[test]
+fn a_secret_reaches_the_endpoint_that_it_is_bound_to_and_nothing_that_is_kept() {
+    let http = hello();
+    let rig = rig(&http, json!({}));
+    let request = post(json!({ "secret": ["authorization", "Bearer ", "api-token"] }));
+    assert_eq!(rig.run(&[("request", &request)]).unwrap().exit, Exit::Ok);
+    let sent = http.sent();
+    let (_, value) = sent[0]
+        .headers
+        .iter()
+        .find(|(name, _)| name == "authorization")
+        .unwrap();
+    assert_eq!(value.expose(), format!("Bearer {CANARY}").as_bytes());
+    let bytes = rig.log.bytes();
+    assert!(!has(&bytes, CANARY), "the log holds the secret");
+    assert!(has(&bytes, "{{secret:api-token}}") || has(&bytes, "api-token"));
+}
+
+fn has(bytes: &[u8], text: &str) -> bool {
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
+}
+
+// Negative control: with `is_echoed` answering no, the log holds the secret and this fails.
+#[test]
+fn s3_an_answer_that_echoes_the_secret_is_withheld_and_kept_nowhere() {
+    for echo in [
+        CANARY.to_owned(),
+        "Y2FuYXJ5LTAxMjM0NTY3ODk".to_owned(),
+        "63616e6172792d30313233343536373839".to_owned(),
+    ] {
+        let body = format!("you sent {echo}");
+        let http = TestHttp::new(move |_: &HttpCall| {
+            Ok(HttpResponse {
+                status: 200,
+                headers: vec![],
+                body: body.clone().into_bytes(),
+            })
+        });
+        let rig = rig(&http, json!({}));
+        let request = post(json!({ "secret": ["authorization", "", "api-token"] }));
+        assert_eq!(rig.run(&[("request", &request)]).unwrap().exit, Exit::Ok);
+        let attempt = rig.attempt("one");
+        assert_eq!(attempt.effects[0].fault.as_deref(), Some("answer-withheld"));
+        assert_eq!(attempt.effects[0].end, EffectEnd::Done);
+        let bytes = rig.log.bytes();
+        assert!(!has(&bytes, &echo), "{echo}");
+        assert!(rig.verify().authenticated);
+    }
+}
+
+#[test]
+fn a_secret_for_another_header_is_denied_before_any_gate_sees_it() {
+    let http = hello();
+    let rig = rig(&http, json!({}));
+    let request = post(json!({ "secret": ["x-debug", "", "api-token"] }));
+    assert_eq!(rig.run(&[("request", &request)]).unwrap().exit, Exit::Ok);
+    assert!(http.sent().is_empty());
+    let attempt = rig.attempt("one");
+    let effect = &attempt.effects[0];
+    assert_eq!(effect.end, EffectEnd::Denied);
+    assert_eq!(effect.fault.as_deref(), Some("secrets.header"));
+    assert_eq!(effect.gates.len(), 1);
+    assert_eq!(effect.gates[0].verdict, Verdict::Fail);
+    assert_eq!(frames(&rig), ["witness", "witness", "witness"], "no intent");
+    assert_eq!(attempt.host_calls.denials.len(), 1);
+}
+
+// Negative control: with `settle` left out of `finish`, the outcome stays failed(transient) and this fails.
+#[test]
+fn an_unknown_end_in_an_attempt_that_fails_makes_it_indeterminate() {
+    let cut = fails(HttpFaultKind::Cut, HttpStage::Sent);
+    let failing = post(json!({ "fail": "transient" }));
+    let once = rig(&cut, json!({ "retry": { "attempts_max": 3 } }));
+    let report = once.run(&[("request", &failing)]).unwrap();
+    assert_eq!(report.exit, Exit::Waiting);
+    assert_eq!(once.attempt("one").outcome, Outcome::Indeterminate(0));
+    assert_eq!(cut.sent().len(), 1, "not tried again");
+    assert!(once.verify().authenticated);
+    let cut = fails(HttpFaultKind::Cut, HttpStage::Sent);
+    let again = rig(
+        &cut,
+        json!({ "idempotent": true, "retry": { "attempts_max": 3 } }),
+    );
+    again.run(&[("request", &failing)]).unwrap();
+    assert_eq!(cut.sent().len(), 3, "twice is the same as once");
+}
+
+#[test]
+fn a_transient_failure_after_a_done_effect_is_final_unless_twice_is_the_same() {
+    let failing = post(json!({ "fail": "transient" }));
+    let http = hello();
+    let once = rig(&http, json!({ "retry": { "attempts_max": 3 } }));
+    once.run(&[("request", &failing)]).unwrap();
+    assert_eq!(http.sent().len(), 1);
+    let attempt = once.attempt("one");
+    assert_eq!(attempt.outcome, Outcome::Failed(Failure::Permanent));
+    assert_eq!(attempt.fault.unwrap().code, "AIM-N021");
+    let http = fails(HttpFaultKind::Address, HttpStage::NotSent);
+    let free = rig(&http, json!({ "retry": { "attempts_max": 3 } }));
+    free.run(&[("request", &failing)]).unwrap();
+    assert_eq!(
+        http.sent().len(),
+        3,
+        "what was certainly not done may be tried again"
+    );
+}
+
+/// Runs once with a host whose sync fails at `append`: 2 is the intent, 3 the outcome, 4 the witness.
+fn crash_at(rig: &Rig, append: u64, request: &str) {
+    let fault = AppendFault::FailStop { kept_bytes: 0 };
+    rig.log.fail_append(append, fault);
+    assert!(rig.run(&[("request", request)]).is_err(), "the host stops");
+}
+
+// Negative control: with `stuck` answering none, the request is sent a second time and this fails.
+#[test]
+fn after_a_crash_between_intent_and_outcome_the_request_is_not_sent_again() {
+    let http = hello();
+    let rig = rig(&http, json!({}));
+    let request = post(json!({}));
+    crash_at(&rig, 3, &request);
+    let report = rig.run(&[("request", &request)]).unwrap();
+    assert_eq!(report.exit, Exit::Waiting);
+    assert_eq!(http.sent().len(), 1);
+    let attempt = rig.attempt("one");
+    assert_eq!(attempt.outcome, Outcome::Indeterminate(0));
+    assert_eq!(attempt.effects[0].end, EffectEnd::Unknown);
+    assert_eq!(attempt.fault.unwrap().code, "AIM-N020");
+    let verified = rig.verify();
+    assert_eq!(verified.fault_count, 0, "{:?}", verified.faults);
+}
+
+#[test]
+fn an_idempotent_contract_repeats_what_is_open_with_the_same_key() {
+    let http = hello();
+    let rig = rig(&http, json!({ "idempotent": true }));
+    let request = post(json!({}));
+    crash_at(&rig, 3, &request);
+    let report = rig.run(&[("request", &request)]).unwrap();
+    assert_eq!(report.exit, Exit::Ok);
+    let keys: Vec<Vec<u8>> = http
+        .sent()
+        .iter()
+        .map(|call| {
+            let key = call
+                .headers
+                .iter()
+                .find(|(name, _)| name == "idempotency-key");
+            key.unwrap().1.expose().to_vec()
+        })
+        .collect();
+    assert_eq!(keys.len(), 2);
+    assert_eq!(keys[0], keys[1]);
+    assert_eq!(rig.attempt("one").effects[0].tries, 2);
+    let verified = rig.verify();
+    assert_eq!(verified.fault_count, 0, "{:?}", verified.faults);
+}
+
+#[test]
+fn after_a_crash_behind_the_outcome_the_answer_is_recalled_and_not_asked_for_again() {
+    let http = hello();
+    let rig = rig(&http, json!({}));
+    let request = post(json!({}));
+    crash_at(&rig, 4, &request);
+    let report = rig.run(&[("request", &request)]).unwrap();
+    assert_eq!(report.exit, Exit::Ok);
+    assert_eq!(http.sent().len(), 1, "the answer is in the log");
+    let released = report.steps[0].released.as_ref().unwrap();
+    let body: Value = serde_json::from_slice(&released.emissions[0].body).unwrap();
+    assert_eq!(body[0]["body"], "paid");
+    let verified = rig.verify();
+    assert_eq!(verified.fault_count, 0, "{:?}", verified.faults);
+}
