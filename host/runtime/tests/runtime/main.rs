@@ -15,6 +15,7 @@ mod asking;
 mod crash;
 mod effects;
 mod gates;
+mod orchestration;
 mod policy_gates;
 mod rig;
 mod runs;
