@@ -56,6 +56,12 @@ pub(crate) enum Output {
 pub(crate) enum Command {
     /// Run a plan: every step sandboxed, gated on both sides, witnessed before anything leaves it.
     Run(RunArgs),
+    /// Answer a question that a run waits for; the answer is signed and logged, and the next `run` goes on with it.
+    Answer(AnswerArgs),
+    /// Stop a run: one that runs ends with witnesses for what was cut, one that waits ends here.
+    Cancel(CancelArgs),
+    /// List runs: how each stands, and what it waits for.
+    Runs(DataArgs),
     /// Compile a plan to its IR (JSON with content hash) on stdout.
     Compile(PlanArgs),
     /// Check a plan and say everything that is wrong or doubtful about it.
@@ -194,6 +200,30 @@ pub(crate) struct DataArgs {
     /// Data directory.
     #[arg(long, value_name = "DIR", default_value = ".aim")]
     pub(crate) data_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AnswerArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+
+    /// The run or execution (`run_…`, `exe_…`, a unique beginning of one, or `last`).
+    pub(crate) run: String,
+
+    /// The question (`q_…`), as `runs` shows it.
+    pub(crate) question: String,
+
+    /// `yes`, `no`, or a value for the step.
+    pub(crate) answer: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+
+    /// The run or execution (`run_…`, `exe_…`, a unique beginning of one, or `last`).
+    pub(crate) run: String,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,7 @@
 //! One file for each command; what a command needs beyond its own lines is in the runtime or in a driver.
 
+pub(crate) mod answer;
+pub(crate) mod cancel;
 pub(crate) mod codex;
 pub(crate) mod compile;
 pub(crate) mod explain;
@@ -12,6 +14,7 @@ pub(crate) mod logs;
 pub(crate) mod policy;
 pub(crate) mod quarantine;
 pub(crate) mod run;
+pub(crate) mod runs;
 pub(crate) mod verify;
 pub(crate) mod witness;
 pub(crate) mod workers;

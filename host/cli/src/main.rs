@@ -49,6 +49,9 @@ fn quarantine(cli: &Cli, command: &QuarantineCommand) -> Result<Exit, CliError> 
 fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
     match &cli.command {
         Command::Run(run) => commands::run::run(cli, run),
+        Command::Answer(answer) => commands::answer::answer(cli, answer),
+        Command::Cancel(cancel) => commands::cancel::cancel(cli, cancel),
+        Command::Runs(runs) => commands::runs::runs(cli, runs),
         Command::Compile(plan) => commands::compile::compile(cli, plan),
         Command::Lint(lint) => commands::lint::lint(cli, lint),
         Command::Fmt(fmt) => commands::fmt::fmt(cli, fmt),

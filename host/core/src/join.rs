@@ -33,8 +33,10 @@ pub const INLINE_BYTES_MAX: usize = 64 * 1024;
 /// What one predecessor released.
 #[derive(Debug, Clone)]
 pub struct Delivery<'a> {
-    /// The predecessor.
+    /// The predecessor, for the key in a joined body.
     pub step: &'a StepName,
+    /// Where its node stands: what the ids of its emissions are derived from.
+    pub path: &'a str,
     /// The envelope it handled.
     pub handled: EnvelopeId,
     /// What it released; empty when it did not complete and is required optionally.
@@ -48,8 +50,8 @@ pub struct Consumer<'a> {
     pub run: RunId,
     /// The root envelope's id.
     pub correlation: EnvelopeId,
-    /// The step that is given the envelope.
-    pub step: &'a StepName,
+    /// Where the node stands that is given the envelope.
+    pub path: &'a str,
 }
 
 /// Makes the envelope of a step with requirements.
@@ -57,14 +59,15 @@ pub struct Consumer<'a> {
 pub fn join(consumer: Consumer<'_>, deliveries: &[Delivery<'_>]) -> Envelope {
     if let [
         Delivery {
-            step,
+            path,
             handled,
             emissions: [emission],
+            ..
         },
     ] = deliveries
     {
         return Envelope {
-            id: EnvelopeId::emitted(consumer.run, step.as_str(), 0),
+            id: EnvelopeId::emitted(consumer.run, path, 0),
             correlation: consumer.correlation,
             causation: Some(*handled),
             operation: emission.operation.clone(),
@@ -77,7 +80,7 @@ pub fn join(consumer: Consumer<'_>, deliveries: &[Delivery<'_>]) -> Envelope {
         .iter()
         .map(|delivery| (delivery.step, emissions_json(delivery.emissions)))
         .collect();
-    let mut path = consumer.step.to_string();
+    let mut path = consumer.path.to_string();
     path.push_str("#join");
     Envelope {
         id: EnvelopeId::emitted(consumer.run, &path, 0),
@@ -266,12 +269,11 @@ mod tests {
 
     fn joined(deliveries: &[Delivery<'_>]) -> Envelope {
         let id = EnvelopeId::ingress("t", "a", "s", "1");
-        let step = StepName::parse("sink").unwrap();
         join(
             Consumer {
                 run: run(),
                 correlation: id,
-                step: &step,
+                path: "sink",
             },
             deliveries,
         )
@@ -284,6 +286,7 @@ mod tests {
         let emissions = [emission("text/plain", b"hello")];
         let envelope = joined(&[Delivery {
             step: &step,
+            path: step.as_str(),
             handled,
             emissions: &emissions,
         }]);
@@ -303,16 +306,19 @@ mod tests {
         let envelope = joined(&[
             Delivery {
                 step: &z,
+                path: z.as_str(),
                 handled,
                 emissions: &json,
             },
             Delivery {
                 step: &a,
+                path: a.as_str(),
                 handled,
                 emissions: &text,
             },
             Delivery {
                 step: &gone,
+                path: gone.as_str(),
                 handled,
                 emissions: &[],
             },

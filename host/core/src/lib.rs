@@ -31,9 +31,14 @@ pub mod gate;
 pub mod join;
 pub mod kappa;
 pub mod limits;
+pub mod pool;
 pub mod quarantine;
+pub mod question;
+pub mod recovery;
+pub mod reduce;
 pub mod schedule;
 pub mod staged;
+pub mod stateflow;
 pub mod witness;
 
 pub mod contract;

@@ -26,6 +26,7 @@ mod binding;
 mod budget;
 mod check;
 mod data;
+mod expand;
 mod gate;
 pub mod graph;
 mod judge;
@@ -42,6 +43,7 @@ pub use data::{
     Criticality, Effect, Header, Import, ImportKind, InputSource, Pins, Probe, RiskClass, Selector,
     SelectorIndex, TimeSlice,
 };
+pub use expand::{Expanded, FlowNodes, Node, Source, SourceKind, StepPath, expand};
 pub use gate::{
     Action, Check, Clause, Emit, Gate, GatePhase, JudgeCheck, JudgeKind, OnFail, Rules,
 };

@@ -1,215 +1,334 @@
-//! Which step may run next. Kahn's order with stable ties: a step becomes ready when everything it requires is settled.
+//! Which node may run next. Kahn's order with stable ties: a node becomes ready when everything it requires is settled, and
+//! of all that are ready the first in plan order runs next, as far as its shard has room.
 //!
-//! INVARIANT: a step that requires something that did not complete never runs, unless it requires it optionally (`x?`).
+//! Nodes wait for *groups*: one node, all instances of a step, or the rounds of a flow. A group is looked at once, when its
+//! last member settles, so the work is proportional to nodes and edges however wide a fan-out is.
+//!
+//! INVARIANT: a node that requires something that did not complete never runs, unless it requires it optionally (`x?`).
 
-use alloc::{vec, vec::Vec};
+use alloc::{collections::BTreeSet, vec, vec::Vec};
 
 use crate::witness::StepState;
 
-/// One edge into a step.
+/// What a node waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Requirement {
-    /// Index of the required step.
-    pub step: usize,
-    /// True for `x?`: run even if `x` was skipped, abstained or failed.
+pub struct Need {
+    /// Index of the group.
+    pub group: usize,
+    /// How many members must have completed; all when `None`. A flow's group is decided from outside.
+    pub least: Option<usize>,
+    /// True for `x?`: run even if it was skipped, abstained or failed.
     pub is_optional: bool,
 }
 
-/// The state of every step of one execution. Knows indices only.
+/// Nodes that are waited for together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Group {
+    /// Indices of nodes.
+    pub members: Vec<usize>,
+    /// True when [`Schedule::decide`] says what came of it, and not its members.
+    pub is_flow: bool,
+}
+
+/// One node.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NodeSpec {
+    /// What it waits for; a node without needs may start at once.
+    pub needs: Vec<Need>,
+    /// Index of its shard.
+    pub shard: usize,
+    /// True when it only runs once [`Schedule::activate`] was called.
+    pub is_standby: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+struct GroupState {
+    unsettled: usize,
+    completed: usize,
+    size: usize,
+    is_decided: bool,
+    is_flow: bool,
+    dependents: Vec<(usize, Need)>,
+}
+
+/// The state of every node of one execution. Knows indices only.
 #[derive(Debug, Clone)]
 pub struct Schedule {
-    requires: Vec<Vec<Requirement>>,
     states: Vec<StepState>,
+    /// Needs that are not decided yet, by node.
+    open: Vec<usize>,
+    is_standby: Vec<bool>,
+    shard_of: Vec<usize>,
+    groups: Vec<GroupState>,
+    groups_of: Vec<Vec<usize>>,
+    ready: Vec<BTreeSet<usize>>,
+    running: Vec<usize>,
+    parallel_max: Vec<usize>,
+    running_all: usize,
+    parallel_all_max: usize,
     is_stopped: bool,
 }
 
 impl Schedule {
-    /// Starts with every step pending. Requirements on indices that do not exist never become ready.
+    /// Starts with every node pending. `parallel_max` holds how many nodes of each shard run at the same time at most, and
+    /// `parallel_all_max` how many in all. A need on a group that does not exist is never met.
     #[must_use]
-    pub fn new(requires: Vec<Vec<Requirement>>) -> Self {
-        let states = vec![StepState::Pending; requires.len()];
-        Self {
-            requires,
-            states,
+    pub fn new(
+        nodes: &[NodeSpec],
+        groups: &[Group],
+        parallel_max: Vec<usize>,
+        parallel_all_max: usize,
+    ) -> Self {
+        let mut parallel_max = parallel_max;
+        let shards = nodes.iter().map(|node| node.shard + 1).max().unwrap_or(1);
+        parallel_max.resize(shards.max(parallel_max.len()), usize::MAX);
+        let mut schedule = Self {
+            states: vec![StepState::Pending; nodes.len()],
+            open: nodes.iter().map(|node| node.needs.len()).collect(),
+            is_standby: nodes.iter().map(|node| node.is_standby).collect(),
+            shard_of: nodes.iter().map(|node| node.shard).collect(),
+            groups: Vec::with_capacity(groups.len()),
+            groups_of: vec![Vec::new(); nodes.len()],
+            ready: vec![BTreeSet::new(); parallel_max.len()],
+            running: vec![0; parallel_max.len()],
+            parallel_max,
+            running_all: 0,
+            parallel_all_max,
             is_stopped: false,
+        };
+        for (index, group) in groups.iter().enumerate() {
+            for member in &group.members {
+                if let Some(of) = schedule.groups_of.get_mut(*member) {
+                    of.push(index);
+                }
+            }
+            schedule.groups.push(GroupState {
+                unsettled: group.members.len(),
+                size: group.members.len(),
+                is_flow: group.is_flow,
+                ..GroupState::default()
+            });
         }
+        for (index, node) in nodes.iter().enumerate() {
+            for need in &node.needs {
+                if let Some(group) = schedule.groups.get_mut(need.group) {
+                    group.dependents.push((index, *need));
+                }
+            }
+            schedule.make_ready(index);
+        }
+        schedule
     }
 
-    /// Every step's state, by index.
+    /// Every node's state, by index.
     #[must_use]
     pub fn states(&self) -> &[StepState] {
         &self.states
     }
 
-    /// Indices of steps that may start now, in plan order.
+    /// One node's state.
+    #[must_use]
+    pub fn state(&self, index: usize) -> Option<StepState> {
+        self.states.get(index).copied()
+    }
+
+    /// The node that should start now: the first in plan order that is ready and whose shard has room.
+    #[must_use]
+    pub fn next(&self) -> Option<usize> {
+        if self.is_stopped || self.running_all >= self.parallel_all_max {
+            return None;
+        }
+        let rooms = self.running.iter().zip(&self.parallel_max);
+        (self.ready.iter().zip(rooms))
+            .filter(|(_, (running, most))| running < most)
+            .filter_map(|(ready, _)| ready.first())
+            .min()
+            .copied()
+    }
+
+    /// Everything that may start now, rooms aside, in plan order.
     #[must_use]
     pub fn ready(&self) -> Vec<usize> {
         if self.is_stopped {
             return Vec::new();
         }
-        (0..self.states.len())
-            .filter(|index| self.is_ready(*index))
+        let mut all: Vec<usize> = self.ready.iter().flatten().copied().collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// Marks a node as running.
+    pub fn start(&mut self, index: usize) {
+        self.leave(index);
+        self.enter(index, StepState::Running);
+    }
+
+    /// Takes a node out of the running ones: it is due again later. Returns false when nothing starts any more.
+    pub fn hold(&mut self, index: usize) -> bool {
+        self.leave(index);
+        let state = if self.is_stopped {
+            StepState::Skipped
+        } else {
+            StepState::Pending
+        };
+        self.enter(index, state);
+        !self.is_stopped
+    }
+
+    /// Takes a node out of the running ones until somebody has answered; what depends on it stays pending.
+    pub fn park(&mut self, index: usize) {
+        self.leave(index);
+        self.enter(index, StepState::Waiting);
+    }
+
+    /// Lets a held node run again.
+    pub fn wake(&mut self, index: usize) {
+        self.make_ready(index);
+    }
+
+    /// Lets a standby node run as soon as what it requires is settled.
+    pub fn activate(&mut self, index: usize) {
+        if let Some(is_standby) = self.is_standby.get_mut(index) {
+            *is_standby = false;
+        }
+        self.make_ready(index);
+    }
+
+    /// Gives a node its final state. Returns every node that thereby can never run, in the order in which that became
+    /// clear; they are skipped.
+    pub fn settle(&mut self, index: usize, state: StepState) -> Vec<usize> {
+        let mut skipped = Vec::new();
+        let mut work = vec![(index, state)];
+        // BOUND: a node settles once, and only settling makes work.
+        while let Some((index, state)) = work.pop() {
+            if self.states.get(index).copied().is_none_or(is_settled) {
+                continue;
+            }
+            self.leave(index);
+            self.enter(index, state);
+            if state == StepState::Skipped {
+                skipped.push(index);
+            }
+            for group in self.groups_of.get(index).cloned().unwrap_or_default() {
+                let doomed = self.member_settled(group, state == StepState::Completed);
+                work.extend(doomed.into_iter().map(|node| (node, StepState::Skipped)));
+            }
+        }
+        skipped
+    }
+
+    /// Says what came of a flow. Returns the nodes that thereby can never run; they are skipped.
+    pub fn decide(&mut self, group: usize, is_met: bool) -> Vec<usize> {
+        let doomed = self.group_decided(group, |need| is_met || need.is_optional);
+        doomed
+            .into_iter()
+            .flat_map(|node| self.settle(node, StepState::Skipped))
             .collect()
     }
 
-    /// Marks a step as running.
-    pub fn start(&mut self, index: usize) {
-        self.set(index, StepState::Running);
-    }
-
-    /// Gives a step its final state, or back to pending for another attempt, and skips what can no longer run.
-    pub fn settle(&mut self, index: usize, state: StepState) {
-        self.set(index, state);
-        self.skip_unreachable();
-    }
-
-    /// Starts nothing more: every pending step is skipped.
-    pub fn stop(&mut self) {
+    /// Starts nothing more: every pending node is skipped. Returns those.
+    pub fn stop(&mut self) -> Vec<usize> {
         self.is_stopped = true;
-        for state in &mut self.states {
-            if *state == StepState::Pending {
+        self.ready.iter_mut().for_each(BTreeSet::clear);
+        let pending = |(index, state): (usize, &mut StepState)| {
+            (*state == StepState::Pending).then(|| {
                 *state = StepState::Skipped;
-            }
-        }
+                index
+            })
+        };
+        self.states
+            .iter_mut()
+            .enumerate()
+            .filter_map(pending)
+            .collect()
     }
 
     /// True when nothing runs and nothing can start.
     #[must_use]
-    pub fn is_done(&self) -> bool {
-        !self.states.contains(&StepState::Running) && self.ready().is_empty()
+    pub fn is_idle(&self) -> bool {
+        self.running_all == 0 && self.next().is_none()
     }
 
-    fn set(&mut self, index: usize, state: StepState) {
+    fn make_ready(&mut self, index: usize) {
+        let is_due = !self.is_stopped
+            && self.states.get(index) == Some(&StepState::Pending)
+            && self.open.get(index) == Some(&0)
+            && self.is_standby.get(index) == Some(&false);
+        if is_due
+            && let Some(shard) = self.shard_of.get(index)
+            && let Some(ready) = self.ready.get_mut(*shard)
+        {
+            ready.insert(index);
+        }
+    }
+
+    fn leave(&mut self, index: usize) {
+        let shard = self.shard_of.get(index).copied().unwrap_or(usize::MAX);
+        if self.states.get(index) == Some(&StepState::Running) {
+            self.running_all = self.running_all.saturating_sub(1);
+            if let Some(running) = self.running.get_mut(shard) {
+                *running = running.saturating_sub(1);
+            }
+        }
+        if let Some(ready) = self.ready.get_mut(shard) {
+            ready.remove(&index);
+        }
+    }
+
+    fn enter(&mut self, index: usize, state: StepState) {
+        if state == StepState::Running {
+            self.running_all += 1;
+            let shard = self.shard_of.get(index).copied().unwrap_or(usize::MAX);
+            if let Some(running) = self.running.get_mut(shard) {
+                *running += 1;
+            }
+        }
         if let Some(slot) = self.states.get_mut(index) {
             *slot = state;
         }
     }
 
-    fn is_ready(&self, index: usize) -> bool {
-        self.states.get(index) == Some(&StepState::Pending)
-            && self.requires.get(index).is_some_and(|requires| {
-                requires
-                    .iter()
-                    .all(|requirement| match self.states.get(requirement.step) {
-                        Some(StepState::Completed) => true,
-                        Some(state) => requirement.is_optional && is_settled(*state),
-                        None => false,
-                    })
-            })
-    }
-
-    fn skip_unreachable(&mut self) {
-        // BOUND: every pass but the last skips at least one step.
-        loop {
-            let doomed: Vec<usize> = (0..self.states.len())
-                .filter(|index| self.states.get(*index) == Some(&StepState::Pending))
-                .filter(|index| self.is_doomed(*index))
-                .collect();
-            if doomed.is_empty() {
-                return;
-            }
-            for index in doomed {
-                self.set(index, StepState::Skipped);
-            }
+    /// Counts a member in; returns the dependents that can never run when it was the last.
+    fn member_settled(&mut self, index: usize, has_completed: bool) -> Vec<usize> {
+        let Some(group) = self.groups.get_mut(index) else {
+            return Vec::new();
+        };
+        group.unsettled = group.unsettled.saturating_sub(1);
+        group.completed += usize::from(has_completed);
+        let (completed, size) = (group.completed, group.size);
+        if group.unsettled > 0 || group.is_flow {
+            return Vec::new();
         }
+        self.group_decided(index, |need| {
+            need.is_optional || completed >= need.least.unwrap_or(size)
+        })
     }
 
-    fn is_doomed(&self, index: usize) -> bool {
-        self.requires.get(index).is_some_and(|requires| {
-            requires.iter().any(|requirement| {
-                !requirement.is_optional
-                    && self
-                        .states
-                        .get(requirement.step)
-                        .is_some_and(|state| is_settled(*state) && *state != StepState::Completed)
-            })
-        })
+    fn group_decided(&mut self, index: usize, is_met: impl Fn(&Need) -> bool) -> Vec<usize> {
+        let Some(group) = self.groups.get_mut(index).filter(|group| !group.is_decided) else {
+            return Vec::new();
+        };
+        group.is_decided = true;
+        let mut doomed = Vec::new();
+        for (dependent, need) in core::mem::take(&mut group.dependents) {
+            if !is_met(&need) {
+                doomed.push(dependent);
+                continue;
+            }
+            if let Some(open) = self.open.get_mut(dependent) {
+                *open = open.saturating_sub(1);
+            }
+            self.make_ready(dependent);
+        }
+        // Taken from the back, so that the first in plan order is skipped first.
+        doomed.reverse();
+        doomed
     }
 }
 
 const fn is_settled(state: StepState) -> bool {
-    matches!(
-        state,
-        StepState::Completed
-            | StepState::Failed
-            | StepState::Skipped
-            | StepState::Abstained
-            | StepState::Waiting
-    )
+    !matches!(state, StepState::Pending | StepState::Running)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn needs(step: usize) -> Requirement {
-        Requirement {
-            step,
-            is_optional: false,
-        }
-    }
-
-    const fn likes(step: usize) -> Requirement {
-        Requirement {
-            step,
-            is_optional: true,
-        }
-    }
-
-    #[test]
-    fn a_diamond_runs_in_stable_order() {
-        let mut schedule = Schedule::new(vec![
-            vec![],
-            vec![needs(0)],
-            vec![needs(0)],
-            vec![needs(1), needs(2)],
-        ]);
-        assert_eq!(schedule.ready(), [0]);
-        schedule.start(0);
-        assert!(schedule.ready().is_empty() && !schedule.is_done());
-        schedule.settle(0, StepState::Completed);
-        assert_eq!(schedule.ready(), [1, 2]);
-        schedule.start(1);
-        schedule.start(2);
-        schedule.settle(2, StepState::Completed);
-        assert!(schedule.ready().is_empty());
-        schedule.settle(1, StepState::Completed);
-        assert_eq!(schedule.ready(), [3]);
-    }
-
-    #[test]
-    fn an_optional_requirement_runs_after_anything_and_a_hard_one_is_skipped() {
-        for state in [StepState::Failed, StepState::Abstained, StepState::Skipped] {
-            let mut schedule =
-                Schedule::new(vec![vec![], vec![likes(0)], vec![needs(0)], vec![needs(2)]]);
-            schedule.settle(0, state);
-            assert_eq!(schedule.ready(), [1]);
-            assert_eq!(
-                schedule.states()[2..],
-                [StepState::Skipped, StepState::Skipped]
-            );
-        }
-    }
-
-    #[test]
-    fn an_optional_requirement_still_waits_for_the_end() {
-        let mut schedule = Schedule::new(vec![vec![], vec![likes(0)]]);
-        schedule.start(0);
-        assert!(schedule.ready().is_empty());
-    }
-
-    #[test]
-    fn a_stopped_schedule_starts_nothing() {
-        let mut schedule = Schedule::new(vec![vec![], vec![]]);
-        schedule.start(0);
-        schedule.stop();
-        assert!(schedule.ready().is_empty() && !schedule.is_done());
-        schedule.settle(0, StepState::Completed);
-        assert!(schedule.is_done());
-    }
-
-    #[test]
-    fn an_unknown_requirement_never_becomes_ready() {
-        assert!(Schedule::new(vec![vec![needs(7)]]).ready().is_empty());
-    }
-}
+mod tests;

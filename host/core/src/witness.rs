@@ -20,6 +20,7 @@ use crate::{
     kappa::composite::CompositeRecord,
     name::{NodeId, StepName, TenantId},
     outcome::{Fault, Outcome},
+    plan::StepPath,
     staged::StagedRecord,
     time::Timestamp,
     verdict::{Disposition, Verdict},
@@ -179,10 +180,16 @@ pub struct AttemptPredicate {
     /// Span of the attempt that emitted the envelope.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub parent_span: Option<SpanId>,
+    /// Where the attempt's node stands, for an instance of a fan-out or a round of a flow; else the step's name.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub path: Option<StepPath>,
     /// Digest of the plan IR.
     pub plan: Digest,
     /// True when the outputs left the step.
     pub released: bool,
+    /// The standby step that the plan sends it to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reroute: Option<StepName>,
     /// The step's role in the plan.
     pub role: String,
     /// The pinned question.
@@ -419,6 +426,9 @@ pub struct PlanPredicate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StepSummary {
+    /// The standby step whose output stands for this one's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub answered_by: Option<StepName>,
     /// Digests of the witnesses of its attempts, in order; empty when it never ran.
     pub attempts: Vec<Digest>,
     /// True when the run's exit code depends on it.
@@ -426,6 +436,9 @@ pub struct StepSummary {
     /// How its last attempt ended; absent when it never ran.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub outcome: Option<Outcome>,
+    /// Where its node stands, for an instance of a fan-out or a round of a flow.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub path: Option<StepPath>,
     /// Its final state.
     pub state: StepState,
     /// Its name.

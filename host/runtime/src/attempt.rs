@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: whatever happens after an envelope was received, exactly one witness is committed, or the host stops.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use aim_core::{
     access::{Capability, TokenLimits, WalletTerms},
@@ -13,8 +13,11 @@ use aim_core::{
     gate::asks_for_a_person,
     id::{AttemptId, EnvelopeId, ExecutionId, RunId, SpanId, TraceId},
     kappa::composite::CompositeRecord,
+    limits::Limits,
     name::{StepName, TenantId},
     outcome::{Failure, Fault, LimitKind, Outcome},
+    plan::StepPath,
+    pool::Amount,
     quarantine::may_be_released_by_people,
     time::Timestamp,
     verdict::{Disposition, Verdict},
@@ -72,6 +75,8 @@ pub struct RunFacts {
 pub struct Task {
     /// From 1.
     pub attempt_no: u32,
+    /// Where the node stands.
+    pub path: StepPath,
     /// What the step is given.
     pub envelope: Envelope,
     /// Span of the attempt that emitted it.
@@ -80,6 +85,52 @@ pub struct Task {
     pub is_first_of_plan: bool,
     /// Where in the plan the step is.
     pub reach: Reach,
+    /// What the step is told beside its envelope.
+    pub labels: BTreeMap<String, String>,
+    /// What was taken from the plan's budget for it.
+    pub share: Amount,
+    /// Ends the attempt before anything is asked.
+    pub stop: Option<(Outcome, Fault)>,
+    /// What a person has let go.
+    pub accepted: Option<Accepted>,
+}
+
+impl Task {
+    /// The first attempt of a step that stands alone, with its whole budget.
+    #[must_use]
+    pub fn first(unit: &Unit, envelope: Envelope) -> Self {
+        Self {
+            attempt_no: 1,
+            path: StepPath::from(&unit.step.name),
+            envelope,
+            parent_span: None,
+            is_first_of_plan: false,
+            labels: BTreeMap::new(),
+            reach: Reach::ALONE,
+            share: Amount::whole(&unit.step.budget),
+            stop: None,
+            accepted: None,
+        }
+    }
+}
+
+/// A person's yes: which outputs may pass which gates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The gates that held the step, by name.
+    pub gates: Vec<String>,
+    /// Digests of the outputs that were held; others are held again.
+    pub bodies: Vec<Digest>,
+    /// Digest of the answer's statement.
+    pub witness: Digest,
+}
+
+impl Accepted {
+    /// True when `gate` may be passed by exactly these outputs.
+    #[must_use]
+    pub fn covers(&self, gate: &str, bodies: &[Digest]) -> bool {
+        self.bodies == bodies && self.gates.iter().any(|one| one == gate)
+    }
 }
 
 /// An attempt whose witness is durable.
@@ -106,8 +157,12 @@ pub struct Summary {
     pub verdict: Verdict,
     /// Reasons of gates that did not simply pass.
     pub remarks: Vec<String>,
-    /// Digest of the first output's body.
-    pub output: Option<Digest>,
+    /// Digests of what it wanted to let go, in order.
+    pub bodies: Vec<Digest>,
+    /// Gates that held it.
+    pub holding: Vec<String>,
+    /// The standby step that the plan sends it to.
+    pub reroute: Option<StepName>,
     /// Where the witness is.
     pub position: Position,
     /// What the host does after the verdict; `Release` for nothing more than it says.
@@ -141,6 +196,7 @@ struct Done {
     composite: Option<CompositeRecord>,
     disposition: Disposition,
     effects: Vec<EffectRecord>,
+    reroute: Option<StepName>,
 }
 
 impl Done {
@@ -163,6 +219,7 @@ impl Done {
             composite: None,
             disposition,
             effects: Vec::new(),
+            reroute: None,
         }
     }
 }
@@ -222,16 +279,17 @@ pub async fn run_attempt(
 ) -> Result<Concluded, AttemptError> {
     let started_at = host.clock.now();
     let began = host.clock.elapsed();
-    let attempt = AttemptId::of(run.execution, unit.step.name.as_str(), task.attempt_no);
+    let attempt = AttemptId::of(run.execution, task.path.as_str(), task.attempt_no);
     let body = Digest::of(&task.envelope.body);
     let mut task = task;
     let envelope = take_envelope(&mut task);
     let turn = host.effects.turn(unit, run).await;
     let desk = Arc::new(desk(host, unit, run, attempt));
-    let place = match desk.stuck() {
+    let place = match (task.stop.take(), desk.stuck()) {
+        (Some(stop), _) => Err(stop),
         // Running into it again could do it twice.
-        Some(call) => Err(indeterminate(call)),
-        None => take_place(host, unit, run, cancel).await,
+        (None, Some(call)) => Err(indeterminate(call)),
+        (None, None) => take_place(host, unit, run, cancel).await,
     };
     let mut done = match place {
         Ok(_place) => {
@@ -261,6 +319,7 @@ pub async fn run_attempt(
         composite: done.composite.clone(),
         disposition: done.disposition,
         effects: &done.effects,
+        reroute: done.reroute.clone(),
         started_at,
         ended_at: host.clock.now(),
     };
@@ -342,7 +401,7 @@ async fn drive(
     };
     let scope = scope_of(host, unit, run);
     let conditions = conditions::ingress(unit, screened.envelope(), digest);
-    let disposition = conditions.disposition();
+    let (disposition, reroute) = (conditions.disposition(), conditions.reroute());
     let mut records = ask_all(&unit.gates, request, digest, &scope).await;
     records.extend(conditions.records);
     let cleared = match screened.clear(records) {
@@ -351,6 +410,7 @@ async fn drive(
             let early = Done::early(ended);
             return Done {
                 disposition: early.disposition.max(disposition),
+                reroute,
                 ..early
             };
         }
@@ -371,7 +431,7 @@ async fn drive(
     call.resources = resources;
     let report = unit.linked.invoke(call).await;
     let effects = desk.close().await;
-    finish(unit, run, cleared, report, (&scope, task.reach, &effects)).await
+    finish((unit, task), run, cleared, report, (&scope, &effects)).await
 }
 
 /// What the step needs can not be read now; nothing of it ran.
@@ -407,7 +467,7 @@ fn call(
             correlation: envelope.correlation.to_string(),
             causation: envelope.causation.map(|id| id.to_string()),
             traceparent: format!("00-{}-{short_span}-01", run.trace),
-            labels: std::collections::BTreeMap::new(),
+            labels: task.labels.clone(),
             plan: run.plan,
             component: unit.component,
             seed: run.seed,
@@ -424,11 +484,11 @@ fn call(
             limits: TokenLimits::of(&unit.limits),
         },
         clock: Arc::clone(&host.clock),
-        limits: unit.limits,
+        limits: limits(unit, task),
         budget: PlanBudget {
-            calls: Some(unit.step.budget.tools),
-            tokens: Some(unit.step.budget.tokens),
-            cost_micros: unit.step.budget.cost_micros,
+            calls: Some(task.share.tools),
+            tokens: Some(task.share.tokens),
+            cost_micros: (unit.step.budget.cost_micros).map(|_| task.share.cost_micros),
         },
         services: Arc::new(AttemptServices {
             contents: Arc::clone(contents),
@@ -447,15 +507,45 @@ fn call(
     }
 }
 
+/// The contract's limits, with no more time than the plan leaves.
+fn limits(unit: &Unit, task: &Task) -> Limits {
+    let mut limits = unit.limits;
+    limits.deadline_ms_max = limits.deadline_ms_max.min(task.share.time_ms);
+    limits
+}
+
+/// Time that a plan's budget has ended is the plan's overrun, not the contract's.
+fn of_budget(unit: &Unit, task: &Task, end: StepEnd) -> StepEnd {
+    match end {
+        StepEnd::Ended(Outcome::Limit(LimitKind::Deadline), fault)
+            if task.share.time_ms < unit.contract.limits.deadline_ms_max =>
+        {
+            let fault = Fault {
+                code: "ACL-R101".to_owned(),
+                message: format!(
+                    "the plan's budget of {} ms is used up: {}",
+                    task.share.time_ms, fault.message
+                ),
+            };
+            StepEnd::Ended(Outcome::Limit(LimitKind::Deadline), fault)
+        }
+        StepEnd::Ended(outcome @ Outcome::Limit(LimitKind::Tokens | LimitKind::Tools), fault) => {
+            let code = "ACL-R101".to_owned();
+            StepEnd::Ended(outcome, Fault { code, ..fault })
+        }
+        other => other,
+    }
+}
+
 async fn finish(
-    unit: &Unit,
+    (unit, task): (&Unit, &Task),
     run: &RunFacts,
     cleared: Cleared,
     mut report: StepReport,
-    (scope, reach, effects): (&Scope, Reach, &[EffectRecord]),
+    (scope, effects): (&Scope, &[EffectRecord]),
 ) -> Done {
     let end = std::mem::replace(&mut report.end, StepEnd::Answered(Vec::new()));
-    let end = match end.into_run_end() {
+    let end = match of_budget(unit, task, end).into_run_end() {
         RunEnd::Stopped(outcome, fault) => {
             let settled = settle(&outcome, effects, unit.contract.is_idempotent);
             let (outcome, fault) = settled.unwrap_or((outcome, fault));
@@ -463,7 +553,7 @@ async fn finish(
         }
         answered @ RunEnd::Answered(_) => answered,
     };
-    let ran = cleared.run(reach.limited(end, &unit.limits));
+    let ran = cleared.run(task.reach.limited(end, &unit.limits));
     let bodies: Vec<Digest> = ran
         .emissions()
         .unwrap_or_default()
@@ -480,7 +570,8 @@ async fn finish(
                 claims: &report.claims,
                 budget_ppm: egress::budget_ppm(unit, &report),
             };
-            egress::judge(unit, run, (ran.envelope(), &outgoing), scope).await
+            let about = (ran.envelope(), &outgoing);
+            egress::judge(unit, run, about, (scope, task.accepted.as_ref())).await
         }
         None => egress::Judged::nothing(),
     };
@@ -505,6 +596,7 @@ async fn finish(
         kappa: judged.kappa,
         composite: judged.composite,
         effects: Vec::new(),
+        reroute: judged.reroute,
     }
 }
 
@@ -548,7 +640,9 @@ fn conclude(
         fault: done.ended.fault().cloned(),
         verdict: done.ended.verdict(),
         remarks: remarks(&done.ended),
-        output: done.bodies.first().copied(),
+        bodies: done.bodies,
+        holding: crate::execute::holding(done.ended.gates()),
+        reroute: done.reroute,
         position,
         disposition: done.disposition,
         took,

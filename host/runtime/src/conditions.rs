@@ -7,12 +7,13 @@ use aim_core::{
     envelope::{Emission, Envelope},
     gate::{GateKind, GateRecord, Phase},
     join::is_json,
+    name::StepName,
     plan::{self, GatePhase, OnFail, Subject},
     verdict::{Disposition, Verdict},
 };
 use serde_json::Value;
 
-use crate::{ingress::builtin, unit::Unit};
+use crate::{attempt::Accepted, ingress::builtin, unit::Unit};
 
 /// What the plan's gates decided on one side of a step.
 #[derive(Debug, Default)]
@@ -26,10 +27,6 @@ pub(crate) struct Conditions {
 #[derive(Debug, Clone)]
 pub(crate) struct Objection {
     pub(crate) disposition: Disposition,
-    #[expect(
-        dead_code,
-        reason = "read by the executor once it reroutes and degrades"
-    )]
     pub(crate) answer: Option<OnFail>,
 }
 
@@ -37,6 +34,11 @@ impl Conditions {
     /// What the host does; `Release` when all hold.
     pub(crate) fn disposition(&self) -> Disposition {
         (self.objection.as_ref()).map_or(Disposition::Release, |one| one.disposition)
+    }
+
+    /// The standby step that the plan sends it to.
+    pub(crate) fn reroute(&self) -> Option<StepName> {
+        self.objection.as_ref()?.answer.as_ref()?.target.clone()
     }
 }
 
@@ -53,15 +55,16 @@ pub(crate) fn ingress(unit: &Unit, envelope: &Envelope, request: Digest) -> Cond
         return Conditions::default();
     }
     let input = input();
-    ask(gates(), &subject(input.as_ref()), Phase::Ingress, request)
+    let subject = subject(input.as_ref());
+    ask(gates(), &subject, None, (Phase::Ingress, request))
 }
 
 /// Asks the plan's gates on the way out.
 pub(crate) fn egress(
     unit: &Unit,
-    envelope: &Envelope,
-    emissions: &[Emission],
+    (envelope, emissions): (&Envelope, &[Emission]),
     confidence_ppm: Option<u32>,
+    accepted: Option<(&Accepted, &[Digest])>,
     request: Digest,
 ) -> Conditions {
     let gates = || of_phase(unit, GatePhase::Egress);
@@ -84,7 +87,7 @@ pub(crate) fn egress(
         confidence_ppm,
         has_schema: unit.output.is_some(),
     };
-    ask(gates(), &subject, Phase::Egress, request)
+    ask(gates(), &subject, accepted, (Phase::Egress, request))
 }
 
 fn of_phase(unit: &Unit, phase: GatePhase) -> impl Iterator<Item = &plan::Gate> {
@@ -100,14 +103,27 @@ fn json(media_type: &str, body: &[u8]) -> Option<Value> {
 fn ask<'a>(
     gates: impl Iterator<Item = &'a plan::Gate>,
     subject: &Subject<'_>,
-    phase: Phase,
-    request: Digest,
+    accepted: Option<(&Accepted, &[Digest])>,
+    (phase, request): (Phase, Digest),
 ) -> Conditions {
     let mut conditions = Conditions::default();
     for gate in gates {
         let Some(answer) = plan::judge(gate, subject) else {
             continue;
         };
+        let name = gate.name.as_str();
+        if answer.disposition == Disposition::Escalate
+            && let Some((yes, _)) = accepted.filter(|(yes, bodies)| yes.covers(name, bodies))
+        {
+            let mut reasons = answer.reasons;
+            reasons.push(format!("a person answered yes: {}", yes.witness));
+            conditions.records.push(GateRecord {
+                gate: gate.name.to_string(),
+                verdict: Verdict::Warn,
+                ..builtin(GateKind::Condition, phase, request, reasons)
+            });
+            continue;
+        }
         let severity = (answer.answer).map_or(gate.severity, |one| one.action.severity());
         conditions.records.push(GateRecord {
             gate: gate.name.to_string(),

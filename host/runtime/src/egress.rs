@@ -12,6 +12,7 @@ use aim_core::{
     gate::{GateKind, GateRecord, GateRequest, Item, Phase},
     kappa::composite::{CompositeRecord, Risks},
     limits::Limits,
+    name::StepName,
     staged::PathChangeKind,
     verdict::{Disposition, Verdict},
     witness::{Band, KappaRecord},
@@ -19,7 +20,7 @@ use aim_core::{
 use aim_engine::{StagedArtifact, StagedEffects, StepReport};
 
 use crate::{
-    attempt::RunFacts,
+    attempt::{Accepted, RunFacts},
     conditions,
     history::Scope,
     ingress::{builtin, check_schema},
@@ -57,6 +58,8 @@ pub(crate) struct Judged {
     pub(crate) composite: Option<CompositeRecord>,
     /// What a plan's condition that did not hold, or the composite of all risks, asks the host to do; `Release` for nothing.
     pub(crate) disposition: Disposition,
+    /// The standby step that the condition sends it to.
+    pub(crate) reroute: Option<StepName>,
 }
 
 impl Judged {
@@ -67,6 +70,7 @@ impl Judged {
             kappa: None,
             composite: None,
             disposition: Disposition::Release,
+            reroute: None,
         }
     }
 }
@@ -76,7 +80,7 @@ pub(crate) async fn judge(
     unit: &Unit,
     run: &RunFacts,
     (envelope, outgoing): (&Envelope, &Outgoing<'_>),
-    scope: &Scope,
+    (scope, accepted): (&Scope, Option<&Accepted>),
 ) -> Judged {
     let request = request(unit, run, outgoing);
     let digest = request.digest();
@@ -110,10 +114,17 @@ pub(crate) async fn judge(
         }));
     }
     let confidence = (outgoing.claims.confidence.as_ref()).map(|confidence| confidence.score);
-    let conditions = conditions::egress(unit, envelope, outgoing.emissions, confidence, digest);
-    let disposition = conditions.disposition();
+    let accepted = accepted.map(|accepted| (accepted, outgoing.bodies));
+    let conditions = conditions::egress(
+        unit,
+        (envelope, outgoing.emissions),
+        confidence,
+        accepted,
+        digest,
+    );
+    let (disposition, reroute) = (conditions.disposition(), conditions.reroute());
     records.extend(conditions.records);
-    let (record, kappa) = check_kappa(unit, outgoing.claims, digest);
+    let (record, kappa) = check_kappa(unit, outgoing.claims, accepted, digest);
     records.extend(record);
     let composite = compose(unit, outgoing, context_ppm, (&records, scope));
     if let Some(composite) = &composite {
@@ -127,6 +138,7 @@ pub(crate) async fn judge(
         kappa,
         composite,
         disposition: disposition.max(asked),
+        reroute,
     }
 }
 
@@ -319,9 +331,10 @@ fn check_size(unit: &Unit, request: &GateRequest) -> Option<String> {
 fn check_kappa(
     unit: &Unit,
     claims: &GuestClaims,
+    accepted: Option<(&Accepted, &[Digest])>,
     request: Digest,
 ) -> (Option<GateRecord>, Option<KappaRecord>) {
-    let Some(threshold_ppm) = unit.contract.kappa_ppm else {
+    let Some(threshold_ppm) = unit.step.kappa_ppm.or(unit.contract.kappa_ppm) else {
         return (None, None);
     };
     let confidence_ppm = claims
@@ -336,6 +349,8 @@ fn check_kappa(
     let record = GateRecord {
         verdict: if is_enough {
             Verdict::Pass
+        } else if accepted.is_some_and(|(accepted, bodies)| accepted.covers("kappa", bodies)) {
+            Verdict::Warn
         } else {
             Verdict::Abstain
         },

@@ -17,6 +17,8 @@ use aim_core::{
     },
     id::{AttemptId, ExecutionId, RunId},
     leaf::{Leaf, LeafKind},
+    plan::StepPath,
+    question::{AnswerPredicate, Note, NoteKind, Question},
     staged::Published,
     witness::{AttemptPredicate, DeniedLoadPredicate, EpochPredicate, PlanPredicate, Statement},
 };
@@ -80,6 +82,8 @@ pub enum EntryBody {
     Plan(Box<PlanPredicate>),
     /// One refused load.
     DeniedLoad(Box<DeniedLoadPredicate>),
+    /// A person's answer.
+    Answer(Box<AnswerPredicate>),
     /// The beginning of the log.
     Epoch(Box<EpochPredicate>),
     /// A kind that this version only carries.
@@ -97,6 +101,10 @@ pub struct Execution {
     pub attempts: Vec<usize>,
     /// Index of its plan witness; absent while it is unfinished.
     pub end: Option<usize>,
+    /// What was written down between attempts, in order.
+    pub notes: Vec<Note>,
+    /// Indices into [`Ledger::entries`] of answers to its questions, in order.
+    pub answers: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -273,6 +281,37 @@ impl Ledger {
         })
     }
 
+    /// The answers to an execution's questions, in order, with the digest of each statement.
+    pub fn answers_of<'a>(
+        &'a self,
+        execution: &'a Execution,
+    ) -> impl Iterator<Item = (&'a AnswerPredicate, Digest)> {
+        execution.answers.iter().filter_map(|index| {
+            let entry = self.entries.get(*index)?;
+            match &entry.body {
+                EntryBody::Answer(answer) => Some((&**answer, entry.witness)),
+                _ => None,
+            }
+        })
+    }
+
+    /// The questions of an execution that nobody has answered yet, in order.
+    #[must_use]
+    pub fn open_questions<'a>(
+        &'a self,
+        execution: &'a Execution,
+    ) -> Vec<(&'a StepPath, &'a Question)> {
+        let asked = execution.notes.iter().filter_map(|note| match &note.what {
+            NoteKind::Asked(question) => Some((&note.path, question)),
+            _ => None,
+        });
+        asked
+            .filter(|(_, question)| {
+                (self.answers_of(execution)).all(|(answer, _)| answer.question != question.id)
+            })
+            .collect()
+    }
+
     /// The plan witness of an execution.
     #[must_use]
     pub fn plan_of(&self, execution: &Execution) -> Option<(&Entry, &PlanPredicate)> {
@@ -394,6 +433,8 @@ impl Ledger {
                 FrameBody::EventNote(note) => {
                     if let Some(note) = Published::decode(note) {
                         self.published.insert((note.folder, note.witness));
+                    } else {
+                        self.take_note(frame.sequence, note)?;
                     }
                 }
                 FrameBody::Intent(json) => self.take_intent(frame.sequence, json)?,
@@ -424,7 +465,18 @@ impl Ledger {
             start,
             attempts: Vec::new(),
             end: None,
+            notes: Vec::new(),
+            answers: Vec::new(),
         });
+        Ok(())
+    }
+
+    fn take_note(&mut self, sequence: u64, json: &[u8]) -> Result<(), LedgerError> {
+        let note: Note = read_json(sequence, "note", json)?;
+        let place = self.by_execution.get(&note.execution);
+        if let Some(execution) = place.and_then(|place| self.executions.get_mut(*place)) {
+            execution.notes.push(note);
+        }
         Ok(())
     }
 
@@ -476,6 +528,7 @@ impl Ledger {
         let execution = match &body {
             EntryBody::Attempt(attempt) => Some(attempt.execution),
             EntryBody::Plan(plan) => Some(plan.execution),
+            EntryBody::Answer(answer) => Some(answer.execution),
             _ => None,
         };
         let execution = execution
@@ -484,6 +537,7 @@ impl Ledger {
         if let Some(execution) = execution {
             match &body {
                 EntryBody::Plan(_) => execution.end = Some(index),
+                EntryBody::Answer(_) => execution.answers.push(index),
                 _ => execution.attempts.push(index),
             }
         }
@@ -514,6 +568,11 @@ fn read_statement(sequence: u64, witness: &WitnessFrame<'_>) -> Result<EntryBody
             let statement: Statement<DeniedLoadPredicate> =
                 read_json(sequence, "denied-load statement", json)?;
             EntryBody::DeniedLoad(Box::new(statement.predicate))
+        }
+        LeafKind::Answer => {
+            let statement: Statement<AnswerPredicate> =
+                read_json(sequence, "answer statement", json)?;
+            EntryBody::Answer(Box::new(statement.predicate))
         }
         LeafKind::Epoch => {
             let statement: Statement<EpochPredicate> =

@@ -6,8 +6,8 @@ use std::{fmt::Debug, time::Duration};
 
 use aim_core::{
     digest::Digest,
-    name::StepName,
     outcome::{Fault, Outcome},
+    plan::StepPath,
     verdict::Verdict,
     witness::StepState,
 };
@@ -18,14 +18,14 @@ pub enum Progress {
     /// An attempt begins.
     Started {
         /// The step.
-        step: StepName,
+        step: StepPath,
         /// From 1.
         attempt_no: u32,
     },
     /// An attempt is over and its witness is durable.
     Ended {
         /// The step.
-        step: StepName,
+        step: StepPath,
         /// From 1.
         attempt_no: u32,
         /// How it ended.
@@ -46,7 +46,7 @@ pub enum Progress {
     /// A step got its final state.
     Settled {
         /// The step.
-        step: StepName,
+        step: StepPath,
         /// The state.
         state: StepState,
         /// True when the outcome was taken from an earlier, interrupted try.

@@ -2,11 +2,14 @@
 //!
 //! INVARIANT: both follow from the plan alone, so the same plan meets the same limit on every host and every replay.
 
+use std::collections::BTreeMap;
+
 use aim_core::{
     attempt::RunEnd,
     limits::Limits,
+    name::StepName,
     outcome::{Fault, LimitKind, Outcome},
-    schedule::Requirement,
+    plan::Plan,
 };
 
 /// Where in its plan a step is.
@@ -25,25 +28,29 @@ impl Reach {
         consumers: 0,
     };
 
-    /// The reach of every step of a plan. `requires` is in an order where nothing requires what comes later.
+    /// The reach of every step of a plan, in its order; an instance of a step is a consumer of its own.
     #[must_use]
-    pub fn of_plan(requires: &[Vec<Requirement>]) -> Vec<Self> {
-        let mut reaches: Vec<Self> = Vec::with_capacity(requires.len());
-        for of_step in requires {
-            let behind = of_step
-                .iter()
-                .filter_map(|require| reaches.get(require.step));
-            let hops = behind
-                .map(|reach| reach.hops)
-                .max()
-                .unwrap_or(0)
-                .saturating_add(1);
-            for require in of_step {
-                if let Some(required) = reaches.get_mut(require.step) {
-                    required.consumers = required.consumers.saturating_add(1);
-                }
+    pub fn of_plan(plan: &Plan) -> Vec<Self> {
+        let places: BTreeMap<&StepName, usize> = (plan.steps().iter().enumerate())
+            .map(|(place, step)| (&step.name, place))
+            .collect();
+        let mut reaches: Vec<Self> = Vec::with_capacity(plan.steps().len());
+        // Steps stand after all that they require, so one pass is enough.
+        for step in plan.steps() {
+            let instances = u32::try_from(step.instances()).unwrap_or(u32::MAX);
+            let mut hops = 0_u32;
+            for require in &step.requires {
+                let place = places.get(&require.step).copied();
+                let Some(required) = place.and_then(|place| reaches.get_mut(place)) else {
+                    continue;
+                };
+                hops = hops.max(required.hops);
+                required.consumers = required.consumers.saturating_add(instances);
             }
-            reaches.push(Self { hops, consumers: 0 });
+            reaches.push(Self {
+                hops: hops.saturating_add(1),
+                consumers: 0,
+            });
         }
         reaches
     }
@@ -87,20 +94,29 @@ fn stopped(kind: LimitKind, message: String) -> (Outcome, Fault) {
 mod tests {
     use super::*;
 
-    fn on(steps: &[usize]) -> Vec<Requirement> {
-        let require = |step: &usize| Requirement {
-            step: *step,
-            is_optional: false,
-        };
-        steps.iter().map(require).collect()
-    }
+    const PLAN: &str = r#"
+PLAN reach v1.0:
+  ROLE a: custom(node="echo")
+  STEP one:
+    ASSIGN a: "say it"
+  STEP two:
+    ASSIGN a: "say it"
+    REQUIRES one
+  STEP three:
+    ASSIGN a: "say it"
+    REQUIRES one, two
+  STEP four:
+    ASSIGN a: "say it"
+"#;
 
     #[test]
     fn the_longest_way_counts_and_every_consumer() {
-        let plan = [on(&[]), on(&[0]), on(&[0, 1]), on(&[])];
-        let reaches = Reach::of_plan(&plan);
-        let hops: Vec<u32> = reaches.iter().map(|reach| reach.hops).collect();
-        let consumers: Vec<u32> = reaches.iter().map(|reach| reach.consumers).collect();
-        assert_eq!((hops, consumers), (vec![1, 2, 3, 1], vec![2, 1, 0, 0]));
+        let plan = aim_acl::compile(PLAN, aim_acl::Profile::Lenient).unwrap().plan;
+        let reaches: BTreeMap<&str, (u32, u32)> = (plan.steps().iter())
+            .zip(Reach::of_plan(&plan))
+            .map(|(step, reach)| (step.name.as_str(), (reach.hops, reach.consumers)))
+            .collect();
+        let expected = [("one", (1, 2)), ("two", (2, 1)), ("three", (3, 0)), ("four", (1, 0))];
+        assert_eq!(reaches, expected.into());
     }
 }

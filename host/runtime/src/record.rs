@@ -15,6 +15,8 @@ use aim_core::{
     id::{AttemptId, EnvelopeId, SpanId},
     kappa::composite::CompositeRecord,
     leaf::LeafKind,
+    name::StepName,
+    plan::StepPath,
     time::Timestamp,
     transcript::{CallRecord, CallVerdict, Fields, Transcript},
     verdict::Disposition,
@@ -58,6 +60,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) composite: Option<CompositeRecord>,
     pub(crate) disposition: Disposition,
     pub(crate) effects: &'a [EffectRecord],
+    pub(crate) reroute: Option<StepName>,
     pub(crate) started_at: Timestamp,
     pub(crate) ended_at: Timestamp,
 }
@@ -155,6 +158,26 @@ fn engine(facts: &Facts<'_>) -> EngineRecord {
     }
 }
 
+/// The envelope, without its payload.
+fn envelope_record(facts: &Facts<'_>) -> EnvelopeRecord {
+    let envelope = facts.ended.envelope();
+    EnvelopeRecord {
+        artifacts: envelope.artifacts.clone(),
+        body: facts.body,
+        body_bytes: envelope.body.len() as u64,
+        causation: envelope.causation,
+        id: envelope.id,
+        media_type: envelope.media_type.clone(),
+        operation: envelope.operation.clone(),
+    }
+}
+
+/// Where the node stands, unless the step's name says it already.
+fn path(facts: &Facts<'_>) -> Option<StepPath> {
+    let path = &facts.task.path;
+    (path.as_str() != facts.unit.step.name.as_str()).then(|| path.clone())
+}
+
 fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<AttemptPredicate> {
     let Facts {
         host,
@@ -183,15 +206,7 @@ fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<At
         effects: facts.effects.to_vec(),
         ended_at: facts.ended_at,
         engine: engine(facts),
-        envelope: EnvelopeRecord {
-            artifacts: envelope.artifacts.clone(),
-            body: facts.body,
-            body_bytes: envelope.body.len() as u64,
-            causation: envelope.causation,
-            id: envelope.id,
-            media_type: envelope.media_type.clone(),
-            operation: envelope.operation.clone(),
-        },
+        envelope: envelope_record(facts),
         execution: run.execution,
         fault: ended.fault().cloned(),
         folders: unit.folder_digests.clone(),
@@ -207,8 +222,10 @@ fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<At
         outcome: ended.outcome().clone(),
         outputs: outputs(facts),
         parent_span: task.parent_span,
+        path: path(facts),
         plan: run.plan,
         released: ended.is_releasable(),
+        reroute: facts.reroute.clone(),
         role: unit.step.role.to_string(),
         run: run.run,
         span: SpanId::of(facts.attempt),
@@ -264,7 +281,7 @@ fn outputs(facts: &Facts<'_>) -> Vec<OutputRecord> {
             artifacts: emission.artifacts.clone(),
             body: *body,
             body_bytes: emission.body.len() as u64,
-            envelope: EnvelopeId::emitted(facts.run.run, facts.unit.step.name.as_str(), index),
+            envelope: EnvelopeId::emitted(facts.run.run, facts.task.path.as_str(), index),
             media_type: emission.media_type.clone(),
             operation: emission.operation.clone(),
             target: emission.target.clone(),

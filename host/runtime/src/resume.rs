@@ -2,22 +2,27 @@
 //!
 //! INVARIANT: a step with a durable end is never run again; what it released is taken from the evidence, digests checked.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use aim_core::{
     digest::Digest,
     effect::EffectEnd,
     envelope::Emission,
-    gate::GateKind,
     id::{EnvelopeId, SpanId},
     name::StepName,
-    outcome::{Failure, Fault, Outcome},
-    verdict::{Disposition, Verdict},
+    plan::StepPath,
+    pool::Amount,
+    question::{Answer, NoteKind},
+    time::Timestamp,
     witness::AttemptPredicate,
 };
 use aim_ports::{artifact::ArtifactStore, log::LogReader};
 
 use crate::{
+    execute::{NodeEnd, bodies, holding},
     ledger::{Execution, Ledger, LedgerError},
     services::Contents,
 };
@@ -42,28 +47,6 @@ pub enum ResumeError {
     },
 }
 
-/// What one step has done so far.
-#[derive(Debug, Clone, Default)]
-pub struct Done {
-    /// Digests of its witnesses, in order.
-    pub witnesses: Vec<Digest>,
-    /// How it ended for good; absent when another attempt is due.
-    pub end: Option<DoneEnd>,
-}
-
-/// How a step ended for good.
-#[derive(Debug, Clone)]
-pub struct DoneEnd {
-    /// The last attempt's outcome.
-    pub outcome: Outcome,
-    /// Why it did not complete.
-    pub fault: Option<Fault>,
-    /// What it released; absent when nothing was.
-    pub released: Option<ReleasedStep>,
-    /// What a condition of the plan asked the host to do.
-    pub disposition: Disposition,
-}
-
 /// What a step released, and where it came from.
 #[derive(Debug, Clone)]
 pub struct ReleasedStep {
@@ -75,9 +58,25 @@ pub struct ReleasedStep {
     pub emissions: Vec<Emission>,
 }
 
-/// Everything an interrupted execution has done, by step.
+/// One attempt that has ended, read back.
+#[derive(Debug, Clone)]
+pub struct PastAttempt {
+    pub(crate) end: NodeEnd,
+    /// True when a cancel cut it off before the world noticed anything.
+    pub(crate) is_interruption: bool,
+}
+
+/// Everything an interrupted execution has done, by node.
 #[derive(Debug, Clone, Default)]
-pub struct Resumed(pub BTreeMap<StepName, Done>);
+pub struct Resumed {
+    pub(crate) attempts: BTreeMap<StepPath, Vec<PastAttempt>>,
+    /// Answers by question, with the digest of each statement.
+    pub(crate) answers: BTreeMap<String, (Answer, Digest)>,
+    /// Questions that were asked.
+    pub(crate) asked: BTreeSet<String>,
+    /// When tries are due.
+    pub(crate) due: BTreeMap<(StepPath, u32), Timestamp>,
+}
 
 /// Where payloads are found.
 #[derive(Debug, Clone, Copy)]
@@ -114,66 +113,68 @@ impl Payloads<'_> {
 pub fn resume(
     payloads: Payloads<'_>,
     execution: &Execution,
-    attempts_max: &dyn Fn(&StepName) -> u32,
     contents: &Contents,
 ) -> Result<Resumed, ResumeError> {
     let mut resumed = Resumed::default();
     for (entry, attempt) in payloads.ledger.attempts_of(execution) {
-        let done = resumed.0.entry(attempt.step.clone()).or_default();
-        done.witnesses.push(entry.witness);
-        let may_retry = attempt.outcome == Outcome::Failed(Failure::Transient)
-            && attempt.attempt_no < attempts_max(&attempt.step);
+        let path = (attempt.path.clone()).unwrap_or_else(|| StepPath::from(&attempt.step));
+        let end = end_of(payloads, entry.witness, attempt, contents)?;
         // Cancelled is an interruption of the run, not an answer of the step; but what the world has noticed is not done
         // again by another attempt.
         let had_effect = (attempt.effects.iter())
             .any(|effect| matches!(effect.end, EffectEnd::Done | EffectEnd::Unknown));
-        let was_interrupted = attempt.outcome == Outcome::Cancelled && !had_effect;
-        done.end = if may_retry || was_interrupted {
-            None
-        } else {
-            Some(end_of(payloads, attempt, contents)?)
-        };
+        let is_interruption = attempt.outcome == Outcome::Cancelled && !had_effect;
+        let attempts = resumed.attempts.entry(path).or_default();
+        attempts.push(PastAttempt {
+            end,
+            is_interruption,
+        });
+    }
+    for note in &execution.notes {
+        match &note.what {
+            NoteKind::Asked(question) => drop(resumed.asked.insert(question.id.clone())),
+            NoteKind::RetryScheduled(retry) => {
+                let key = (note.path.clone(), retry.attempt_no);
+                resumed.due.insert(key, retry.due_at);
+            }
+            NoteKind::Breaker(_) | NoteKind::Rerouted(_) => {}
+        }
+    }
+    // The first answer counts: whoever comes later does not take it back.
+    for (answer, witness) in payloads.ledger.answers_of(execution) {
+        let entry = resumed.answers.entry(answer.question.clone());
+        entry.or_insert_with(|| (answer.answer.clone(), witness));
     }
     Ok(resumed)
 }
 
 fn end_of(
     payloads: Payloads<'_>,
+    witness: Digest,
     attempt: &AttemptPredicate,
     contents: &Contents,
-) -> Result<DoneEnd, ResumeError> {
+) -> Result<NodeEnd, ResumeError> {
     let released = if attempt.released {
         Some(released(payloads, attempt, contents)?)
     } else {
         None
     };
-    Ok(DoneEnd {
+    let used = attempt.budgets.iter().find(|one| one.name == "time_ms");
+    Ok(NodeEnd {
+        number: attempt.attempt_no,
+        witness,
         outcome: attempt.outcome.clone(),
         fault: attempt.fault.clone(),
+        disposition: attempt.disposition,
+        reroute: attempt.reroute.clone(),
         released,
-        disposition: if attempt.disposition.is_release() {
-            disposition_of(attempt)
-        } else {
-            attempt.disposition
+        bodies: bodies(attempt),
+        gates: holding(&attempt.gates),
+        used: Amount {
+            time_ms: used.map_or(0, |one| one.used),
+            ..Amount::default()
         },
     })
-}
-
-/// What a condition asked the host to do follows from its record: only `escalate` abstains and only `abort` objects.
-fn disposition_of(attempt: &AttemptPredicate) -> Disposition {
-    let conditions = attempt
-        .gates
-        .iter()
-        .filter(|record| record.kind == GateKind::Condition);
-    match Verdict::worst(
-        conditions
-            .map(|record| record.verdict)
-            .chain([Verdict::Pass]),
-    ) {
-        Verdict::Pass | Verdict::Warn => Disposition::Release,
-        Verdict::Abstain => Disposition::Escalate,
-        Verdict::Fail | Verdict::Error => Disposition::Abort,
-    }
 }
 
 fn released(

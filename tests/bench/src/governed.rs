@@ -143,10 +143,7 @@ async fn attempts(shared: Arc<Shared>, until: Instant) -> Result<Vec<Duration>> 
         }
         let task = Task {
             attempt_no: shared.next.fetch_add(1, Ordering::Relaxed),
-            envelope: shared.envelope.clone(),
-            parent_span: None,
-            is_first_of_plan: false,
-            reach: aim_runtime::reach::Reach::ALONE,
+            ..Task::first(&shared.unit, shared.envelope.clone())
         };
         let (host, unit, run) = (&shared.host, &shared.unit, &shared.run);
         let concluded = run_attempt(host, unit, run, &shared.contents, task, &cancel).await?;

@@ -24,6 +24,7 @@ mod places;
 mod process;
 mod report;
 mod say;
+mod scheduling;
 mod stats;
 
 use std::process::ExitCode;
@@ -58,6 +59,8 @@ struct Options {
     is_asking: bool,
     /// Only what compiling a plan costs; needs no guests.
     is_compile: bool,
+    /// Only what the scheduler itself costs.
+    is_scheduling: bool,
     /// Be the idle host that another `aim-bench` looks at.
     is_idle: bool,
 }
@@ -71,6 +74,7 @@ impl Options {
             is_neighbour: false,
             is_asking: false,
             is_compile: false,
+            is_scheduling: false,
             is_idle: false,
         };
         let mut arguments = arguments;
@@ -84,10 +88,11 @@ impl Options {
                 "--neighbour" => options.is_neighbour = true,
                 "--asking" => options.is_asking = true,
                 "--compile" => options.is_compile = true,
+                "--scheduling" => options.is_scheduling = true,
                 "--idle" => options.is_idle = true,
                 _ => {
                     return Err("usage: aim-bench [--rounds N] \
-                                [--only TEXT | --neighbour | --asking | --compile] \
+                                [--only TEXT | --neighbour | --asking | --compile | --scheduling] \
                                 [--guests FOLDER] [--aimctl FILE]"
                         .into());
                 }
@@ -103,6 +108,10 @@ impl Options {
 fn run(options: &Options) -> Result<()> {
     if options.is_asking {
         say::line(&asking::text()?);
+        return Ok(());
+    }
+    if options.is_scheduling {
+        say::line(&scheduling::text()?);
         return Ok(());
     }
     if options.is_compile {
@@ -144,6 +153,7 @@ fn run(options: &Options) -> Result<()> {
     }
     say::line(&results.text());
     say::line(&asking::text()?);
+    say::line(&scheduling::text()?);
     if options.only.is_empty() {
         say::progress("compiling a large plan");
         say::line(&compile::measure(options.rounds)?);

@@ -141,7 +141,7 @@ async fn neighbour(fixture: &Fixture, shared: &Shared) -> Result<Values> {
     let until = Instant::now() + LAP;
     while Instant::now() < until {
         let began = Instant::now();
-        let task = task(shared, fixture.envelope());
+        let task = task(shared, &shared.unit, fixture.envelope());
         let (host, unit, run) = (&shared.host, &shared.unit, &shared.run);
         let concluded = run_attempt(host, unit, run, &shared.contents, task, &cancel).await?;
         latencies.push(began.elapsed().as_secs_f64() * 1e6);
@@ -162,7 +162,7 @@ async fn spin(
     "g1-infinite-loop".clone_into(&mut envelope.operation);
     envelope.body = b"{}".to_vec();
     while !cancel.is_cancelled() {
-        let task = task(&shared, envelope.clone());
+        let task = task(&shared, &shared.hostile, envelope.clone());
         let (host, unit, run) = (&shared.host, &shared.hostile, &shared.hostile_run);
         let concluded = run_attempt(host, unit, run, &shared.contents, task, &cancel).await?;
         let is_stopped = matches!(
@@ -176,13 +176,10 @@ async fn spin(
     Ok(())
 }
 
-fn task(shared: &Shared, envelope: aim_core::envelope::Envelope) -> Task {
+fn task(shared: &Shared, unit: &Unit, envelope: aim_core::envelope::Envelope) -> Task {
     Task {
         attempt_no: shared.next.fetch_add(1, Ordering::Relaxed),
-        envelope,
-        parent_span: None,
-        is_first_of_plan: false,
-        reach: aim_runtime::reach::Reach::ALONE,
+        ..Task::first(unit, envelope)
     }
 }
 

@@ -14,7 +14,11 @@ mod prepare;
 mod result;
 pub(crate) mod start;
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use aim_core::{
     effect::EffectEnd,
@@ -28,7 +32,7 @@ use aim_ports::log::LogReader;
 use aim_runtime::{
     admission::Admitted,
     attempt::RunFacts,
-    execute::{Job, execute},
+    execute::{Job, RealTimer, execute},
     host::Host,
     inputs::Inputs,
     ledger::{Execution, Ledger},
@@ -47,6 +51,14 @@ pub(crate) use self::prepare::{compile_policy, load_error};
 
 /// What virtual wall clocks show in every run: part of no question, so it must be the same for all.
 const PINNED_TIME: Timestamp = Timestamp::from_millis(946_684_800_000);
+
+/// How often a run looks whether somebody wants it to stop.
+const CANCEL_POLL: Duration = Duration::from_millis(100);
+
+/// The file that asks a run to stop.
+pub(crate) fn cancel_file(data_dir: &Path, execution: &ExecutionId) -> PathBuf {
+    data_dir.join(format!("cancel-{execution}"))
+}
 
 /// Runs a plan, resumes an interrupted run, or prints the stored result of a finished one.
 pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, CliError> {
@@ -139,6 +151,9 @@ impl Session<'_> {
             reader: &*reader,
             store: &store,
         };
+        if ledger.plan_of(execution).is_none() {
+            return result::print_waiting(cli, &ledger, execution);
+        }
         result::print(cli, payloads, execution, &data_dir, false)
     }
 
@@ -165,11 +180,9 @@ impl Session<'_> {
                     reader: &*self.reader,
                     store: &store,
                 };
-                let retries = self.prepared.attempts_max();
-                let resumed =
-                    resume(payloads, execution, &retries, &contents).map_err(|error| {
-                        CliError::new(Exit::Evidence, Problem::new("AIM-R050", error.to_string()))
-                    })?;
+                let resumed = resume(payloads, execution, &contents).map_err(|error| {
+                    CliError::new(Exit::Evidence, Problem::new("AIM-R050", error.to_string()))
+                })?;
                 (execution.start.number, Some(resumed))
             }
         };
@@ -221,14 +234,15 @@ impl Session<'_> {
             inputs: self.inputs,
             resumed,
             contents,
+            timer: Arc::new(RealTimer),
         };
-        drive(cli, host, job)?;
+        drive(cli, host, job, &self.prepared.data_dir)?;
         Ok(execution)
     }
 }
 
 /// Runs the job on a runtime that lives no longer than it does, then writes the last checkpoint.
-fn drive(cli: &Cli, host: Host, job: Job) -> Result<(), CliError> {
+fn drive(cli: &Cli, host: Host, job: Job, data_dir: &Path) -> Result<(), CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_time()
         .enable_io()
@@ -237,7 +251,20 @@ fn drive(cli: &Cli, host: Host, job: Job) -> Result<(), CliError> {
     let watcher = progress::watcher(cli.output, &job.plan, job.facts.run, job.resumed.is_some());
     let host = Arc::new(host);
     let cancel = Cancel::new();
+    let request = cancel_file(data_dir, &job.facts.execution);
     let executed = runtime.block_on(async {
+        let on_request = cancel.clone();
+        let requests = tokio::spawn(async move {
+            // BOUND: ends with the run, or when somebody asks for it.
+            loop {
+                if request.exists() {
+                    on_request.cancel();
+                    drop(std::fs::remove_file(&request));
+                    return;
+                }
+                tokio::time::sleep(CANCEL_POLL).await;
+            }
+        });
         let on_interrupt = cancel.clone();
         let interrupts = tokio::spawn(async move {
             if tokio::signal::ctrl_c().await.is_ok() {
@@ -246,6 +273,7 @@ fn drive(cli: &Cli, host: Host, job: Job) -> Result<(), CliError> {
         });
         let executed = execute(Arc::clone(&host), job, Arc::clone(&watcher) as _, cancel).await;
         interrupts.abort();
+        requests.abort();
         executed
     });
     drop(runtime);

@@ -10,7 +10,11 @@ use std::{
 };
 
 use aim_core::{
-    id::RunId, name::StepName, outcome::Outcome, plan::Plan, verdict::Verdict, witness::StepState,
+    id::RunId,
+    outcome::Outcome,
+    plan::{Plan, StepPath},
+    verdict::Verdict,
+    witness::StepState,
 };
 use aim_engine::text::neutralise;
 use aim_runtime::progress::{Progress, Watcher};
@@ -25,7 +29,7 @@ const REMARK_BYTES_MAX: usize = 200;
 #[derive(Debug)]
 pub(crate) struct RunWatcher {
     view: View,
-    budgets: BTreeMap<StepName, Duration>,
+    budgets: BTreeMap<StepPath, Duration>,
     width: usize,
 }
 
@@ -38,7 +42,7 @@ enum View {
     /// A spinner for each running step.
     Live {
         all: MultiProgress,
-        running: Mutex<BTreeMap<StepName, ProgressBar>>,
+        running: Mutex<BTreeMap<StepPath, ProgressBar>>,
     },
 }
 
@@ -64,7 +68,7 @@ pub(crate) fn watcher(
             .iter()
             .map(|step| {
                 (
-                    step.name.clone(),
+                    StepPath::from(&step.name),
                     Duration::from_millis(step.budget.time_ms),
                 )
             })
@@ -108,7 +112,7 @@ impl RunWatcher {
         }
     }
 
-    fn started(&self, step: &StepName, attempt_no: u32) {
+    fn started(&self, step: &StepPath, attempt_no: u32) {
         let try_of = if attempt_no > 1 {
             format!(", attempt {attempt_no}")
         } else {
@@ -133,7 +137,7 @@ impl RunWatcher {
         }
     }
 
-    fn clear(&self, step: &StepName) {
+    fn clear(&self, step: &StepPath) {
         if let View::Live { running, .. } = &self.view {
             let bar = running
                 .lock()
@@ -145,7 +149,7 @@ impl RunWatcher {
         }
     }
 
-    fn line(&self, mark: &str, step: &StepName, rest: &str) {
+    fn line(&self, mark: &str, step: &StepPath, rest: &str) {
         self.say(&format!(
             "  {mark} {:width$}  {rest}",
             step.as_str(),
@@ -202,6 +206,11 @@ impl Watcher for RunWatcher {
                     &format!("{} before the interruption", state_word(state)),
                 );
             }
+            Progress::Settled {
+                step,
+                state: StepState::Waiting,
+                ..
+            } => self.line("?", &step, "waiting for a person"),
             Progress::Settled { .. } => {}
         }
     }

@@ -16,6 +16,7 @@ mod crash;
 mod effects;
 mod gates;
 mod immediate;
+mod orchestration;
 mod policy_gates;
 mod rig;
 mod runs;

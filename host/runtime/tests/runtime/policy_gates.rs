@@ -397,6 +397,8 @@ fn a_gate_is_told_its_last_verdict_in_the_same_scope_and_needs_more_to_get_out_o
     assert_eq!(doubtful.run(HELLO).unwrap().exit, Exit::Waiting);
     let record = |rig: &Rig| rig.attempts().pop().unwrap().gates.pop().unwrap();
     assert_eq!(record(&doubtful).prior, None);
+    // A person's yes has the step tried again; the gate still doubts, so it is held again.
+    doubtful.answer("yes");
     assert_eq!(doubtful.run(HELLO).unwrap().exit, Exit::Waiting);
     let again = record(&doubtful);
     assert_eq!(again.prior, Some(Verdict::Abstain));

@@ -5,34 +5,38 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, LazyLock, Mutex},
+    time::Duration,
 };
 
 use aim_core::{
     class::Class,
     contract::{NodeContract, NodeDocument},
-    digest::Digest,
+    digest::{Digest, Sha256},
     gate::CodexVersion,
     id::{EnvelopeId, ExecutionId, RunId, RunPins, TraceId},
     join::inputs_digest,
-    leaf::SigningMode,
+    leaf::{LeafKind, SigningMode},
     limits::Limits,
     name::{NodeId, StepName, TenantId},
     plan::{Plan, bindings},
+    question::{ANSWER_PREDICATE, Answer, AnswerPredicate},
     time::Timestamp,
     traffic::TrafficLimits,
-    witness::{AttemptPredicate, EngineRecord, HostRecord},
+    witness::{AttemptPredicate, EngineRecord, HostRecord, Statement, Subject},
 };
 use aim_engine::{AllocatorPreference, Cancel, Engine, EngineProfile};
 use aim_ports::{
     PortError, PortFault,
     artifact::ArtifactStore,
+    clock::Clock,
     compiler::{CompileRequest, Compiler},
     schema::{Schema, SchemaCompiler, SchemaError},
 };
 use aim_runtime::{
     admission::{AdmissionError, Admitted, Node, Request, SignedCodex, admit},
     attempt::RunFacts,
-    execute::{ExecuteError, Job, RunReport, execute},
+    commit::Submission,
+    execute::{ExecuteError, Job, RunReport, Timer, execute},
     host::{Host, HostParts, OpenError},
     inputs::{Given, Inputs},
     judge::GateRules,
@@ -59,6 +63,30 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
 
 /// Native code by component, so that a component is compiled once for all tests.
 static CODE: LazyLock<Mutex<BTreeMap<Digest, Vec<u8>>>> = LazyLock::new(Mutex::default);
+
+/// Waits by moving the clock on.
+#[derive(Debug)]
+struct SimTimer(SimClock);
+
+#[async_trait::async_trait]
+impl Timer for SimTimer {
+    async fn until(&self, due: Timestamp, clock: &dyn Clock) {
+        let left = due.millis().saturating_sub(clock.now().millis());
+        self.0.advance(Duration::from_millis(left));
+    }
+}
+
+/// A wait during which somebody cancels, and that would never end by itself.
+#[derive(Debug)]
+struct CutOff(Cancel);
+
+#[async_trait::async_trait]
+impl Timer for CutOff {
+    async fn until(&self, _: Timestamp, _: &dyn Clock) {
+        self.0.cancel();
+        std::future::pending().await
+    }
+}
 
 /// Compiles in this process.
 #[derive(Debug)]
@@ -153,12 +181,13 @@ pub(crate) struct Rig {
     pub(crate) monitor: Option<FixedPolicy>,
     pub(crate) mode: SigningMode,
     pub(crate) outside: Outside,
+    pub(crate) clock: SimClock,
     pub(crate) traffic: TrafficLimits,
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) folders: BTreeMap<String, MemoryFolder>,
     pub(crate) rules: GateRules,
     also: Vec<NodeId>,
-    plan: Plan,
+    pub(crate) plan: Plan,
     nodes: BTreeMap<NodeId, Node>,
 }
 
@@ -190,6 +219,7 @@ impl Rig {
             monitor: None,
             mode: SigningMode::Each,
             outside: Outside::nothing(),
+            clock: SimClock::at(Timestamp::from_millis(1_700_000_000_000)),
             traffic: TrafficLimits::DEFAULT,
             config: BTreeMap::new(),
             folders: BTreeMap::new(),
@@ -306,7 +336,7 @@ impl Rig {
             writer: Box::new(self.log.writer().unwrap()),
             signer,
             store: Arc::clone(&self.store) as Arc<dyn ArtifactStore>,
-            clock: Arc::new(SimClock::at(Timestamp::from_millis(1_700_000_000_000))),
+            clock: Arc::new(self.clock.clone()),
             traffic: self.traffic,
             entropy: Arc::new(CountingEntropy::default()),
             folders: (self.folders.iter())
@@ -334,8 +364,67 @@ impl Rig {
 
     /// Runs the plan with text inputs: anew, or what an interrupted try has left.
     pub(crate) fn run(&self, inputs: &[(&str, &str)]) -> Result<RunReport, ExecuteError> {
+        self.run_with(inputs, Cancel::new())
+    }
+
+    /// As [`Self::run`], and `cancel` stops it.
+    pub(crate) fn run_with(
+        &self,
+        inputs: &[(&str, &str)],
+        cancel: Cancel,
+    ) -> Result<RunReport, ExecuteError> {
+        self.run_until(inputs, cancel, Arc::new(SimTimer(self.clock.clone())))
+    }
+
+    /// As [`Self::run`]; the first wait between two tries is cut off by a cancel.
+    pub(crate) fn run_cancelled_in_wait(
+        &self,
+        inputs: &[(&str, &str)],
+        cancel: Cancel,
+    ) -> Result<RunReport, ExecuteError> {
+        self.run_until(inputs, cancel.clone(), Arc::new(CutOff(cancel)))
+    }
+
+    /// Answers the only open question of the newest run.
+    pub(crate) fn answer(&self, text: &str) {
         let (host, ledger) = self.open().unwrap();
-        let result = self.run_on(host, &ledger, inputs);
+        let execution = ledger.executions().last().unwrap();
+        let questions = ledger.open_questions(execution);
+        assert_eq!(questions.len(), 1);
+        let (path, question) = questions[0];
+        let start = &execution.start;
+        let predicate = AnswerPredicate {
+            actor: "tester".to_owned(),
+            answer: Answer::of(text),
+            answered_at: host.clock.now(),
+            execution: start.execution,
+            host: host.facts.host.clone(),
+            origin: host.facts.origin.clone(),
+            path: path.clone(),
+            question: question.id.clone(),
+            run: start.run,
+            tenant: start.tenant.clone(),
+            trace: start.trace,
+        };
+        let id = question.id.as_bytes();
+        let subject = Subject::new("question", Digest::of(id), Sha256::of(id));
+        let payload = Statement::new(ANSWER_PREDICATE, vec![subject], predicate).payload();
+        let submission = Submission::witness(LeafKind::Answer, payload, Vec::new());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(host.committer.commit(submission)).unwrap();
+        host.committer.close().unwrap();
+    }
+
+    fn run_until(
+        &self,
+        inputs: &[(&str, &str)],
+        cancel: Cancel,
+        timer: Arc<dyn Timer>,
+    ) -> Result<RunReport, ExecuteError> {
+        let (host, ledger) = self.open().unwrap();
+        let result = self.run_by(host, &ledger, inputs, (cancel, timer));
         let (host, result) = result;
         // The last checkpoint can not be published after a fail-stop; the log is what counts then.
         drop(Arc::into_inner(host).unwrap().committer.close());
@@ -348,6 +437,17 @@ impl Rig {
         host: Host,
         ledger: &Ledger,
         inputs: &[(&str, &str)],
+    ) -> (Arc<Host>, Result<RunReport, ExecuteError>) {
+        let timer = Arc::new(SimTimer(self.clock.clone()));
+        self.run_by(host, ledger, inputs, (Cancel::new(), timer))
+    }
+
+    fn run_by(
+        &self,
+        host: Host,
+        ledger: &Ledger,
+        inputs: &[(&str, &str)],
+        (cancel, timer): (Cancel, Arc<dyn Timer>),
     ) -> (Arc<Host>, Result<RunReport, ExecuteError>) {
         let inputs = given(inputs);
         let admitted = self.admit().unwrap();
@@ -368,7 +468,7 @@ impl Rig {
                     reader: &reader,
                     store: &*self.store,
                 };
-                let resumed = resume(payloads, execution, &|_| 1, &contents).unwrap();
+                let resumed = resume(payloads, execution, &contents).unwrap();
                 (execution.start.number, Some(resumed))
             }
             Some(execution) => (execution.start.number + 1, None),
@@ -396,6 +496,7 @@ impl Rig {
             inputs,
             resumed,
             contents,
+            timer,
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -404,7 +505,7 @@ impl Rig {
             .unwrap();
         let host = Arc::new(host);
         let watcher = Arc::new(Unwatched);
-        let result = runtime.block_on(execute(Arc::clone(&host), job, watcher, Cancel::new()));
+        let result = runtime.block_on(execute(Arc::clone(&host), job, watcher, cancel));
         drop(runtime);
         (host, result)
     }

@@ -48,14 +48,8 @@ impl Evidence {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()?;
-        let task = Task {
-            attempt_no: 1,
-            envelope: fixture.envelope(),
-            parent_span: None,
-            is_first_of_plan: false,
-            reach: aim_runtime::reach::Reach::ALONE,
-        };
         let unit = fixture.unit(gates);
+        let task = Task::first(&unit, fixture.envelope());
         let contents = std::sync::Arc::default();
         let cancel = Cancel::new();
         let attempt = run_attempt(&opened.host, &unit, &fixture.run, &contents, task, &cancel);

@@ -51,14 +51,6 @@ pub(crate) struct Prepared {
     pub(crate) values: BTreeMap<String, String>,
     pub(crate) folders: BTreeMap<String, PathBuf>,
     pub(crate) folder_names: BTreeSet<String>,
-    retries: BTreeMap<StepName, u32>,
-}
-
-impl Prepared {
-    /// How many attempts a step has.
-    pub(crate) fn attempts_max(&self) -> impl Fn(&StepName) -> u32 + '_ {
-        |step| self.retries.get(step).copied().unwrap_or(1)
-    }
 }
 
 /// Reads everything.
@@ -90,10 +82,6 @@ pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
     })?;
     let gates = std::iter::once(&ethical).chain(&deployment.gates.also);
     let nodes = read_nodes(&registry, &bindings, gates)?;
-    let retries = bindings
-        .iter()
-        .filter_map(|(step, id)| Some((step.clone(), nodes.get(id)?.contract.retry.attempts_max)))
-        .collect();
     Ok(Prepared {
         data_dir: args
             .data_dir
@@ -121,7 +109,6 @@ pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
             composite: deployment.gates.composite,
             is_quarantining: deployment.gates.quarantine.is_some(),
         },
-        retries,
     })
 }
 

@@ -9,7 +9,7 @@ use aim_core::{
     witness::{AttemptPredicate, PlanPredicate, StepState, StepSummary},
 };
 use aim_runtime::{
-    ledger::{Entry, Execution},
+    ledger::{Entry, Execution, Ledger},
     resume::Payloads,
 };
 use serde::Serialize;
@@ -90,6 +90,69 @@ pub(crate) fn print(
         }
     }
     Ok(exit_of(plan))
+}
+
+/// Says what a run waits for, and how to answer.
+pub(crate) fn print_waiting(
+    cli: &Cli,
+    ledger: &Ledger,
+    execution: &Execution,
+) -> Result<Exit, CliError> {
+    let questions: Vec<Waiting<'_>> = (ledger.open_questions(execution).into_iter())
+        .map(|(path, question)| Waiting {
+            question: &question.id,
+            step: path.as_str(),
+            text: &question.text,
+        })
+        .collect();
+    match cli.output {
+        Output::Json => {
+            let body = RunWaiting {
+                execution: execution.start.execution.to_string(),
+                exit_code: Exit::Waiting.code(),
+                questions,
+                run: execution.start.run.to_string(),
+            };
+            out::json_line("aim.run-waiting/v1", &body)?;
+        }
+        Output::Text => {
+            progress::summary(
+                "waiting for a person; the run goes on when it is run again after the answer",
+            );
+            for one in questions {
+                let text = aim_engine::text::neutralise(one.text, TEXT_BYTES_MAX);
+                progress::summary(&format!(
+                    "  ? {} · {}\n      {text}",
+                    one.step, one.question
+                ));
+                out::line(&format!(
+                    "aimctl answer {} {} <yes|no|value>",
+                    execution.start.run, one.question
+                ))?;
+            }
+        }
+    }
+    Ok(Exit::Waiting)
+}
+
+/// Bytes of a question that are shown.
+const TEXT_BYTES_MAX: usize = 500;
+
+/// A run that waits for a person.
+#[derive(Debug, Serialize)]
+struct RunWaiting<'a> {
+    execution: String,
+    exit_code: u8,
+    questions: Vec<Waiting<'a>>,
+    run: String,
+}
+
+/// One question that nobody has answered yet.
+#[derive(Debug, Serialize)]
+struct Waiting<'a> {
+    question: &'a str,
+    step: &'a str,
+    text: &'a str,
 }
 
 /// True for a step whose outputs are the plan's result: nobody in the plan requires it.

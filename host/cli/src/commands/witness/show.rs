@@ -7,6 +7,7 @@ use aim_core::{
     gate::GateRecord,
     leaf::SigningMode,
     outcome::{Exit, Fault, Outcome},
+    question::{Answer, AnswerPredicate},
     witness::{AttemptPredicate, DeniedLoadPredicate, EpochPredicate, HostRecord, PlanPredicate},
 };
 use aim_runtime::ledger::{Entry, EntryBody};
@@ -53,12 +54,33 @@ fn text(entry: &Entry) -> String {
         EntryBody::Plan(plan) => self::plan(&mut lines, plan),
         EntryBody::DeniedLoad(denied) => denied_load(&mut lines, denied),
         EntryBody::Epoch(epoch) => self::epoch(&mut lines, epoch),
+        EntryBody::Answer(answer) => self::answer(&mut lines, answer),
         EntryBody::Other => lines.add(
             "body",
             "of a kind that this version only carries; see -o json",
         ),
     }
     lines.into_text()
+}
+
+fn answer(lines: &mut Lines, answer: &AnswerPredicate) {
+    lines.add("log", &answer.origin);
+    lines.add("run", answer.run.to_string());
+    lines.add("execution", answer.execution.to_string());
+    lines.add(
+        "question",
+        format!("{} · of {}", answer.question, answer.path),
+    );
+    let said = match &answer.answer {
+        Answer::Yes => "yes",
+        Answer::No => "no",
+        Answer::Value(value) => value.as_str(),
+    };
+    lines.add("answer", said);
+    lines.add(
+        "answered by",
+        format!("{} · {}", answer.actor, answer.answered_at),
+    );
 }
 
 fn attempt(lines: &mut Lines, attempt: &AttemptPredicate) {

@@ -1,0 +1,61 @@
+//! `cancel`: stops a run, wherever it stands.
+//!
+//! INVARIANT: a run that is alive stops itself and writes its own witnesses; only one that nobody runs is ended here.
+
+use aim_core::{leaf::LeafKind, outcome::Exit};
+use aim_runtime::{commit::Submission, execute::abandoned};
+
+use super::run::{cancel_file, close, start};
+use crate::{
+    args::{CancelArgs, Cli},
+    error::{CliError, Problem},
+    evidence,
+    render::progress,
+};
+
+/// `aimctl cancel`.
+pub(crate) fn cancel(cli: &Cli, args: &CancelArgs) -> Result<Exit, CliError> {
+    let data_dir = &args.data.data_dir;
+    let (_, ledger) = evidence::read(data_dir)?;
+    let execution = evidence::execution(&ledger, &args.run)?;
+    let (id, run) = (execution.start.execution, execution.start.run);
+    if ledger.plan_of(execution).is_some() {
+        let message = format!("run {run} has ended; there is nothing to stop");
+        return Err(CliError::usage(
+            "AIM-R071",
+            message,
+            "`aimctl runs` lists runs",
+        ));
+    }
+    let opened = start::open_for_admin(cli, data_dir, "cancel");
+    let (host, ledger) = match opened {
+        Ok(opened) => opened,
+        Err(error) if error.problems.iter().any(|one| one.code == "AIM-D003") => {
+            let file = cancel_file(data_dir, &id);
+            std::fs::write(&file, b"").map_err(|error| {
+                let message = format!("asking the run to stop: {error}");
+                CliError::new(Exit::Usage, Problem::new("AIM-D022", message))
+            })?;
+            progress::summary(&format!("asked {run} to stop; it ends with exit code 130"));
+            return Ok(Exit::Ok);
+        }
+        Err(error) => return Err(error),
+    };
+    let execution = evidence::execution(&ledger, &id.to_string())?;
+    let payload = abandoned(&host, &ledger, execution).ok_or_else(|| {
+        CliError::new(
+            Exit::Evidence,
+            Problem::new("AIM-R050", "the run's plan can not be read back"),
+        )
+    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|error| CliError::new(Exit::Bug, Problem::new("AIM-R099", error.to_string())))?;
+    let submission = Submission::witness(LeafKind::Plan, payload, Vec::new());
+    runtime
+        .block_on(host.committer.commit_witness(submission))
+        .map_err(|error| CliError::new(Exit::Bug, Problem::new(error.code(), error.to_string())))?;
+    close(host)?;
+    progress::summary(&format!("{run} is cancelled"));
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,203 @@
+//! What a run writes down between attempts: retries that are due, breakers, standby steps, and questions to people with
+//! their answers.
+//!
+//! Notes are frames without a leaf: they carry a run over a restart and prove nothing. An answer is a statement with a leaf:
+//! it lets something go that a gate has held.
+//!
+//! INVARIANT: an answer names one question of one execution, and fits no other.
+
+use alloc::{string::String, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    digest::Digest,
+    id::{ExecutionId, RunId, TraceId},
+    name::{StepName, TenantId},
+    plan::{Silence, StepPath},
+    recovery::BreakerState,
+    time::Timestamp,
+    witness::HostRecord,
+};
+
+/// Predicate type of a person's answer.
+pub const ANSWER_PREDICATE: &str = "urn:aim:predicate:answer:v1";
+
+/// One thing that happened between attempts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// Host's claim.
+    pub at: Timestamp,
+    /// The execution.
+    pub execution: ExecutionId,
+    /// The node that it is about.
+    pub path: StepPath,
+    /// What happened.
+    pub what: NoteKind,
+}
+
+/// What happened between attempts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum NoteKind {
+    /// A person is asked.
+    Asked(Question),
+    /// The breaker of the node's component changed its state.
+    Breaker(BreakerState),
+    /// Another try is due.
+    RetryScheduled(Retry),
+    /// A standby step answers instead.
+    Rerouted(StepName),
+}
+
+impl NoteKind {
+    /// The event that the note is shown as.
+    #[must_use]
+    pub const fn event_type(&self) -> &'static str {
+        match self {
+            Self::Asked(_) => "question.asked",
+            Self::Breaker(_) => "breaker.changed",
+            Self::RetryScheduled(_) => "step.retrying",
+            Self::Rerouted(_) => "step.rerouted",
+        }
+    }
+}
+
+/// Another try that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// Number of the try that is due.
+    pub attempt_no: u32,
+    /// Not before.
+    pub due_at: Timestamp,
+    /// How long was to be waited, in milliseconds.
+    pub wait_ms: u64,
+}
+
+/// A question to a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// Digests of the outputs that wait for the answer, in order; a yes lets these go and no others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bodies: Vec<Digest>,
+    /// The gates that asked for it; empty when the plan asks before the step runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<String>,
+    /// What an answer names: `q_` and 16 hex digits.
+    pub id: String,
+    /// What happens while nobody has answered.
+    pub silence: Silence,
+    /// What is asked.
+    pub text: String,
+}
+
+/// Derives the id of the question that follows attempt `number` of the node at `path`; 0 is the one before the first.
+#[must_use]
+pub fn question_id(execution: ExecutionId, path: &StepPath, number: u32) -> String {
+    let parts = [
+        execution.as_bytes().as_slice(),
+        path.as_str().as_bytes(),
+        &number.to_le_bytes(),
+    ];
+    let mut id = String::from("q_");
+    id.extend(Digest::derive("question", &parts).hex().chars().take(16));
+    id
+}
+
+/// What is stated about a person's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AnswerPredicate {
+    /// Who answered, as the system knows them.
+    pub actor: String,
+    /// What they said.
+    pub answer: Answer,
+    /// Host's claim.
+    pub answered_at: Timestamp,
+    /// The execution that waits.
+    pub execution: ExecutionId,
+    /// The host.
+    pub host: HostRecord,
+    /// The log this statement belongs to.
+    pub origin: String,
+    /// The node that waits.
+    pub path: StepPath,
+    /// The question's id.
+    pub question: String,
+    /// The pinned question of the run.
+    pub run: RunId,
+    /// Whose run it is.
+    pub tenant: TenantId,
+    /// The execution's trace.
+    pub trace: TraceId,
+}
+
+/// What a person said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Answer {
+    /// It may not go on.
+    No,
+    /// It may go on, with this value.
+    Value(String),
+    /// It may go on.
+    Yes,
+}
+
+impl Answer {
+    /// Reads what a person typed: `yes`, `no`, or a value.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        match text {
+            "yes" => Self::Yes,
+            "no" => Self::No,
+            value => Self::Value(value.into()),
+        }
+    }
+
+    /// True when the step may go on.
+    #[must_use]
+    pub const fn is_consent(&self) -> bool {
+        !matches!(self, Self::No)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{id::RunPins, leaf::LeafKind};
+
+    /// Control: without the number in the id, the second question has the first one's answer and this fails.
+    #[test]
+    fn every_question_has_an_id_of_its_own() {
+        let run = RunId::of(&RunPins {
+            plan: Digest::of(b"p"),
+            lock: Digest::of(b"l"),
+            inputs: Digest::of(b"i"),
+            tenant: "global",
+            seed: 0,
+        });
+        let execution = |number| ExecutionId::of("log", run, number);
+        let path = |text| StepPath::parse(text).unwrap();
+        let ids = [
+            question_id(execution(1), &path("a"), 0),
+            question_id(execution(1), &path("a"), 1),
+            question_id(execution(2), &path("a"), 0),
+            question_id(execution(1), &path("a[1]"), 0),
+        ];
+        for (place, id) in ids.iter().enumerate() {
+            assert_eq!(id.len(), 18);
+            assert!(!ids[..place].contains(id));
+        }
+        assert_eq!(ANSWER_PREDICATE, LeafKind::Answer.predicate_type());
+    }
+
+    #[test]
+    fn anything_but_no_is_consent() {
+        assert!(Answer::of("yes").is_consent() && Answer::of("42").is_consent());
+        assert!(!Answer::of("no").is_consent());
+    }
+}

@@ -1,0 +1,202 @@
+//! Before an attempt: is a person asked first, is the breaker closed, is there budget, what is the step told?
+//!
+//! INVARIANT: an attempt that may not begin still has its witness: it is stopped before the guest's door, not left out.
+
+use aim_core::{
+    outcome::{Abstention, DeniedBy, Failure, Fault, Outcome},
+    plan::{InputSource, SoftBackoff, Step, TimeSlice},
+    pool::{Amount, OverBudget},
+    question::{Answer, question_id},
+};
+
+use super::{Execution, envelope::Given, follow::Asking};
+use crate::attempt::Task;
+
+impl Execution {
+    /// The task of a node's next attempt; `None` when a person has to answer first.
+    pub(super) fn task(&mut self, index: usize) -> Option<Task> {
+        let node = self.nodes.get(index)?.clone();
+        let step = self.plan.steps().get(node.step)?.clone();
+        let number = self.slots.get(index)?.next_attempt();
+        let Given {
+            envelope,
+            parent_span,
+            mut stop,
+        } = self.given(&node);
+        let mut labels = self.labels(index, &step);
+        if step.hitl.is_some() {
+            match self.asked_before(index, &step) {
+                None => return None,
+                Some(Answer::No) => stop = stop.or_else(|| Some(refused_by_a_person())),
+                Some(Answer::Value(value)) => drop(labels.insert("answer".to_owned(), value)),
+                Some(Answer::Yes) => {}
+            }
+        }
+        if stop.is_none() {
+            stop = self.breaker_stop(node.step);
+        }
+        let share = match self.take_budget(node.step) {
+            Ok(share) => share,
+            Err(over) => {
+                stop = stop.or_else(|| Some(over_budget(&over)));
+                Amount::default()
+            }
+        };
+        let slot = self.slots.get_mut(index)?;
+        slot.taken = share;
+        Some(Task {
+            attempt_no: number,
+            path: node.path,
+            envelope,
+            parent_span,
+            is_first_of_plan: index == 0,
+            labels,
+            reach: self.reaches.get(node.step).copied().unwrap_or(Reach::ALONE),
+            share,
+            stop,
+            accepted: slot.accepted.clone(),
+        })
+    }
+
+    /// The answer to the question that a plan always asks before the step; asks it when nobody has.
+    fn asked_before(&mut self, index: usize, step: &Step) -> Option<Answer> {
+        let path = self.nodes.get(index)?.path.clone();
+        let id = question_id(self.facts.execution, &path, 0);
+        if let Some((answer, _)) = self.answers.get(&id) {
+            return Some(answer.clone());
+        }
+        let text = step.hitl.as_ref().and_then(|hitl| hitl.question.clone());
+        self.ask(
+            index,
+            Asking {
+                id,
+                text: text.unwrap_or_else(|| step.description.clone()),
+                gates: Vec::new(),
+                bodies: Vec::new(),
+            },
+        );
+        None
+    }
+
+    fn breaker_stop(&mut self, step: usize) -> Option<(Outcome, Fault)> {
+        let now = self.host.clock.now();
+        let circuit = self
+            .circuits
+            .get_mut(self.circuit_of.get(step)?.as_ref()?)?;
+        if circuit.admits(now) {
+            return None;
+        }
+        let message = "the node has kept failing and is left alone for a while".to_owned();
+        let fault = Fault {
+            code: "ACL-R106".to_owned(),
+            message,
+        };
+        Some((Outcome::Failed(Failure::Transient), fault))
+    }
+
+    /// Takes the step's budget from the plan's and its shard's pools; less, where less is left.
+    fn take_budget(&mut self, step: usize) -> Result<Amount, OverBudget> {
+        let Some(step) = self.plan.steps().get(step) else {
+            return Ok(Amount::default());
+        };
+        let shard = step
+            .shard
+            .as_ref()
+            .and_then(|shard| self.shard_pools.get_mut(shard));
+        let mut share = self.pool.offer(&step.budget)?;
+        if let Some(shard) = shard {
+            share = share.min(shard.offer(&step.budget)?);
+            shard.charge(share)?;
+        }
+        self.pool.charge(share)?;
+        Ok(share)
+    }
+
+    /// Gives back what an attempt has not used.
+    pub(super) fn give_back(&mut self, index: usize, used: Amount) {
+        let step = self
+            .nodes
+            .get(index)
+            .and_then(|node| self.plan.steps().get(node.step));
+        let shard = step.and_then(|step| step.shard.clone());
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
+        };
+        let unused = std::mem::take(&mut slot.taken).without(used);
+        self.pool.give_back(unused);
+        if let Some(pool) = shard.and_then(|shard| self.shard_pools.get_mut(&shard)) {
+            pool.give_back(unused);
+        }
+    }
+
+    /// What the step is told beside its envelope.
+    fn labels(&self, index: usize, step: &Step) -> std::collections::BTreeMap<String, String> {
+        let mut labels = self
+            .slots
+            .get(index)
+            .map(|slot| slot.labels.clone())
+            .unwrap_or_default();
+        let node = self.nodes.get(index);
+        let mut say = |name: String, value: String| {
+            labels.entry(name).or_insert(value);
+        };
+        if let Some(number) = node.and_then(|node| node.instance) {
+            say("instance".to_owned(), number.to_string());
+        }
+        if let Some((_, round)) = node.and_then(|node| node.round) {
+            say("round".to_owned(), round.to_string());
+        }
+        for (name, value) in step.fanout.iter().flat_map(|fanout| &fanout.options) {
+            say(format!("fanout.{name}"), value.clone());
+        }
+        for (name, source) in &step.inputs {
+            match source {
+                InputSource::Literal(value) => say(format!("input.{name}"), value.clone()),
+                InputSource::Selector(one) => {
+                    say(
+                        format!("input.{name}"),
+                        format!("{:?}:{}", one.index, one.path),
+                    );
+                }
+                InputSource::All | InputSource::Run(_) | InputSource::Step(_) => {}
+            }
+        }
+        match step.slice {
+            Some(TimeSlice::AsOf(at)) => say("slice".to_owned(), at.to_string()),
+            Some(TimeSlice::Window(from, until)) => {
+                say("slice".to_owned(), format!("{from}..{until}"))
+            }
+            None => {}
+        }
+        if let Some(soft) = step.budget.soft {
+            let backoff = match soft.backoff {
+                SoftBackoff::RouteSmallerModel => "route_smaller_model",
+                SoftBackoff::Summarize => "summarize",
+                SoftBackoff::Truncate => "truncate",
+            };
+            say("soft.backoff".to_owned(), backoff.to_owned());
+            for (part, value) in soft.parts() {
+                if let Some(value) = value {
+                    say(format!("soft.{part}"), value.to_string());
+                }
+            }
+        }
+        labels
+    }
+}
+
+fn over_budget(over: &OverBudget) -> (Outcome, Fault) {
+    let fault = Fault {
+        code: over.code().to_owned(),
+        message: format!("the plan's budget is used up: {over}"),
+    };
+    (Outcome::Abstained(Abstention::Budget), fault)
+}
+
+fn refused_by_a_person() -> (Outcome, Fault) {
+    let fault = Fault {
+        code: "ACL-R107".to_owned(),
+        message: "a person was asked and answered no".to_owned(),
+    };
+    (Outcome::Denied(DeniedBy::Gate), fault)
+}

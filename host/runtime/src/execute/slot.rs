@@ -1,0 +1,74 @@
+//! What one node has come to during an execution.
+//!
+//! INVARIANT: a slot knows every witness of its node, in the order of the attempts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aim_core::{
+    digest::Digest,
+    outcome::{Fault, Outcome},
+    pool::Amount,
+    verdict::Disposition,
+    witness::StepState,
+};
+
+use crate::{attempt::Accepted, resume::ReleasedStep};
+
+/// How an attempt ended, live or read back.
+#[derive(Debug, Clone)]
+pub(crate) struct NodeEnd {
+    pub(crate) number: u32,
+    pub(crate) witness: Digest,
+    pub(crate) outcome: Outcome,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) disposition: Disposition,
+    pub(crate) reroute: Option<aim_core::name::StepName>,
+    pub(crate) released: Option<ReleasedStep>,
+    /// Digests of what it wanted to let go.
+    pub(crate) bodies: Vec<Digest>,
+    /// Gates that held it.
+    pub(crate) gates: Vec<String>,
+    pub(crate) used: Amount,
+}
+
+/// One node.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    pub(crate) witnesses: Vec<Digest>,
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) released: Option<ReleasedStep>,
+    /// Replaces the schedule's state where a flow's result is not taken.
+    pub(crate) state: Option<StepState>,
+    /// What further attempts are told.
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) was_mended: bool,
+    pub(crate) accepted: Option<Accepted>,
+    /// Questions that were asked and not answered.
+    pub(crate) open_question: Option<String>,
+    pub(crate) answered_by: Option<aim_core::name::StepName>,
+    /// What was taken from pools for the attempt that runs.
+    pub(crate) taken: Amount,
+}
+
+impl Slot {
+    /// The number of the next attempt.
+    pub(crate) fn next_attempt(&self) -> u32 {
+        u32::try_from(self.witnesses.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(1)
+    }
+
+    /// The state to report, given what the schedule says.
+    pub(crate) fn state(&self, scheduled: StepState) -> StepState {
+        match (self.state, scheduled) {
+            (Some(state), _) => state,
+            // It did run: what was cut off is no step that was never needed.
+            (None, StepState::Skipped) if !self.witnesses.is_empty() => StepState::Failed,
+            (None, scheduled) => scheduled,
+        }
+    }
+}
+
+/// Nodes that wait for a standby node.
+pub(crate) type Origins = BTreeMap<usize, BTreeSet<usize>>;

@@ -1,0 +1,28 @@
+//! Waiting for a time.
+//!
+//! INVARIANT: a wait is recorded before it begins, so a restart waits for the same moment.
+
+use std::{fmt::Debug, time::Duration};
+
+use aim_core::time::Timestamp;
+use aim_ports::clock::Clock;
+use async_trait::async_trait;
+
+/// Waits.
+#[async_trait]
+pub trait Timer: Debug + Send + Sync {
+    /// Returns once `clock` shows `due` or later.
+    async fn until(&self, due: Timestamp, clock: &dyn Clock);
+}
+
+/// Waits in real time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealTimer;
+
+#[async_trait]
+impl Timer for RealTimer {
+    async fn until(&self, due: Timestamp, clock: &dyn Clock) {
+        let left = due.millis().saturating_sub(clock.now().millis());
+        tokio::time::sleep(Duration::from_millis(left)).await;
+    }
+}
