@@ -14,10 +14,17 @@ use serde_json::{Value, json};
 
 use crate::support::{Try, answer, ask, step};
 
+const NONE: Duration = Duration::ZERO;
 const LONG: Duration = Duration::from_secs(3600);
 
 /// Runs an operation of a guest under these asks, late when the tokens should have expired.
-async fn run(guest: &str, asks: &[Ask], operation: &str, body: Value, is_late: bool) -> StepReport {
+async fn run(
+    guest: &str,
+    asks: &[Ask],
+    operation: &str,
+    body: Value,
+    late: Duration,
+) -> StepReport {
     let step = step(guest, asks);
     let mut attempt = Try::new(operation, &body);
     attempt.asks = asks.to_vec();
@@ -27,9 +34,7 @@ async fn run(guest: &str, asks: &[Ask], operation: &str, body: Value, is_late: b
         writable: BTreeMap::from([("work".to_owned(), snapshot())]),
         ..Resources::default()
     };
-    if is_late {
-        attempt.clock.advance(LONG);
-    }
+    attempt.clock.advance(late);
     attempt.on(&step).await
 }
 
@@ -54,14 +59,14 @@ fn rules(report: &StepReport) -> Vec<String> {
 fn ended(report: &StepReport) -> &Outcome {
     match &report.end {
         StepEnd::Ended(outcome, _) => outcome,
-        end @ StepEnd::Answered(_) => panic!("{end:?}"),
+        end => panic!("{end:?}"),
     }
 }
 
 fn functions(guest_calls: &[(&str, Value)]) -> Value {
     let calls = guest_calls.iter();
     calls
-        .map(|(function, arguments)| json!({ "call": function, "args": arguments }))
+        .map(|(function, arguments)| json!({ "call": function, "with": arguments }))
         .collect()
 }
 
@@ -81,7 +86,7 @@ async fn a_bucket_is_read_and_written_as_often_as_its_tokens_say() {
         { "do": "delete", "bucket": "state", "key": "a" },
         { "do": "get", "bucket": "other", "key": "a" },
     ]);
-    let report = run("conformance-state", &asks, "calls", calls.clone(), false).await;
+    let report = run("conformance-state", &asks, "calls", calls.clone(), NONE).await;
     let denied = json!({ "err": "access-denied" });
     assert_eq!(
         answer(&report),
@@ -94,7 +99,7 @@ async fn a_bucket_is_read_and_written_as_often_as_its_tokens_say() {
     );
     let refused: Vec<u32> = report.tokens.iter().map(|token| token.refused).collect();
     assert_eq!(refused, [1, 2]);
-    let late = run("conformance-state", &asks, "calls", calls, true).await;
+    let late = run("conformance-state", &asks, "calls", calls, LONG).await;
     assert!(late.effects.is_empty());
     assert_eq!(rules(&late)[..5], ["token.expired"; 5].map(str::to_owned));
 }
@@ -113,7 +118,7 @@ async fn a_bucket_takes_no_more_bytes_than_its_token_has() {
         { "do": "get", "bucket": "state", "key": "a" },
         { "do": "increment", "bucket": "state", "key": "n" },
     ]);
-    let report = run("conformance-state", &asks, "calls", calls, false).await;
+    let report = run("conformance-state", &asks, "calls", calls, NONE).await;
     let denied = json!({ "err": "access-denied" });
     let answers = answer(&report);
     assert_eq!(answers[0], denied);
@@ -136,7 +141,7 @@ async fn configuration_is_read_as_often_as_its_tokens_say() {
         { "do": "config", "key": "tier" },
         { "do": "config-all" },
     ]);
-    let report = run("conformance-state", &asks, "calls", calls, false).await;
+    let report = run("conformance-state", &asks, "calls", calls, NONE).await;
     assert_eq!(
         answer(&report),
         json!([{ "ok": "gold" }, { "err": "config" }, { "err": "config" }])
@@ -170,22 +175,39 @@ async fn files_cost_the_bytes_that_are_read_and_written_however_they_go() {
     let read = json!({ "path": "/data/a.txt" });
     let write = json!({ "path": "/work/n", "text": "0123456789" });
     let enough = files(None, Some(64));
-    let report = run("conformance-std", &enough, "read-file", read.clone(), false).await;
+    let report = run("conformance-std", &enough, "read-file", read.clone(), NONE).await;
     assert_eq!(answer(&report), json!({ "ok": "alpha" }));
-    let report = run("conformance-std", &enough, "write-file", write.clone(), false).await;
+    let report = run(
+        "conformance-std",
+        &enough,
+        "write-file",
+        write.clone(),
+        NONE,
+    )
+    .await;
     assert_eq!(answer(&report), json!({ "ok": null }));
     let little = files(None, Some(6));
-    let report = run("conformance-std", &little, "read-file", read.clone(), false).await;
+    let report = run("conformance-std", &little, "read-file", read.clone(), NONE).await;
     assert!(answer(&report)["err"].is_object(), "{}", answer(&report));
     assert!(report.tokens.iter().any(|token| token.refused > 0));
-    let report = run("conformance-std", &little, "write-file", write.clone(), false).await;
+    let report = run(
+        "conformance-std",
+        &little,
+        "write-file",
+        write.clone(),
+        NONE,
+    )
+    .await;
     assert!(answer(&report)["err"].is_object(), "{}", answer(&report));
-    let late = run("conformance-std", &enough, "write-file", write, true).await;
+    let late = run("conformance-std", &enough, "write-file", write, LONG).await;
     assert!(answer(&late)["err"].is_object());
-    assert!(late.effects.is_empty(), "nothing is made by an expired token");
+    assert!(
+        late.effects.is_empty(),
+        "nothing is made by an expired token"
+    );
     assert_eq!(rules(&late)[0], "token.expired");
     let none = files(Some(0), None);
-    let report = run("conformance-std", &none, "read-file", read, false).await;
+    let report = run("conformance-std", &none, "read-file", read, NONE).await;
     assert_eq!(rules(&report)[0], "token.calls");
 }
 
@@ -207,7 +229,7 @@ async fn logs_claims_and_consultations_are_as_many_as_their_tokens_say() {
     };
     let quip = || ("aim:witness/attest.set-quip", json!({ "quip": "q" }));
     let calls = functions(&[line(), line(), consult(), consult(), quip(), quip()]);
-    let report = run("conformance-functions", &all, "batch", calls, false).await;
+    let report = run("conformance-functions", &all, "batch", calls, NONE).await;
     let answers = answer(&report);
     assert_eq!(rules(&report), ["token.calls"; 3], "{answers}");
     assert_eq!(report.logs.len(), 1);
@@ -235,10 +257,24 @@ async fn functions_that_can_not_refuse_end_the_attempt() {
             with(one.clone(), is_it.then_some(0), None)
         };
         let asks: Vec<Ask> = base.iter().map(limited).collect();
-        let report = run("conformance-std", &asks, operation, json!({}), false).await;
-        assert_eq!(*ended(&report), Outcome::Limit(LimitKind::HostCalls), "{capability}");
-        let late = run("conformance-std", &base, operation, json!({}), true).await;
-        assert_eq!(*ended(&late), Outcome::Limit(LimitKind::Deadline), "{capability}");
+        let report = run("conformance-std", &asks, operation, json!({}), NONE).await;
+        assert_eq!(
+            *ended(&report),
+            Outcome::Limit(LimitKind::HostCalls),
+            "{capability}"
+        );
+        let brief = |one: &Ask| Ask {
+            time_ms_max: (one.capability == capability).then_some(0),
+            ..one.clone()
+        };
+        let asks: Vec<Ask> = base.iter().map(brief).collect();
+        let late = Duration::from_millis(1);
+        let late = run("conformance-std", &asks, operation, json!({}), late).await;
+        assert_eq!(
+            *ended(&late),
+            Outcome::Limit(LimitKind::Deadline),
+            "{capability}"
+        );
     }
     for (capability, function) in [
         (Capability::Context, "aim:host/context.run-id"),
@@ -249,7 +285,11 @@ async fn functions_that_can_not_refuse_end_the_attempt() {
             one.calls_max = Some(1);
         }
         let calls = functions(&[(function, json!({})), (function, json!({}))]);
-        let report = run("conformance-functions", &asks, "batch", calls, false).await;
-        assert_eq!(*ended(&report), Outcome::Limit(LimitKind::HostCalls), "{capability}");
+        let report = run("conformance-functions", &asks, "batch", calls, NONE).await;
+        assert_eq!(
+            *ended(&report),
+            Outcome::Limit(LimitKind::HostCalls),
+            "{capability}"
+        );
     }
 }
