@@ -17,6 +17,7 @@ use crate::{
     name::{NodeId, StepName, TenantId},
 };
 
+mod approval;
 mod decided;
 mod effect;
 mod matcher;
@@ -25,6 +26,7 @@ mod smallest;
 mod token;
 mod written;
 
+pub use approval::{SignedUseApproval, UseApproval, UseApprovalError};
 pub use decided::{DECISIONS_KEPT_MAX, DecisionCache};
 pub use effect::{Effect, EffectRow, Tool, effect_rows, undeclared};
 pub use matcher::GrantMatcher;

@@ -56,6 +56,9 @@ pub struct AuthoredDeployment {
     /// The operator's policy: a `.cedar` file or a folder of them. Without it only effect-free capabilities are granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// The file of approvals for rules of the policy that want a person's: written by `aimctl policy approve`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<String>,
     /// A policy on trial beside the enforced one: what it would refuse is counted in every witness, and nothing is done about
     /// it. It never grants anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,6 +186,8 @@ pub struct Deployment {
     pub codex: Option<PathBuf>,
     /// The operator's policy, file or folder.
     pub policy: Option<PathBuf>,
+    /// The file of approvals.
+    pub approvals: Option<PathBuf>,
     /// The policy on trial, file or folder.
     pub monitor: Option<PathBuf>,
     /// Which node serves which kind of role.
@@ -419,6 +424,10 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
         .monitor
         .as_deref()
         .and_then(|path| find("/monitor".to_owned(), path));
+    let approvals = authored
+        .approvals
+        .as_deref()
+        .and_then(|path| find("/approvals".to_owned(), path));
     let written_keys = authored
         .gates
         .as_ref()
@@ -435,6 +444,7 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
         components,
         codex,
         policy,
+        approvals,
         monitor,
         roles: checked.roles,
         ethical_gate: checked.ethical_gate,

@@ -8,6 +8,7 @@ use std::{
 };
 
 use aim_core::{
+    access::SignedUseApproval,
     class::Class,
     contract::{NodeContract, NodeDocument},
     digest::Digest,
@@ -18,6 +19,7 @@ use aim_core::{
     limits::Limits,
     name::{NodeId, StepName, TenantId},
     plan::{Plan, bindings},
+    quarantine::Approver,
     time::Timestamp,
     traffic::TrafficLimits,
     witness::{AttemptPredicate, EngineRecord, HostRecord},
@@ -48,6 +50,7 @@ use aim_trust::{
     codex::CodexTrust,
     key::{KeyRole, KeySet, SecretKey},
     signing::KeysSigningCore,
+    use_approval::UseApprovals,
     verify::{Report, VerifyOptions, verify_log},
 };
 use serde_json::{Value, json};
@@ -155,6 +158,8 @@ pub(crate) struct Rig {
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) folders: BTreeMap<String, MemoryFolder>,
     pub(crate) rules: GateRules,
+    pub(crate) approvals: Vec<SignedUseApproval>,
+    pub(crate) approvers: Vec<Approver>,
     also: Vec<NodeId>,
     plan: Plan,
     nodes: BTreeMap<NodeId, Node>,
@@ -191,6 +196,8 @@ impl Rig {
             config: BTreeMap::new(),
             folders: BTreeMap::new(),
             rules: GateRules::default(),
+            approvals: Vec::new(),
+            approvers: Vec::new(),
             also: Vec::new(),
             plan,
             nodes: BTreeMap::new(),
@@ -260,6 +267,11 @@ impl Rig {
         let hex = aim_core::digest::encode_hex(&gate_key().public_bytes());
         let keys = KeySet::parse(&format!("aim-keys v1\ngate {hex}\n")).unwrap();
         admit(Request {
+            approvals: UseApprovals {
+                given: &self.approvals,
+                approvers: &self.approvers,
+                now: Timestamp::from_millis(1_000),
+            },
             plan: &self.plan,
             bindings: &bindings(&self.plan, &BTreeMap::new()).unwrap(),
             nodes: &self.nodes,
