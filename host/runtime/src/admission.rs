@@ -297,12 +297,13 @@ fn clear_step(
             let asked = asker.request(&wanted);
             let none = AccessDecision::default();
             let decision = request.policy.map_or(none, |policy| policy.decide(&asked));
-            waits.settle(decision, &asked, &wanted)
+            waits.settle(decision, &asked, (ask, &wanted))
         },
     );
     let result = link(node, World::Step, &node.contract.asks, &granted);
     let mut reasons = result.as_ref().err().cloned().unwrap_or_default();
-    let unused = refused_asks.iter().filter(|_| result.is_ok());
+    let unused = refused_asks.iter();
+    let unused = unused.filter(|one| result.is_ok() && !waits.asks.contains(&one.ask));
     // An ask that policy refuses stops the load even when the component would not use it: it would run with less than its
     // contract says.
     reasons.extend(unused.map(refused_reason));

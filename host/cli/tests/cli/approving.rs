@@ -64,6 +64,13 @@ fn approved() -> Place {
 fn nobody_is_asked_without_a_terminal_and_what_is_approved_runs() {
     let place = waiting();
     run(&place).assert_refused(3, "AIM-P030");
+    let explained = place.run(&["explain", "deny", "load", "1"]);
+    assert!(
+        explained.text().contains("aimctl policy approve"),
+        "{}{}",
+        explained.text(),
+        explained.stderr
+    );
     let came = approve(&place, &[]);
     assert_eq!(came.code, 3, "{}", came.stderr);
     assert!(came.stderr.contains("AIM-P037") && came.stderr.contains("--yes"));

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use aim_core::{
-    access::{AccessDecision, AccessRequest, Use},
+    access::{AccessDecision, AccessRequest, Ask, Use},
     digest::Digest,
 };
 use aim_trust::use_approval::UseApprovals;
@@ -17,6 +17,8 @@ pub(super) struct Waits<'a> {
     approvals: UseApprovals<'a>,
     /// Approvals that counted.
     pub(super) counted: BTreeSet<Digest>,
+    /// Asks that wait; their reasons are here.
+    pub(super) asks: Vec<Ask>,
     /// Why others did not.
     pub(super) reasons: Vec<RefusedReason>,
 }
@@ -26,6 +28,7 @@ impl<'a> Waits<'a> {
         Self {
             approvals,
             counted: BTreeSet::new(),
+            asks: Vec::new(),
             reasons: Vec::new(),
         }
     }
@@ -35,7 +38,7 @@ impl<'a> Waits<'a> {
         &mut self,
         decision: AccessDecision,
         asked: &AccessRequest,
-        wanted: &Use,
+        (ask, wanted): (&Ask, &Use),
     ) -> AccessDecision {
         if decision.is_permitted || !decision.is_approvable {
             return decision;
@@ -49,6 +52,7 @@ impl<'a> Waits<'a> {
                 }
             }
             Err(error) => {
+                self.asks.push(ask.clone());
                 self.reasons.push(RefusedReason {
                     code: error.code(),
                     message: format!("`{wanted}` is permitted once a person approves: {error}"),
