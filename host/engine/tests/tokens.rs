@@ -70,14 +70,16 @@ fn functions(guest_calls: &[(&str, Value)]) -> Value {
         .collect()
 }
 
-/// Negative control: with `paid` true for every call, both tests of buckets fail (seen).
 #[tokio::test]
 async fn a_bucket_is_read_and_written_as_often_as_its_tokens_say() {
-    let asks = [with(
-        ask(Capability::Keyvalue, &[Mode::Read, Mode::Write], &["state"]),
-        Some(1),
-        None,
-    )];
+    let asks = [
+        with(
+            ask(Capability::Keyvalue, &[Mode::Read, Mode::Write], &["state"]),
+            Some(1),
+            None,
+        ),
+        ask(Capability::Config, &[], &["tier"]),
+    ];
     let calls = json!([
         { "do": "set", "bucket": "state", "key": "a", "value": "1" },
         { "do": "set", "bucket": "state", "key": "b", "value": "1" },
@@ -106,11 +108,14 @@ async fn a_bucket_is_read_and_written_as_often_as_its_tokens_say() {
 
 #[tokio::test]
 async fn a_bucket_takes_no_more_bytes_than_its_token_has() {
-    let asks = [with(
-        ask(Capability::Keyvalue, &[Mode::Read, Mode::Write], &["state"]),
-        None,
-        Some(8),
-    )];
+    let asks = [
+        with(
+            ask(Capability::Keyvalue, &[Mode::Read, Mode::Write], &["state"]),
+            None,
+            Some(8),
+        ),
+        ask(Capability::Config, &[], &["tier"]),
+    ];
     let calls = json!([
         { "do": "set", "bucket": "state", "key": "a", "value": "x", "times": 8 },
         { "do": "set", "bucket": "state", "key": "a", "value": "x", "times": 7 },
@@ -127,7 +132,6 @@ async fn a_bucket_takes_no_more_bytes_than_its_token_has() {
     assert_eq!(rules(&report), ["token.bytes"; 3]);
 }
 
-/// Negative control: with `paid` of `config` true for every call, the second answer is the value (seen).
 #[tokio::test]
 async fn configuration_is_read_as_often_as_its_tokens_say() {
     let mut config = ask(Capability::Config, &[], &["tier"]);
@@ -169,7 +173,6 @@ fn files(calls: Option<u32>, bytes: Option<u64>) -> Vec<Ask> {
     ]
 }
 
-/// Negative control: with `Tap::draw` and `draw` always paying, the long reads and writes below come through (seen).
 #[tokio::test]
 async fn files_cost_the_bytes_that_are_read_and_written_however_they_go() {
     let read = json!({ "path": "/data/a.txt" });
@@ -211,7 +214,6 @@ async fn files_cost_the_bytes_that_are_read_and_written_however_they_go() {
     assert_eq!(rules(&report)[0], "token.calls");
 }
 
-/// Negative control: with `take` always true the second line of the log is kept (seen).
 #[tokio::test]
 async fn logs_claims_and_consultations_are_as_many_as_their_tokens_say() {
     let plain = |capability| with(Ask::plain(capability), Some(1), None);
@@ -237,8 +239,7 @@ async fn logs_claims_and_consultations_are_as_many_as_their_tokens_say() {
     assert_eq!(answers[5]["err"]["denied"]["rule"], "token.calls");
 }
 
-/// A function without a way to say no ends the attempt instead. Negative control: with `spend_or_stop` always paying, every
-/// one of them answers (seen).
+/// A function without a way to say no ends the attempt instead.
 #[tokio::test]
 async fn functions_that_can_not_refuse_end_the_attempt() {
     let real = |capability| ask(capability, &[Mode::Virtual], &[]);

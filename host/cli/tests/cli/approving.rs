@@ -139,7 +139,7 @@ fn an_approval_that_expired_is_refused() {
 fn an_approval_of_another_use_component_or_tenant_is_refused_and_a_forbid_stays() {
     let place = approved();
     assert_eq!(run(&place).code, 0);
-    place.write("contracts/echo.yaml", ECHO.replace("put", "read"));
+    place.write("contracts/echo.yaml", ECHO.replace("[put]", "[read]"));
     run(&place).assert_refused(3, "AIM-P034");
     place.write("contracts/echo.yaml", ECHO);
 

@@ -269,7 +269,6 @@ fn an_unknown_field_in_a_statement_is_refused() {
     assert!(serde_json::from_str::<Statement<AttemptPredicate>>(&more).is_err());
 }
 
-// Negative control: with the filter in `of_attempt` removed, a token that paid for everything is an event, too (seen).
 #[test]
 fn a_token_that_was_refused_for_a_call_is_an_event() {
     use crate::event::{FrameOrigin, of_attempt};
