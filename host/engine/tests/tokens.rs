@@ -31,7 +31,7 @@ async fn run(
     let snapshot = || Snapshot::new([("a.txt".to_owned(), b"alpha".to_vec())]);
     attempt.folders = BTreeMap::from([("data".to_owned(), snapshot())]);
     attempt.resources = Resources {
-        writable: BTreeMap::from([("work".to_owned(), snapshot())]),
+        writable: BTreeMap::from([("out".to_owned(), snapshot())]),
         ..Resources::default()
     };
     attempt.clock.advance(late);
@@ -162,11 +162,7 @@ fn files(calls: Option<u32>, bytes: Option<u64>) -> Vec<Ask> {
             bytes,
         ),
         with(
-            ask(
-                Capability::Filesystem,
-                &[Mode::Read, Mode::Write],
-                &["work"],
-            ),
+            ask(Capability::Filesystem, &[Mode::Read, Mode::Write], &["out"]),
             calls,
             bytes,
         ),
@@ -176,7 +172,7 @@ fn files(calls: Option<u32>, bytes: Option<u64>) -> Vec<Ask> {
 #[tokio::test]
 async fn files_cost_the_bytes_that_are_read_and_written_however_they_go() {
     let read = json!({ "path": "/data/a.txt" });
-    let write = json!({ "path": "/work/n", "text": "0123456789" });
+    let write = json!({ "path": "/out/n", "text": "0123456789" });
     let enough = files(None, Some(64));
     let report = run("conformance-std", &enough, "read-file", read.clone(), NONE).await;
     assert_eq!(answer(&report), json!({ "ok": "alpha" }));

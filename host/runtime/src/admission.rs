@@ -159,17 +159,7 @@ pub fn admit(request: Request<'_>) -> Result<Admitted, AdmissionError> {
             Err(refusal) => refused.push(*refusal),
         }
     }
-    let mut cleared_gates = Vec::new();
-    for id in &gate_nodes {
-        let node = request
-            .nodes
-            .get(id)
-            .ok_or_else(|| AdmissionError::NoNode(id.clone()))?;
-        match clear_gate(node) {
-            Ok(linkage) => cleared_gates.push((id, node, linkage)),
-            Err(refusal) => refused.push(*refusal),
-        }
-    }
+    let cleared_gates = clear_gates(request.nodes, &gate_nodes, &mut refused)?;
     if !refused.is_empty() {
         return Err(AdmissionError::Refused(refused));
     }
@@ -223,6 +213,25 @@ pub fn admit(request: Request<'_>) -> Result<Admitted, AdmissionError> {
         plan: request.plan.clone(),
         lock,
     })
+}
+
+/// Links every gate, or notes why it is refused.
+fn clear_gates<'a>(
+    nodes: &'a BTreeMap<NodeId, Node>,
+    ids: &'a BTreeSet<NodeId>,
+    refused: &mut Vec<RefusedLoad>,
+) -> Result<Vec<(&'a NodeId, &'a Node, Linkage)>, AdmissionError> {
+    let mut cleared = Vec::new();
+    for id in ids {
+        let node = nodes
+            .get(id)
+            .ok_or_else(|| AdmissionError::NoNode(id.clone()))?;
+        match clear_gate(node) {
+            Ok(linkage) => cleared.push((id, node, linkage)),
+            Err(refusal) => refused.push(*refusal),
+        }
+    }
+    Ok(cleared)
 }
 
 /// Every gate of the run, each once: the deployment's, and those that contracts add.
