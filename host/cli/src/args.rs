@@ -461,6 +461,34 @@ pub(crate) enum PolicyCommand {
     Suggest(PolicySuggestArgs),
     /// Say what becomes allowed and what becomes denied for a plan's contracts when one policy replaces another.
     Diff(PolicyDiffArgs),
+    /// Show what waits for a person's approval, and sign it.
+    Approve(PolicyApproveArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyApproveArgs {
+    #[command(flatten)]
+    pub(crate) asked: AskedArgs,
+
+    /// The approver's name under `[gates.approvers]` in the deployment file.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) approver: String,
+
+    /// The folder of the approver's key (`aimctl keys new`).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) key_dir: PathBuf,
+
+    /// Days that the approval counts.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=366))]
+    pub(crate) days: u32,
+
+    /// Data directory whose log keeps the answer. Default: `.aim` beside the plan.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Approve everything that is shown without asking.
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]

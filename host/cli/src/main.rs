@@ -68,6 +68,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Command::Policy(PolicyCommand::Explain(args)) => commands::policy::explain(cli, args),
         Command::Policy(PolicyCommand::Suggest(args)) => commands::policy::suggest(cli, args),
         Command::Policy(PolicyCommand::Diff(args)) => commands::policy::diff(cli, args),
+        Command::Policy(PolicyCommand::Approve(args)) => commands::policy::approve(cli, args),
         Command::Keys(KeysCommand::New(new)) => commands::keys::new(cli, new),
         Command::Codex(CodexCommand::Sign(sign)) => commands::codex::sign(cli, sign),
         Command::Codex(CodexCommand::Verify(verify)) => commands::codex::verify(cli, verify),

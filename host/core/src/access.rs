@@ -18,6 +18,7 @@ use crate::{
     name::{NodeId, StepName, TenantId},
 };
 
+mod approval;
 mod decided;
 mod effect;
 mod matcher;
@@ -26,6 +27,7 @@ mod smallest;
 mod token;
 mod written;
 
+pub use approval::{SignedUseApproval, UseApproval, UseApprovalError};
 pub use decided::{DECISIONS_KEPT_MAX, DecisionCache};
 pub use effect::{Effect, EffectRow, Tool, effect_rows, undeclared};
 pub use matcher::GrantMatcher;

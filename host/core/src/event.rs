@@ -12,6 +12,7 @@ use alloc::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    access::TokenRecord,
     gate::{GateKind, GateRecord},
     id::{EventId, ExecutionId, RunId, SpanId, TraceId},
     name::{StepName, TenantId},
@@ -134,7 +135,8 @@ pub fn of_start(frame: FrameOrigin<'_>, start: &ExecutionStart) -> Vec<RuntimeEv
     alloc::vec![thread.event(0, kind, start.started_at, attributes)]
 }
 
-/// The events of one attempt: dispatched, one per gate decision, then delivered or not.
+/// The events of one attempt: dispatched, one per token that was refused for a call, one per gate decision, then delivered
+/// or not.
 #[must_use]
 pub fn of_attempt(
     frame: FrameOrigin<'_>,
@@ -153,6 +155,12 @@ pub fn of_attempt(
     let mut kinds = Vec::new();
     let dispatched = ("dataplane.dispatched".to_string(), EventPhase::DataPlane);
     kinds.push((dispatched, attempt.started_at, step()));
+    for token in attempt.tokens.iter().filter(|token| token.refused > 0) {
+        let mut attributes = step();
+        attributes.extend(token_attributes(token));
+        let kind = ("token.denied".to_string(), EventPhase::DataPlane);
+        kinds.push((kind, attempt.ended_at, attributes));
+    }
     for record in &attempt.gates {
         let mut attributes = step();
         attributes.extend(gate_attributes(record));
@@ -249,6 +257,15 @@ fn gate_event(record: &GateRecord) -> String {
         (_, Verdict::Abstain | Verdict::Fail) => format!("gate.{}_failed", record.gate),
         (_, Verdict::Error) => format!("gate.{}_error", record.gate),
     }
+}
+
+fn token_attributes(token: &TokenRecord) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("token".to_string(), token.claims.jti.to_string()),
+        ("action".to_string(), token.claims.act.clone()),
+        ("resource".to_string(), token.claims.res.clone()),
+        ("violations".to_string(), token.refused.to_string()),
+    ])
 }
 
 fn gate_attributes(record: &GateRecord) -> BTreeMap<String, String> {

@@ -346,7 +346,7 @@ fn link_stdio(
     instance.func_wrap(function, move |mut cx: Cx<'_>, (): ()| {
         enter(&mut cx, row, 0)?;
         let guest = cx.data_mut();
-        let stream: DynOutputStream = Box::new(SinkStream(guest.sink(is_stderr)));
+        let stream: DynOutputStream = Box::new(SinkStream::new(guest.sink(is_stderr), None));
         Ok((guest.table.push(stream)?,))
     })
 }

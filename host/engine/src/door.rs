@@ -2,8 +2,11 @@
 //!
 //! INVARIANT: a call that is not recorded had no answer; a denial is a value with the index of its record, never a trap.
 
+use std::sync::{Arc, PoisonError};
+
 use aim_core::{
     access::{Capability, Mode, SpendError, action_name},
+    id::CapId,
     outcome::LimitKind,
     transcript::{CallVerdict, Fields},
 };
@@ -14,7 +17,7 @@ use wasmtime::{
 };
 
 use crate::{
-    guest::{Guest, Stop},
+    guest::{Guest, Purse, SharedPurse, Stop, Uncovered},
     wit,
 };
 
@@ -97,6 +100,7 @@ pub(crate) fn record(
         return Err(Stop::Limit(LimitKind::HostCallBytes).error());
     };
     guest.payload_left_bytes = left;
+    guest.uncovered = None;
     guest.transcript.push(function, verdict, request, response);
     Ok(())
 }
@@ -121,33 +125,164 @@ pub(crate) fn conclude<T>(
     Ok((result,))
 }
 
+/// A way of using a capability on something by name.
+pub(crate) type Wanted<'a> = (Capability, Option<Mode>, &'a str);
+
+/// What a token says about `wanted`; the work is done under one lock.
+fn pay(
+    purse: Option<&SharedPurse>,
+    (capability, mode, name): Wanted<'_>,
+    spend: impl FnOnce(&mut Purse) -> Result<CapId, SpendError>,
+) -> Result<(), Unpaid> {
+    let spent = purse.map(|purse| spend(&mut purse.lock().unwrap_or_else(PoisonError::into_inner)));
+    let wanted = || action_name(capability, mode);
+    let (rule, target, limit) = match spent {
+        Some(Ok(_)) => return Ok(()),
+        Some(Err(error)) => {
+            let limit = match &error {
+                SpendError::Missing { .. } => None,
+                SpendError::Expired { .. } => Some(LimitKind::Deadline),
+                SpendError::Calls { .. } => Some(LimitKind::HostCalls),
+                SpendError::Bytes { .. } => Some(LimitKind::HostCallBytes),
+            };
+            let rule = limit.map_or_else(wanted, |_| error.rule().to_owned());
+            (rule, error.to_string(), limit)
+        }
+        None => (wanted(), name.to_owned(), None),
+    };
+    let why = Uncovered { rule, target };
+    Err(Unpaid { why, limit })
+}
+
+/// A use that no token paid for, and the limit that ends the attempt where a call has no way to say no.
+struct Unpaid {
+    why: Uncovered,
+    limit: Option<LimitKind>,
+}
+
+fn pay_call(guest: &Guest, wanted: Wanted<'_>, bytes: usize) -> Result<(), Unpaid> {
+    let call = guest.transcript.next_index();
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    pay(guest.purse.as_ref(), wanted, |purse| {
+        let now = purse.clock.now();
+        purse.wallet.spend(wanted, bytes, call, now)
+    })
+}
+
+/// Spends one call of `bytes` for an interface whose errors are not ours. When that is refused, the call must fail, and
+/// its record says why.
+pub(crate) fn take(guest: &mut Guest, wanted: Wanted<'_>, bytes: usize) -> bool {
+    match pay_call(guest, wanted, bytes) {
+        Ok(()) => true,
+        Err(unpaid) => {
+            guest.uncovered = Some(unpaid.why);
+            false
+        }
+    }
+}
+
+/// Notes that nothing like `wanted` is granted, for the record of this call.
+pub(crate) fn lack(guest: &mut Guest, (capability, mode, name): Wanted<'_>) {
+    guest.uncovered = Some(Uncovered {
+        rule: action_name(capability, mode),
+        target: name.to_owned(),
+    });
+}
+
+/// Spends one call of `bytes` for a function that has no way to say no: what is not covered ends the attempt.
+pub(crate) fn spend_or_stop(
+    guest: &Guest,
+    wanted: Wanted<'_>,
+    bytes: usize,
+) -> wasmtime::Result<()> {
+    pay_call(guest, wanted, bytes).map_err(|unpaid| match unpaid.limit {
+        Some(limit) => Stop::Limit(limit).error(),
+        None => wasmtime::format_err!("{}", unpaid.why.target),
+    })
+}
+
+/// The way that a capability of time or chance is granted in; `None` for capabilities without modes.
+pub(crate) const fn mode_of(guest: &Guest, capability: Capability) -> Option<Mode> {
+    let is_real = match capability {
+        Capability::Clocks => guest.held.wants_real_clock,
+        Capability::Random => guest.held.wants_real_random,
+        _ => return None,
+    };
+    Some(if is_real { Mode::Real } else { Mode::Virtual })
+}
+
+/// What a stream pays with while it is open: bytes of the token that it was opened under.
+#[derive(Debug, Clone)]
+pub(crate) struct Tap {
+    purse: Option<SharedPurse>,
+    capability: Capability,
+    mode: Option<Mode>,
+    name: Arc<str>,
+}
+
+impl Tap {
+    /// A tap on the tokens of `guest`.
+    pub(crate) fn new(guest: &Guest, (capability, mode, name): Wanted<'_>) -> Self {
+        Self {
+            purse: guest.purse.clone(),
+            capability,
+            mode,
+            name: name.into(),
+        }
+    }
+
+    /// Pays for `bytes`; false when they must be held back.
+    pub(crate) fn draw(&self, bytes: usize) -> bool {
+        self.pay(bytes).is_ok()
+    }
+
+    fn pay(&self, bytes: usize) -> Result<(), Unpaid> {
+        let wanted = (self.capability, self.mode, &*self.name);
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        pay(self.purse.as_ref(), wanted, |purse| {
+            let now = purse.clock.now();
+            purse.wallet.draw(wanted, bytes, now)
+        })
+    }
+}
+
+/// Pays for `bytes` of a call that is not recorded, as a stream does; a refusal is recorded as a denial of `function`.
+pub(crate) fn draw(
+    guest: &mut Guest,
+    function: &'static str,
+    wanted: Wanted<'_>,
+    bytes: usize,
+) -> wasmtime::Result<bool> {
+    let Err(unpaid) = Tap::new(guest, wanted).pay(bytes) else {
+        return Ok(true);
+    };
+    let (_, _, name) = wanted;
+    guest.uncovered = Some(unpaid.why);
+    let response = uncovered(guest, function).unwrap_or_default();
+    guest.denials = guest.denials.saturating_add(1);
+    let request = Fields::new().text(name).number(bytes as u64);
+    record(guest, function, CallVerdict::Denied, request, response)?;
+    Ok(false)
+}
+
+/// The words of a denial by a token or the grant, as the record of `function` keeps them; `None` when there was none.
+pub(crate) fn uncovered(guest: &mut Guest, function: &str) -> Option<Fields> {
+    let why = guest.uncovered.take()?;
+    Some(shown(&denied(guest, &why.rule, function, &why.target)))
+}
+
 /// Spends one call of `bytes` of the capability token for this use.
 ///
 /// # Errors
 /// The denial that the guest gets: no token covers the use, or the one that does expired or is used up.
 pub(crate) fn spend(
-    guest: &mut Guest,
-    (capability, mode, name): (Capability, Option<Mode>, &str),
+    guest: &Guest,
+    wanted: Wanted<'_>,
     bytes: usize,
     action: &str,
 ) -> Result<(), wit::HostError> {
-    let call = guest.transcript.next_index();
-    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-    let spent = guest.purse.as_mut().map(|purse| {
-        let now = purse.clock.now();
-        purse
-            .wallet
-            .spend((capability, mode, name), bytes, call, now)
-    });
-    let wanted = action_name(capability, mode);
-    match spent {
-        Some(Ok(_)) => Ok(()),
-        Some(Err(error @ SpendError::Missing { .. })) => {
-            Err(denied(guest, &wanted, action, &error.to_string()))
-        }
-        Some(Err(error)) => Err(denied(guest, error.rule(), action, &error.to_string())),
-        None => Err(denied(guest, &wanted, action, name)),
-    }
+    pay_call(guest, wanted, bytes)
+        .map_err(|unpaid| denied(guest, &unpaid.why.rule, action, &unpaid.why.target))
 }
 
 /// A denial by the grant, citing the call that is about to be recorded.
@@ -198,6 +333,7 @@ pub(crate) fn port_error(error: &PortError, what: &str) -> wit::HostError {
 /// Links a function without arguments that tells the guest something and can not fail.
 pub(crate) fn tell<R>(
     instance: &mut LinkerInstance<'_, Guest>,
+    capability: Capability,
     function: &'static str,
     get: fn(&Cx<'_>) -> wasmtime::Result<R>,
     show: fn(&R) -> Fields,
@@ -208,6 +344,8 @@ where
     let name = function.rsplit_once('.').map_or(function, |(_, name)| name);
     instance.func_wrap(name, move |mut cx: Cx<'_>, (): ()| {
         begin(&mut cx, Class::Read, 0)?;
+        let wanted = (capability, mode_of(cx.data(), capability), "any");
+        spend_or_stop(cx.data(), wanted, 0)?;
         let value = get(&cx)?;
         record(
             cx.data_mut(),

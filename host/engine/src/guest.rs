@@ -82,6 +82,18 @@ pub(crate) struct Purse {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
+/// The same tokens, for the door and for the streams that it opened.
+pub(crate) type SharedPurse = Arc<Mutex<Purse>>;
+
+/// Why a use is not covered, until the call that wanted it is recorded.
+#[derive(Debug)]
+pub(crate) struct Uncovered {
+    /// The rule that the denial names.
+    pub(crate) rule: String,
+    /// What was wanted, and what there is.
+    pub(crate) target: String,
+}
+
 /// Log lines within a byte budget.
 #[derive(Debug)]
 pub(crate) struct LogBuffer {
@@ -170,7 +182,9 @@ pub(crate) struct Guest {
     pub(crate) limits: Limits,
     pub(crate) permits: Permits,
     /// Capability tokens, with the time that they expire by. A gate has none.
-    pub(crate) purse: Option<Purse>,
+    pub(crate) purse: Option<SharedPurse>,
+    /// Set by the door when a token does not cover a call; taken by the record of that call.
+    pub(crate) uncovered: Option<Uncovered>,
     pub(crate) context: Arc<StepContext>,
     pub(crate) budget: PlanBudget,
     pub(crate) services: Option<Arc<dyn StepServices>>,
@@ -210,7 +224,7 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     pub(crate) permits: Permits,
     /// Capability tokens, with the time that they expire by. A gate has none.
-    pub(crate) purse: Option<Purse>,
+    pub(crate) purse: Option<SharedPurse>,
     pub(crate) context: Arc<StepContext>,
     pub(crate) budget: PlanBudget,
     pub(crate) services: Option<Arc<dyn StepServices>>,
@@ -237,6 +251,7 @@ impl Guest {
             limiter: Limiter::new(limits),
             permits: setup.permits,
             purse: setup.purse,
+            uncovered: None,
             context: setup.context,
             budget: setup.budget,
             services: setup.services,

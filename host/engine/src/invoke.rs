@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -71,10 +71,10 @@ impl LinkedStep {
         let setup = Setup {
             limits,
             permits: Permits::of(&grant),
-            purse: Some(Purse {
+            purse: Some(Arc::new(Mutex::new(Purse {
                 wallet: Wallet::mint(&grant, &terms),
                 clock,
-            }),
+            }))),
             context,
             budget,
             services: Some(services),
@@ -345,7 +345,10 @@ fn report(guest: Guest, end: StepEnd, fuel_used: u64, started: Instant) -> StepR
         denials: guest.denials,
         tokens: guest
             .purse
-            .map(|purse| purse.wallet.settle())
+            .map(|purse| {
+                let mut purse = purse.lock().unwrap_or_else(PoisonError::into_inner);
+                std::mem::take(&mut purse.wallet).settle()
+            })
             .unwrap_or_default(),
     }
 }

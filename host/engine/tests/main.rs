@@ -21,5 +21,6 @@ mod languages;
 mod proposals;
 mod steps;
 mod support;
+mod tokens;
 mod wasi;
 mod wasi_table;

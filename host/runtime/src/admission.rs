@@ -4,6 +4,7 @@
 //!
 //! INVARIANT: nothing is loaded unless everything is admitted; a refusal names every mismatch of every component at once.
 
+mod approved;
 mod error;
 mod ready;
 
@@ -31,9 +32,13 @@ use aim_ports::{
     schema::{Schema, SchemaCompiler},
 };
 
-use aim_trust::codex::{self, CodexTrust, VerifiedCodex};
+use aim_trust::{
+    codex::{self, CodexTrust, VerifiedCodex},
+    use_approval::UseApprovals,
+};
 
 use crate::judge::GateRules;
+use approved::Waits;
 
 pub use error::{AdmissionError, ReadyError, RefusedLoad, RefusedReason};
 
@@ -92,6 +97,8 @@ pub struct Request<'a> {
     pub config: &'a BTreeMap<String, String>,
     /// Names of the deployment's folders that steps may be granted to change.
     pub folders: &'a BTreeSet<String>,
+    /// Approvals for what policy permits only once a person agrees.
+    pub approvals: UseApprovals<'a>,
 }
 
 /// Native code and what it may be linked to.
@@ -107,6 +114,7 @@ struct AdmittedStep {
     node: NodeId,
     contract: NodeContract,
     grant: Grant,
+    approvals: BTreeSet<Digest>,
     monitor: Option<MonitorRecord>,
     component: AdmittedComponent,
     config: Arc<BTreeMap<String, String>>,
@@ -147,21 +155,11 @@ pub fn admit(request: Request<'_>) -> Result<Admitted, AdmissionError> {
     for step in request.plan.steps() {
         let (node_id, node) = bound(&request, step)?;
         match clear_step(&request, step, node) {
-            Ok((grant, linkage)) => cleared_steps.push((step, node_id, node, grant, linkage)),
+            Ok(cleared) => cleared_steps.push((step, node_id, node, cleared)),
             Err(refusal) => refused.push(*refusal),
         }
     }
-    let mut cleared_gates = Vec::new();
-    for id in &gate_nodes {
-        let node = request
-            .nodes
-            .get(id)
-            .ok_or_else(|| AdmissionError::NoNode(id.clone()))?;
-        match clear_gate(node) {
-            Ok(linkage) => cleared_gates.push((id, node, linkage)),
-            Err(refusal) => refused.push(*refusal),
-        }
-    }
+    let cleared_gates = clear_gates(request.nodes, &gate_nodes, &mut refused)?;
     if !refused.is_empty() {
         return Err(AdmissionError::Refused(refused));
     }
@@ -170,7 +168,12 @@ pub fn admit(request: Request<'_>) -> Result<Admitted, AdmissionError> {
         made: BTreeMap::new(),
     };
     let mut steps = Vec::with_capacity(cleared_steps.len());
-    for (step, node_id, node, grant, linkage) in cleared_steps {
+    for (step, node_id, node, cleared) in cleared_steps {
+        let Cleared {
+            grant,
+            linkage,
+            approvals,
+        } = cleared;
         let native = code.native(request.compiler, &node_id, node)?;
         steps.push(AdmittedStep {
             step: step.clone(),
@@ -178,6 +181,7 @@ pub fn admit(request: Request<'_>) -> Result<Admitted, AdmissionError> {
             config: Arc::new(config_of(&request, &grant)),
             monitor: monitor(&request, step, node, &grant),
             grant,
+            approvals,
             component: AdmittedComponent { native, linkage },
             input: schema(request.schemas, &node_id, node.contract.input.as_ref())?,
             output: schema(request.schemas, &node_id, node.contract.output.as_ref())?,
@@ -209,6 +213,25 @@ pub fn admit(request: Request<'_>) -> Result<Admitted, AdmissionError> {
         plan: request.plan.clone(),
         lock,
     })
+}
+
+/// Links every gate, or notes why it is refused.
+fn clear_gates<'a>(
+    nodes: &'a BTreeMap<NodeId, Node>,
+    ids: &'a BTreeSet<NodeId>,
+    refused: &mut Vec<RefusedLoad>,
+) -> Result<Vec<(&'a NodeId, &'a Node, Linkage)>, AdmissionError> {
+    let mut cleared = Vec::new();
+    for id in ids {
+        let node = nodes
+            .get(id)
+            .ok_or_else(|| AdmissionError::NoNode(id.clone()))?;
+        match clear_gate(node) {
+            Ok(linkage) => cleared.push((id, node, linkage)),
+            Err(refusal) => refused.push(*refusal),
+        }
+    }
+    Ok(cleared)
 }
 
 /// Every gate of the run, each once: the deployment's, and those that contracts add.
@@ -255,14 +278,22 @@ fn bound<'a>(request: &Request<'a>, step: &Step) -> Result<(NodeId, &'a Node), A
     Ok((id.clone(), node))
 }
 
+/// What a step may use and be linked to, and the approvals that it took.
+struct Cleared {
+    grant: Grant,
+    linkage: Linkage,
+    approvals: BTreeSet<Digest>,
+}
+
 /// Grants and links one step, or names everything that is in the way.
 fn clear_step(
     request: &Request<'_>,
     step: &Step,
     node: &Node,
-) -> Result<(Grant, Linkage), Box<RefusedLoad>> {
+) -> Result<Cleared, Box<RefusedLoad>> {
     let component = Digest::of(&node.component);
     let asker = asker(request, step, node, component);
+    let mut waits = Waits::new(request.approvals);
     let (granted, refused_asks) = grant(
         &node.contract.asks,
         request.policy.map(Policy::digest),
@@ -274,18 +305,25 @@ fn clear_step(
             };
             let asked = asker.request(&wanted);
             let none = AccessDecision::default();
-            request.policy.map_or(none, |policy| policy.decide(&asked))
+            let decision = request.policy.map_or(none, |policy| policy.decide(&asked));
+            waits.settle(decision, &asked, (ask, &wanted))
         },
     );
     let result = link(node, World::Step, &node.contract.asks, &granted);
     let mut reasons = result.as_ref().err().cloned().unwrap_or_default();
-    let unused = refused_asks.iter().filter(|_| result.is_ok());
+    let unused = refused_asks.iter();
+    let unused = unused.filter(|one| result.is_ok() && !waits.asks.contains(&one.ask));
     // An ask that policy refuses stops the load even when the component would not use it: it would run with less than its
     // contract says.
     reasons.extend(unused.map(refused_reason));
     reasons.extend(missing(request, &granted));
+    reasons.extend(waits.reasons);
     match result {
-        Ok(linkage) if reasons.is_empty() => Ok((granted, linkage)),
+        Ok(linkage) if reasons.is_empty() => Ok(Cleared {
+            grant: granted,
+            linkage,
+            approvals: waits.counted,
+        }),
         _ => Err(Box::new(RefusedLoad {
             step: Some(step.name.clone()),
             node: node.contract.node_id.clone(),
@@ -611,6 +649,7 @@ fn lock(
             .map(|step| {
                 let pin = StepPin {
                     adapt: step.component.linkage.adapt(),
+                    approvals: step.approvals.clone(),
                     class: step.component.linkage.class(),
                     component: step.component.linkage.component(),
                     config: config_digest(&step.config),

@@ -18,6 +18,8 @@ pub mod codex;
 
 pub mod approval;
 
+pub mod use_approval;
+
 pub mod tree;
 
 pub mod note;

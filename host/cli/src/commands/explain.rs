@@ -202,7 +202,13 @@ fn load(denied: &DeniedLoadPredicate) -> Vec<Explained> {
             let rules = rules.iter().map(|request| smallest_permit(request, false));
             rules.collect::<Vec<_>>().join("\n")
         });
-        let change = if refused.rules.is_empty() {
+        let waits = denied.reasons.iter().any(|reason| {
+            let is_about = reason.message.contains(refused.ask.capability.name());
+            is_about && ("AIM-P030"..="AIM-P036").contains(&reason.code.as_str())
+        });
+        let change = if waits {
+            "let a person approve it: `aimctl policy approve --plan <plan>`; no other rule permits it"
+        } else if refused.rules.is_empty() {
             "permit it in the policy, or take the ask out of the contract"
         } else {
             "make an exception in each rule that forbids it (`aimctl policy explain` words it), or take the ask out"

@@ -1,7 +1,8 @@
 //! `policy`: validating, trying, explaining, comparing and writing operator policies.
 //!
-//! INVARIANT: nothing here runs a guest, writes a file or changes what a run is granted.
+//! INVARIANT: nothing here runs a guest, and only `approve` writes: a signed answer that changes what runs are granted.
 
+mod approve;
 mod asked;
 mod check;
 mod compare;
@@ -21,6 +22,7 @@ use crate::{
     render::lines::Lines,
 };
 
+pub(crate) use approve::approve;
 pub(crate) use check::check;
 pub(crate) use compare::diff;
 pub(crate) use explain::explain;
@@ -145,7 +147,7 @@ impl ShownExplanation {
         let what = match self.change.kind {
             "nothing" => "none is needed",
             "approve" => {
-                "the rules that permit it want a person's approval; until there is one it is denied"
+                "the rules that permit it want a person's approval (`aimctl policy approve`); until there is one it is denied"
             }
             "add" => "add this rule:",
             "except" => "add this clause to each rule that forbids:",

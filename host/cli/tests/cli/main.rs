@@ -9,6 +9,7 @@
     reason = "a helper of a test fails the test"
 )]
 
+mod approving;
 mod compiling;
 mod errors;
 mod evidence;

@@ -180,6 +180,23 @@ impl CapToken {
     /// # Errors
     /// [`SpendError`], for anything but [`SpendError::Missing`].
     pub fn spend(&mut self, bytes: u64, now: Timestamp) -> Result<CapId, SpendError> {
+        if now <= self.claims.exp && self.left().calls == 0 {
+            return Err(SpendError::Calls {
+                jti: self.claims.jti,
+                act: self.claims.act.clone(),
+                calls: self.claims.lim.calls,
+            });
+        }
+        let jti = self.draw(bytes, now)?;
+        self.used.calls = self.used.calls.saturating_add(1);
+        Ok(jti)
+    }
+
+    /// Spends `bytes` of it at the moment `now` for a call that was paid for before: what comes through a stream.
+    ///
+    /// # Errors
+    /// [`SpendError::Expired`] and [`SpendError::Bytes`]; nothing is spent then.
+    pub fn draw(&mut self, bytes: u64, now: Timestamp) -> Result<CapId, SpendError> {
         let (jti, act) = (self.claims.jti, || self.claims.act.clone());
         if now > self.claims.exp {
             let exp = self.claims.exp;
@@ -189,16 +206,7 @@ impl CapToken {
                 exp,
             });
         }
-        let left = self.left();
-        if left.calls == 0 {
-            let calls = self.claims.lim.calls;
-            return Err(SpendError::Calls {
-                jti,
-                act: act(),
-                calls,
-            });
-        }
-        if bytes > left.bytes {
+        if bytes > self.left().bytes {
             let bytes = self.claims.lim.bytes;
             return Err(SpendError::Bytes {
                 jti,
@@ -206,7 +214,6 @@ impl CapToken {
                 bytes,
             });
         }
-        self.used.calls = self.used.calls.saturating_add(1);
         self.used.bytes = self.used.bytes.saturating_add(bytes);
         Ok(jti)
     }
@@ -376,6 +383,28 @@ impl Wallet {
         }
     }
 
+    /// Spends `bytes` on this use without a call: what comes through a stream that a call opened.
+    ///
+    /// # Errors
+    /// [`SpendError`]; the bytes are to be held back then.
+    pub fn draw(
+        &mut self,
+        wanted: (Capability, Option<Mode>, &str),
+        bytes: u64,
+        now: Timestamp,
+    ) -> Result<CapId, SpendError> {
+        let (capability, mode, name) = wanted;
+        let found = self.matcher.find(capability, mode, name);
+        let Some(slot) = found.and_then(|index| self.slots.get_mut(index)) else {
+            return Err(self.missing(capability, mode, name));
+        };
+        let drawn = slot.token.draw(bytes, now);
+        if drawn.is_err() {
+            slot.refused = slot.refused.saturating_add(1);
+        }
+        drawn
+    }
+
     /// What there is instead of what was wanted.
     fn missing(&self, capability: Capability, mode: Option<Mode>, name: &str) -> SpendError {
         let wanted = Use {
@@ -432,7 +461,7 @@ impl Wallet {
     pub fn settle(self) -> Vec<TokenRecord> {
         self.slots
             .into_iter()
-            .filter(|slot| slot.token.used.calls > 0 || slot.refused > 0)
+            .filter(|slot| slot.token.used != TokenLimits::default() || slot.refused > 0)
             .map(|slot| TokenRecord {
                 calls: slot.calls,
                 refused: slot.refused,

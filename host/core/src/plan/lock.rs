@@ -50,6 +50,9 @@ pub struct StepPin {
     /// The toolchain profile whose imports are answered by adapters; absent where nothing is adapted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapt: Option<Profile>,
+    /// The approvals by which it was granted what policy permits only once a person agrees.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub approvals: BTreeSet<Digest>,
     /// How large the component may be; absent for the standard class.
     #[serde(default, skip_serializing_if = "Class::is_standard")]
     pub class: Class,

@@ -350,6 +350,7 @@ fn a_role_names_its_node_or_its_kind_is_mapped_and_all_gaps_are_named() {
 
 fn lock(plan: &Plan) -> Lock {
     let pin = |step: &Step| StepPin {
+        approvals: BTreeSet::new(),
         adapt: None,
         class: Class::Standard,
         component: Digest::of(b"component"),

@@ -295,3 +295,27 @@ fn an_unknown_field_in_a_statement_is_refused() {
     let more = text.replacen("\"actor\":", "\"acter\":1,\"actor\":", 1);
     assert!(serde_json::from_str::<Statement<AttemptPredicate>>(&more).is_err());
 }
+
+#[test]
+fn a_token_that_was_refused_for_a_call_is_an_event() {
+    use crate::event::{FrameOrigin, of_attempt};
+    let frame = FrameOrigin {
+        origin: "origin",
+        sequence: 1,
+    };
+    let plan = StepName::parse("plan").unwrap();
+    let mut attempt = attempt();
+    let of_tokens = |attempt: &AttemptPredicate| {
+        let events = of_attempt(frame, &plan, attempt).into_iter();
+        events
+            .filter(|event| event.event_type == "token.denied")
+            .collect::<Vec<_>>()
+    };
+    attempt.tokens[0].refused = 0;
+    assert!(of_tokens(&attempt).is_empty());
+    attempt.tokens[0].refused = 3;
+    let events = of_tokens(&attempt);
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].attributes["violations"], "3");
+    assert_eq!(events[0].attributes["action"], attempt.tokens[0].claims.act);
+}

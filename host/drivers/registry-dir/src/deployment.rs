@@ -57,6 +57,9 @@ pub struct AuthoredDeployment {
     /// The operator's policy: a `.cedar` file or a folder of them. Without it only effect-free capabilities are granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// The file of approvals for rules of the policy that want a person's: written by `aimctl policy approve`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<String>,
     /// A policy on trial beside the enforced one: what it would refuse is counted in every witness, and nothing is done about
     /// it. It never grants anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -190,6 +193,8 @@ pub struct Deployment {
     pub codex: Option<PathBuf>,
     /// The operator's policy, file or folder.
     pub policy: Option<PathBuf>,
+    /// The file of approvals.
+    pub approvals: Option<PathBuf>,
     /// The policy on trial, file or folder.
     pub monitor: Option<PathBuf>,
     /// Which node serves which kind of role.
@@ -299,18 +304,7 @@ fn check(authored: AuthoredDeployment) -> Result<Checked, Vec<ContractFault>> {
             })
             .ok()
     });
-    let named = authored.operator.iter().flat_map(|operator| &operator.big);
-    let mut big = BTreeSet::new();
-    for (index, node) in named.enumerate() {
-        match NodeId::parse(node) {
-            Ok(node) => drop(big.insert(node)),
-            Err(error) => add(
-                ContractRule::Name,
-                format!("/operator/big/{index}"),
-                error.to_string(),
-            ),
-        }
-    }
+    let big = big_nodes(&authored, &mut add);
     let gates = authored.gates.as_ref();
     let gates = gates.map(|gates| gates.check(&mut add)).unwrap_or_default();
     let ceilings = authored.ceilings.over(Limits::CEILING);
@@ -336,6 +330,26 @@ fn check(authored: AuthoredDeployment) -> Result<Checked, Vec<ContractFault>> {
         }),
         _ => Err(faults),
     }
+}
+
+/// The nodes of the big class, by name.
+fn big_nodes(
+    authored: &AuthoredDeployment,
+    add: &mut impl FnMut(ContractRule, String, String),
+) -> BTreeSet<NodeId> {
+    let named = authored.operator.iter().flat_map(|operator| &operator.big);
+    let mut big = BTreeSet::new();
+    for (index, node) in named.enumerate() {
+        match NodeId::parse(node) {
+            Ok(node) => drop(big.insert(node)),
+            Err(error) => add(
+                ContractRule::Name,
+                format!("/operator/big/{index}"),
+                error.to_string(),
+            ),
+        }
+    }
+    big
 }
 
 /// Longest text of all configuration values together, in bytes.
@@ -385,20 +399,28 @@ fn find_root(
     Ok((base, root))
 }
 
+/// A path of the file, which must lie below the root.
+fn find_in(
+    (root, base): (&Path, &Path),
+    located: &Located<'_>,
+    at: &str,
+    written: &str,
+) -> Result<PathBuf, LoadFault> {
+    source::resolve(root, base, written).map_err(|mut fault| {
+        fault.message = format!("`{}` {}", written.escape_debug(), fault.message);
+        fault.file = located.file.to_owned();
+        (fault.line, fault.column) = located.places.of_value(at);
+        fault
+    })
+}
+
 fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<LoadFault>> {
     let authored = &checked.authored;
     let (base, root) = find_root(located, authored)?;
     let mut faults = Vec::new();
-    let mut find = |at: String, written: &str| match source::resolve(&root, &base, written) {
-        Ok(path) => Some(path),
-        Err(mut fault) => {
-            let place = located.places.of_value(&at);
-            fault.message = format!("`{}` {}", written.escape_debug(), fault.message);
-            fault.file = located.file.to_owned();
-            (fault.line, fault.column) = place;
-            faults.push(fault);
-            None
-        }
+    let mut find = |at: String, written: &str| {
+        let found = find_in((&root, &base), located, &at, written);
+        found.map_err(|fault| faults.push(fault)).ok()
     };
     let mut find_all = |key: &str, written: &[String]| -> Vec<PathBuf> {
         written
@@ -409,14 +431,14 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
     };
     let contracts = find_all("contracts", &authored.contracts);
     let components = find_all("components", &authored.components);
-    let codex = authored
-        .codex
-        .as_deref()
-        .and_then(|path| find("/codex".to_owned(), path));
-    let policy = authored
-        .policy
-        .as_deref()
-        .and_then(|path| find("/policy".to_owned(), path));
+    let mut one = |at: &str, written: &Option<String>| {
+        let written = written.as_deref();
+        written.and_then(|path| find(at.to_owned(), path))
+    };
+    let codex = one("/codex", &authored.codex);
+    let policy = one("/policy", &authored.policy);
+    let monitor = one("/monitor", &authored.monitor);
+    let approvals = one("/approvals", &authored.approvals);
     let folders = authored
         .folders
         .iter()
@@ -425,10 +447,6 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
             Some((name.clone(), found))
         })
         .collect();
-    let monitor = authored
-        .monitor
-        .as_deref()
-        .and_then(|path| find("/monitor".to_owned(), path));
     let written_keys = authored
         .gates
         .as_ref()
@@ -445,6 +463,7 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
         components,
         codex,
         policy,
+        approvals,
         monitor,
         roles: checked.roles,
         ethical_gate: checked.ethical_gate,

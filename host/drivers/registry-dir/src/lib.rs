@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+mod approvals;
 mod deployment;
 mod document;
 mod fault;
@@ -25,6 +26,7 @@ mod schemas;
 mod source;
 mod yaml;
 
+pub use approvals::approval_text;
 pub use deployment::{AuthoredDeployment, Deployment, Signing};
 pub use fault::{LoadError, LoadFault};
 pub use gates::{

@@ -10,6 +10,7 @@ use std::{
 
 use aim_core::{
     access::Capability,
+    access::SignedUseApproval,
     contract::{ComponentRef, NodeContract, RuntimeHostContract},
     digest::Digest,
     name::NodeId,
@@ -17,6 +18,7 @@ use aim_core::{
 use aim_ports::schema::SchemaCompiler;
 
 use crate::{
+    approvals,
     deployment::{self, Deployment},
     document::{self, Contract, Places, Shapes},
     fault::{LoadError, LoadFault},
@@ -191,6 +193,15 @@ impl Registry {
             .as_deref()
             .map(source::read_policy)
             .transpose()
+    }
+
+    /// Reads the deployment's approvals; none when it names no file of them.
+    ///
+    /// # Errors
+    /// `AIM-P038` for a file that is none of approvals, and every file that can not be taken.
+    pub fn read_approvals(&self) -> Result<Vec<SignedUseApproval>, LoadError> {
+        let path = self.deployment.approvals.as_deref();
+        Ok(path.map(approvals::read).transpose()?.unwrap_or_default())
     }
 
     /// Reads the policy on trial; `None` when the deployment names none.

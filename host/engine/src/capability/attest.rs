@@ -3,6 +3,7 @@
 //! INVARIANT: what is kept is bounded, has integers only and no control characters; it stays the guest's claim.
 
 use aim_core::{
+    access::Capability,
     claims::{
         CLAIM_BYTES_MAX, CLAIM_TEXT_BYTES_MAX, CLAIMS_MAX, Citation, Claim, Confidence, RATIO_ONE,
         Relation, has_integers_only,
@@ -46,6 +47,13 @@ pub(crate) fn link(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result
     })
 }
 
+const CLAIM: &str = "aim:witness/attest.claim";
+const CITE: &str = "aim:witness/attest.cite";
+
+fn spend(guest: &Guest, bytes: usize, function: &str) -> Result<(), wit::HostError> {
+    door::spend(guest, (Capability::Attest, None, "any"), bytes, function)
+}
+
 fn invalid(what: &str) -> wit::HostError {
     wit::HostError::InvalidArgument(what.to_owned())
 }
@@ -66,11 +74,14 @@ fn claim(mut cx: Cx<'_>, (kind, body): (String, String)) -> Answer<u32> {
     door::begin(&mut cx, Class::Write, kind.len() + body.len())?;
     let guest = cx.data_mut();
     let request = Fields::new().text(&kind).text(&body);
-    let result = parse_claim(guest, kind, &body).map(|(number, claim)| {
-        guest.claims.claims.push(claim);
-        number
-    });
-    door::conclude(guest, "aim:witness/attest.claim", request, result, number)
+    let spent = spend(guest, kind.len() + body.len(), CLAIM);
+    let result = spent
+        .and_then(|()| parse_claim(guest, kind, &body))
+        .map(|(number, claim)| {
+            guest.claims.claims.push(claim);
+            number
+        });
+    door::conclude(guest, CLAIM, request, result, number)
 }
 
 fn parse_claim(guest: &Guest, kind: String, body: &str) -> Result<(u32, Claim), wit::HostError> {
@@ -89,11 +100,8 @@ fn parse_claim(guest: &Guest, kind: String, body: &str) -> Result<(u32, Claim), 
 }
 
 fn cite(mut cx: Cx<'_>, (source, relation): (wit::ArtifactRef, wit::Relation)) -> Answer<u32> {
-    door::begin(
-        &mut cx,
-        Class::Write,
-        source.digest.len() + source.media_type.len(),
-    )?;
+    let bytes = source.digest.len() + source.media_type.len();
+    door::begin(&mut cx, Class::Write, bytes)?;
     let guest = cx.data_mut();
     let relation = match relation {
         wit::Relation::DerivesFrom => Relation::DerivesFrom,
@@ -104,12 +112,13 @@ fn cite(mut cx: Cx<'_>, (source, relation): (wit::ArtifactRef, wit::Relation)) -
     let request = Fields::new()
         .text(&source.digest)
         .text(&format!("{relation:?}"));
-    let result = known_source(guest, source).and_then(|source| {
+    let spent = spend(guest, bytes, CITE).and_then(|()| known_source(guest, source));
+    let result = spent.and_then(|source| {
         let number = next_number(guest)?;
         guest.claims.citations.push(Citation { relation, source });
         Ok(number)
     });
-    door::conclude(guest, "aim:witness/attest.cite", request, result, number)
+    door::conclude(guest, CITE, request, result, number)
 }
 
 /// The source as the host knows it, when the step received it, read it or put it.
@@ -136,7 +145,11 @@ fn set_confidence(mut cx: Cx<'_>, (confidence,): (wit::Confidence,)) -> Answer<(
     let request = Fields::new()
         .number(u64::from(confidence.score))
         .text(&confidence.method);
-    let result = if confidence.score > RATIO_ONE {
+    let function = "aim:witness/attest.set-confidence";
+    let spent = spend(guest, confidence.method.len(), function);
+    let result = if spent.is_err() {
+        spent
+    } else if confidence.score > RATIO_ONE {
         Err(invalid("score must be at most 1000000"))
     } else {
         guest.claims.confidence = Some(Confidence {
@@ -145,7 +158,6 @@ fn set_confidence(mut cx: Cx<'_>, (confidence,): (wit::Confidence,)) -> Answer<(
         });
         Ok(())
     };
-    let function = "aim:witness/attest.set-confidence";
     door::conclude(guest, function, request, result, |()| Fields::new())
 }
 
@@ -167,13 +179,16 @@ fn set_doubt(mut cx: Cx<'_>, (doubt,): (wit::Doubt,)) -> Answer<()> {
     let request = parts.iter().fold(Fields::new(), |fields, part| {
         fields.number(u64::from(*part))
     });
-    let result = if parts.iter().any(|part| *part > RATIO_ONE) {
+    let function = "aim:witness/attest.set-doubt";
+    let spent = spend(guest, 16, function);
+    let result = if spent.is_err() {
+        spent
+    } else if parts.iter().any(|part| *part > RATIO_ONE) {
         Err(invalid("every doubt must be at most 1000000"))
     } else {
         guest.claims.doubt = Some(doubt);
         Ok(())
     };
-    let function = "aim:witness/attest.set-doubt";
     door::conclude(guest, function, request, result, |()| Fields::new())
 }
 
@@ -186,7 +201,10 @@ fn set_text(
     door::begin(&mut cx, Class::Write, text.len())?;
     let guest = cx.data_mut();
     let request = Fields::new().text(&text);
-    let result = if text.len() > CLAIM_TEXT_BYTES_MAX {
+    let spent = spend(guest, text.len(), function);
+    let result = if spent.is_err() {
+        spent
+    } else if text.len() > CLAIM_TEXT_BYTES_MAX {
         Err(invalid("text must be at most 512 bytes"))
     } else {
         set(&mut guest.claims, neutralise(&text, CLAIM_TEXT_BYTES_MAX));

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use aim_core::transcript::Fields;
+use aim_core::{access::Capability, transcript::Fields};
 use wasmtime::component::LinkerInstance;
 
 use crate::{door::tell, guest::Guest};
@@ -21,30 +21,35 @@ fn number(value: &Option<u64>) -> Fields {
 pub(crate) fn link(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     tell(
         instance,
+        Capability::Budget,
         "aim:host/budget.fuel",
         |cx| cx.get_fuel().map(Some),
         number,
     )?;
     tell(
         instance,
+        Capability::Budget,
         "aim:host/budget.calls",
         |cx| Ok(cx.data().budget.calls),
         number,
     )?;
     tell(
         instance,
+        Capability::Budget,
         "aim:host/budget.tokens",
         |cx| Ok(cx.data().budget.tokens),
         number,
     )?;
     tell(
         instance,
+        Capability::Budget,
         "aim:host/budget.cost-micros",
         |cx| Ok(cx.data().budget.cost_micros),
         number,
     )?;
     tell(
         instance,
+        Capability::Budget,
         "aim:host/budget.wall-ms",
         |cx| {
             let left = cx.data().deadline.saturating_duration_since(Instant::now());
@@ -54,6 +59,7 @@ pub(crate) fn link(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result
     )?;
     tell(
         instance,
+        Capability::Budget,
         "aim:host/budget.is-cancelled",
         |cx| Ok(cx.data().cancel.is_cancelled()),
         |value| Fields::new().number(u64::from(*value)),

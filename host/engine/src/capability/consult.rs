@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use aim_core::transcript::{CallVerdict, Fields};
+use aim_core::{
+    access::Capability,
+    transcript::{CallVerdict, Fields},
+};
 use wasmtime::{StoreContextMut, component::LinkerInstance};
 
 use crate::{
@@ -35,6 +38,10 @@ async fn check(
     let bytes = action.len() + target.len() + payload.len();
     door::begin(&mut cx, Class::Wait, bytes)?;
     let request = Fields::new().text(&action).text(&target).bytes(&payload);
+    let spent = door::spend(cx.data(), (Capability::Consult, None, "any"), bytes, CHECK);
+    if let Err(error) = spent {
+        return door::conclude(cx.data_mut(), CHECK, request, Err(error), |_| Fields::new());
+    }
     let Some(services) = cx.data().services.as_ref().map(Arc::clone) else {
         let error = wit::HostError::Unavailable("gates".to_owned());
         return door::conclude(cx.data_mut(), CHECK, request, Err(error), |_| Fields::new());

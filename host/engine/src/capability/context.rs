@@ -2,7 +2,10 @@
 //!
 //! INVARIANT: all answers come from the call's own context; a guest can set none of them.
 
-use aim_core::transcript::{CallVerdict, Fields};
+use aim_core::{
+    access::Capability,
+    transcript::{CallVerdict, Fields},
+};
 use wasmtime::{StoreContextMut, component::LinkerInstance};
 
 use crate::{
@@ -24,6 +27,7 @@ pub(crate) fn link(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result
         ($name:literal, $field:ident) => {
             tell(
                 instance,
+                Capability::Context,
                 concat!("aim:host/context.", $name),
                 |cx| Ok(cx.data().context.$field.clone()),
                 text,
@@ -39,30 +43,35 @@ pub(crate) fn link(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result
     tell_text!("traceparent", traceparent);
     tell(
         instance,
+        Capability::Context,
         "aim:host/context.causation-id",
         |cx| Ok(cx.data().context.causation.clone()),
         |value| Fields::new().option(value.as_deref()),
     )?;
     tell(
         instance,
+        Capability::Context,
         "aim:host/context.attempt",
         |cx| Ok(cx.data().context.attempt),
         |value| Fields::new().number(u64::from(*value)),
     )?;
     tell(
         instance,
+        Capability::Context,
         "aim:host/context.plan",
         |cx| Ok(cx.data().context.plan.to_string()),
         text,
     )?;
     tell(
         instance,
+        Capability::Context,
         "aim:host/context.component",
         |cx| Ok(cx.data().context.component.to_string()),
         text,
     )?;
     tell(
         instance,
+        Capability::Context,
         "aim:host/context.seed",
         |cx| Ok(cx.data().context.seed),
         |value| Fields::new().number(*value),
@@ -75,6 +84,7 @@ fn label(
     (key,): (String,),
 ) -> wasmtime::Result<(Option<String>,)> {
     door::begin(&mut cx, Class::Read, key.len())?;
+    door::spend_or_stop(cx.data(), (Capability::Context, None, "any"), key.len())?;
     let guest = cx.data_mut();
     let value = guest.context.labels.get(&key).cloned();
     door::record(

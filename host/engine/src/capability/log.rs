@@ -1,9 +1,12 @@
 //! `aim:log/log`: structured logs within a byte budget.
 //!
 //! INVARIANT: a line never fails, never blocks and never reaches anybody with a control character in it; only its digest
-//! is in the transcript.
+//! is in the transcript. A line that the token does not cover is dropped, counted and recorded as denied.
 
-use aim_core::transcript::{CallVerdict, Fields};
+use aim_core::{
+    access::Capability,
+    transcript::{CallVerdict, Fields},
+};
 use wasmtime::{StoreContextMut, component::LinkerInstance};
 
 use crate::{
@@ -12,6 +15,8 @@ use crate::{
     guest::Guest,
     wit,
 };
+
+const WRITE: &str = "aim:log/log.write";
 
 /// Links the interface.
 pub(crate) fn link(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
@@ -41,14 +46,16 @@ fn write(
         request = request.text(name).text(value);
     }
     let guest = cx.data_mut();
-    guest.log.push(level, "log", &message, &fields);
     let digest = aim_core::digest::Digest::of(&request.finish());
     let digest = Fields::new().bytes(digest.as_bytes());
-    door::record(
-        guest,
-        "aim:log/log.write",
-        CallVerdict::Ok,
-        digest,
-        Fields::new(),
-    )
+    if door::take(guest, (Capability::Log, None, "any"), bytes) {
+        guest.log.push(level, "log", &message, &fields);
+        return door::record(guest, WRITE, CallVerdict::Ok, digest, Fields::new());
+    }
+    guest
+        .log
+        .count_dropped(u64::try_from(bytes).unwrap_or(u64::MAX));
+    guest.denials = guest.denials.saturating_add(1);
+    let response = door::uncovered(guest, WRITE).unwrap_or_default();
+    door::record(guest, WRITE, CallVerdict::Denied, digest, response)
 }

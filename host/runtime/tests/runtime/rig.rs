@@ -9,6 +9,7 @@ use std::{
 };
 
 use aim_core::{
+    access::SignedUseApproval,
     class::Class,
     contract::{NodeContract, NodeDocument},
     digest::{Digest, Sha256},
@@ -20,6 +21,7 @@ use aim_core::{
     name::{NodeId, StepName, TenantId},
     plan::{Plan, bindings},
     question::{ANSWER_PREDICATE, Answer, AnswerPredicate},
+    quarantine::Approver,
     time::Timestamp,
     traffic::TrafficLimits,
     witness::{AttemptPredicate, EngineRecord, HostRecord, Statement, Subject},
@@ -53,6 +55,7 @@ use aim_trust::{
     codex::CodexTrust,
     key::{KeyRole, KeySet, SecretKey},
     signing::KeysSigningCore,
+    use_approval::UseApprovals,
     verify::{Report, VerifyOptions, verify_log},
 };
 use serde_json::{Value, json};
@@ -186,6 +189,8 @@ pub(crate) struct Rig {
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) folders: BTreeMap<String, MemoryFolder>,
     pub(crate) rules: GateRules,
+    pub(crate) approvals: Vec<SignedUseApproval>,
+    pub(crate) approvers: Vec<Approver>,
     also: Vec<NodeId>,
     pub(crate) plan: Plan,
     nodes: BTreeMap<NodeId, Node>,
@@ -224,6 +229,8 @@ impl Rig {
             config: BTreeMap::new(),
             folders: BTreeMap::new(),
             rules: GateRules::default(),
+            approvals: Vec::new(),
+            approvers: Vec::new(),
             also: Vec::new(),
             plan,
             nodes: BTreeMap::new(),
@@ -293,6 +300,11 @@ impl Rig {
         let hex = aim_core::digest::encode_hex(&gate_key().public_bytes());
         let keys = KeySet::parse(&format!("aim-keys v1\ngate {hex}\n")).unwrap();
         admit(Request {
+            approvals: UseApprovals {
+                given: &self.approvals,
+                approvers: &self.approvers,
+                now: Timestamp::from_millis(1_000),
+            },
             plan: &self.plan,
             bindings: &bindings(&self.plan, &BTreeMap::new()).unwrap(),
             nodes: &self.nodes,

@@ -8,10 +8,12 @@ use std::{
 };
 
 use aim_core::{
+    access::SignedUseApproval,
     gate::CodexVersion,
     name::{NodeId, StepName, TenantId},
     outcome::Exit,
     plan::{Plan, bindings},
+    quarantine::Approver,
 };
 use aim_policy_cedar::{CedarPolicy, PolicySource};
 use aim_registry_dir::{LoadError, Registry, Signing, SourceFile};
@@ -44,6 +46,8 @@ pub(crate) struct Prepared {
     pub(crate) rules: GateRules,
     pub(crate) policy: Option<CedarPolicy>,
     pub(crate) monitor: Option<CedarPolicy>,
+    pub(crate) approvals: Vec<SignedUseApproval>,
+    pub(crate) approvers: Vec<Approver>,
     pub(crate) signing: Signing,
     pub(crate) outside: OutsideReady,
     pub(crate) traffic: aim_core::traffic::TrafficLimits,
@@ -90,6 +94,10 @@ pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
         tenant: deployment.tenant.clone(),
         policy: read_policy(args, &registry)?,
         monitor: read_monitor(&registry)?,
+        approvals: registry
+            .read_approvals()
+            .map_err(|error| load_error(&error))?,
+        approvers: deployment.gates.approvers.clone(),
         signing: deployment.signing,
         outside: outside::ready(&deployment.outside, nodes.values())?,
         traffic: deployment.traffic,

@@ -34,7 +34,7 @@ use aim_runtime::{
 use aim_schema_json::JsonSchemas;
 use aim_signer_process::SignerProcess;
 use aim_store_dir::{DirArtifactStore, DirFolder};
-use aim_trust::codex::CodexTrust;
+use aim_trust::{codex::CodexTrust, use_approval::UseApprovals};
 use std::sync::Arc;
 
 use super::prepare::Prepared;
@@ -189,6 +189,11 @@ impl Started {
     /// Admits the plan; compiles what is not in the cache and ends the worker.
     pub(crate) fn admit(&mut self, prepared: &Prepared) -> Result<Admitted, Refused> {
         let admitted = admit(Request {
+            approvals: UseApprovals {
+                given: &prepared.approvals,
+                approvers: &prepared.approvers,
+                now: SystemClock::start().now(),
+            },
             plan: &prepared.plan,
             bindings: &prepared.bindings,
             nodes: &prepared.nodes,

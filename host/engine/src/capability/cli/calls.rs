@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use aim_core::{
+    access::Capability,
     admission::Binding,
     digest::Digest,
     transcript::{CallVerdict, Fields},
@@ -27,6 +28,8 @@ use crate::{
 
 type Cx<'a> = StoreContextMut<'a, Guest>;
 
+const CLI: door::Wanted<'static> = (Capability::Cli, None, "any");
+
 const ENVIRONMENT: &str = "wasi:cli/environment.get-environment";
 const ARGUMENTS: &str = "wasi:cli/environment.get-arguments";
 const CWD: &str = "wasi:cli/environment.initial-cwd";
@@ -47,18 +50,21 @@ fn digest_of<'a>(texts: impl Iterator<Item = &'a str>) -> Fields {
 pub(super) fn link_environment(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     door::tell(
         instance,
+        Capability::Cli,
         ENVIRONMENT,
         |cx| Ok(command(cx).environment.clone()),
         |list| digest_of(list.iter().flat_map(|(name, value)| [name.as_str(), value])),
     )?;
     door::tell(
         instance,
+        Capability::Cli,
         ARGUMENTS,
         |cx| Ok(command(cx).arguments.clone()),
         |list| digest_of(list.iter().map(String::as_str)),
     )?;
     door::tell(
         instance,
+        Capability::Cli,
         CWD,
         |_| Ok(None::<String>),
         |_| Fields::new().option(None),
@@ -91,6 +97,7 @@ pub(super) fn link_stdin(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::
     instance.func_wrap("get-stdin", |mut cx: Cx<'_>, (): ()| {
         let command = command(&cx);
         door::begin(&mut cx, Class::Read, command.stdin.len())?;
+        door::spend_or_stop(cx.data(), CLI, command.stdin.len())?;
         let guest = cx.data_mut();
         let response = Fields::new().bytes(Digest::of(&command.stdin).as_bytes());
         door::record(guest, STDIN, CallVerdict::Ok, Fields::new(), response)?;
@@ -111,6 +118,8 @@ pub(super) fn link_output(
     };
     instance.func_wrap(name, move |mut cx: Cx<'_>, (): ()| {
         door::begin(&mut cx, Class::Read, 0)?;
+        door::spend_or_stop(cx.data(), CLI, 0)?;
+        let tap = door::Tap::new(cx.data(), CLI);
         let guest = cx.data_mut();
         door::record(
             guest,
@@ -119,7 +128,7 @@ pub(super) fn link_output(
             Fields::new(),
             Fields::new(),
         )?;
-        let stream: DynOutputStream = Box::new(SinkStream(guest.sink(is_stderr)));
+        let stream: DynOutputStream = Box::new(SinkStream::new(guest.sink(is_stderr), Some(tap)));
         let stream: Resource<DynOutputStream> =
             guest.table.push(stream).map_err(adapter::table_error)?;
         Ok((stream,))

@@ -1,6 +1,6 @@
 //! Standard input from the contract, standard output and error into the log.
 //!
-//! INVARIANT: output is kept up to the log budget and counted beyond it; an empty write leaves nothing behind.
+//! INVARIANT: output is kept up to the log budget and the token, and counted beyond them; an empty write leaves nothing behind.
 
 use std::sync::PoisonError;
 
@@ -11,7 +11,7 @@ use wasmtime_wasi_io::{
     streams::{InputStream, OutputStream, StreamError, StreamResult},
 };
 
-use crate::guest::SharedSink;
+use crate::{door::Tap, guest::SharedSink};
 
 /// Bytes that one write may bring.
 const WRITE_BYTES_MAX: usize = 64 * 1024;
@@ -54,7 +54,18 @@ impl InputStream for GivenInput {
 }
 
 /// Standard output or error.
-pub(crate) struct SinkStream(pub(crate) SharedSink);
+pub(crate) struct SinkStream {
+    sink: SharedSink,
+    /// What is written is paid for with; adapted output has no token.
+    tap: Option<Tap>,
+}
+
+impl SinkStream {
+    /// A stream into `sink`.
+    pub(crate) const fn new(sink: SharedSink, tap: Option<Tap>) -> Self {
+        Self { sink, tap }
+    }
+}
 
 #[async_trait]
 impl Pollable for SinkStream {
@@ -67,8 +78,13 @@ impl OutputStream for SinkStream {
         if bytes.is_empty() {
             return Ok(());
         }
-        let mut sink = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let keep = bytes.len().min(sink.left_bytes);
+        let is_paid = self.tap.as_ref().is_none_or(|tap| tap.draw(bytes.len()));
+        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        let keep = if is_paid {
+            bytes.len().min(sink.left_bytes)
+        } else {
+            0
+        };
         sink.left_bytes -= keep;
         let kept = bytes.get(..keep).unwrap_or_default();
         sink.bytes.extend_from_slice(kept);

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use aim_core::{
+    access::Capability,
     time::Timestamp,
     transcript::{CallVerdict, Fields},
 };
@@ -35,9 +36,16 @@ const WALL_NOW: &str = "wasi:clocks/wall-clock.now";
 const WALL_RESOLUTION: &str = "wasi:clocks/wall-clock.resolution";
 
 pub(super) fn link_monotonic(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
-    door::tell(instance, NOW, |cx| monotonic(cx.data()), number)?;
     door::tell(
         instance,
+        Capability::Clocks,
+        NOW,
+        |cx| monotonic(cx.data()),
+        number,
+    )?;
+    door::tell(
+        instance,
+        Capability::Clocks,
         RESOLUTION,
         |cx| Ok(resolution_ns(cx.data())),
         number,
@@ -51,14 +59,26 @@ pub(super) fn link_monotonic(instance: &mut LinkerInstance<'_, Guest>) -> wasmti
 }
 
 pub(super) fn link_wall(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
-    door::tell(instance, WALL_NOW, |cx| wall(cx.data()), instant)?;
+    door::tell(
+        instance,
+        Capability::Clocks,
+        WALL_NOW,
+        |cx| wall(cx.data()),
+        instant,
+    )?;
     let resolution = |_: &Cx<'_>| {
         Ok(Datetime {
             seconds: 0,
             nanoseconds: 1_000_000,
         })
     };
-    door::tell(instance, WALL_RESOLUTION, resolution, instant)
+    door::tell(
+        instance,
+        Capability::Clocks,
+        WALL_RESOLUTION,
+        resolution,
+        instant,
+    )
 }
 
 fn number(value: &u64) -> Fields {
@@ -116,6 +136,8 @@ fn subscribe_to(
     when: u64,
 ) -> wasmtime::Result<(Resource<DynPollable>,)> {
     door::begin(&mut cx, Class::Read, 0)?;
+    let mode = door::mode_of(cx.data(), Capability::Clocks);
+    door::spend_or_stop(cx.data(), (Capability::Clocks, mode, "any"), 0)?;
     let guest = cx.data_mut();
     let request = Fields::new().number(when);
     door::record(guest, function, CallVerdict::Ok, request, Fields::new())?;

@@ -4,7 +4,8 @@
 
 use wasmtime::component::{ComponentType, Lift, Lower};
 
-/// `wasi:config/store.error`. Values are at hand before the attempt begins, so neither case ever happens.
+/// `wasi:config/store.error`. Values are at hand before the attempt begins, so the only fault is a token that
+/// does not cover the call.
 #[derive(ComponentType, Lift, Lower, Debug, Clone)]
 #[component(variant)]
 pub(super) enum Error {

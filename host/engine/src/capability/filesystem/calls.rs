@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use aim_core::transcript::{CallVerdict, Fields};
+use aim_core::{
+    access::{Capability, Mode},
+    transcript::{CallVerdict, Fields},
+};
 use wasmtime::{
     StoreContextMut,
     component::{LinkerInstance, Resource},
@@ -12,6 +15,7 @@ use wasmtime::{
 use wasmtime_wasi_io::streams::DynInputStream;
 
 use super::{
+    Mount,
     node::{Listing, Node, Place},
     streams::{FileReader, READ_BYTES_MAX, Source},
     types::{
@@ -28,6 +32,9 @@ use crate::{
 };
 
 const OPEN_AT: &str = "wasi:filesystem/types.[method]descriptor.open-at";
+const READ: &str = "wasi:filesystem/types.[method]descriptor.read";
+const READ_DIRECTORY: &str = "wasi:filesystem/types.[method]descriptor.read-directory";
+const READ_MODE: Option<Mode> = Some(Mode::Read);
 
 type Cx<'a> = StoreContextMut<'a, Guest>;
 type Answer<T> = wasmtime::Result<(Result<T, ErrorCode>,)>;
@@ -60,6 +67,17 @@ pub(super) fn node<'a>(
     cx.data().table.get(this).map_err(table_error)
 }
 
+/// Pays for what an unrecorded call reads; recorded only when it is refused.
+fn paid(
+    cx: &mut Cx<'_>,
+    function: &'static str,
+    mount: &Mount,
+    bytes: usize,
+) -> wasmtime::Result<bool> {
+    let wanted = (Capability::Filesystem, READ_MODE, &**mount);
+    door::draw(cx.data_mut(), function, wanted, bytes)
+}
+
 type OpenAt = (
     Resource<Node>,
     PathFlags,
@@ -68,10 +86,10 @@ type OpenAt = (
     DescriptorFlags,
 );
 
-fn open_at(mut cx: Cx<'_>, (this, _, path, open, flags): OpenAt) -> Answer<Resource<Node>> {
+fn open_at(mut cx: Cx<'_>, (handle, _, path, open, flags): OpenAt) -> Answer<Resource<Node>> {
     door::begin(&mut cx, Class::Read, path.len())?;
     let guest = cx.data_mut();
-    let this = guest.table.get(&this).map_err(table_error)?;
+    let this = guest.table.get(&handle).map_err(table_error)?;
     let has = |flag: OpenFlags| open & flag != OpenFlags::default();
     let how = How {
         creates: has(OpenFlags::CREATE),
@@ -84,9 +102,27 @@ fn open_at(mut cx: Cx<'_>, (this, _, path, open, flags): OpenAt) -> Answer<Resou
     let marks = [how.creates, how.is_exclusive, how.truncates, writes];
     let request = Fields::new().text(&this.mount).text(&this.path).text(&path);
     let request = request.bytes(&marks.map(u8::from));
-    let opened = this.open(&path, how, writes);
+    let mode = if this.is_staged() && (writes || how.creates || how.truncates) {
+        Mode::Write
+    } else {
+        Mode::Read
+    };
+    let mount = Mount::clone(&this.mount);
+    let wanted = (Capability::Filesystem, Some(mode), &*mount);
+    // Nothing is opened, made or cut that is not paid for.
+    let opened = if door::take(guest, wanted, path.len()) {
+        let this = guest.table.get(&handle).map_err(table_error)?;
+        this.open(&path, how, writes)
+    } else {
+        Err(ErrorCode::NotPermitted)
+    };
     let (verdict, response) = match &opened {
         Ok(node) => (CallVerdict::Ok, node.pinned()),
+        Err(_) if guest.uncovered.is_some() => {
+            guest.denials = guest.denials.saturating_add(1);
+            let why = door::uncovered(guest, OPEN_AT).unwrap_or_default();
+            (CallVerdict::Denied, why)
+        }
         Err(code) => (CallVerdict::Error, Fields::new().text(&format!("{code:?}"))),
     };
     // What was read of a folder that others may change lies nowhere else.
@@ -110,12 +146,15 @@ fn read_via_stream(
     mut cx: Cx<'_>,
     (this, at): (Resource<Node>, u64),
 ) -> Answer<Resource<DynInputStream>> {
-    let source = match &node(&mut cx, &this, 0)?.place {
+    let node = node(&mut cx, &this, 0)?;
+    let mount = Mount::clone(&node.mount);
+    let source = match &node.place {
         Place::Given(_, Found::File(file)) => Source::Given(Arc::clone(&file.bytes)),
         Place::StagedFile(file) => Source::Staged(file.another()),
         Place::Given(..) | Place::StagedFolder(_) => return Ok((Err(ErrorCode::IsDirectory),)),
     };
-    let stream: DynInputStream = Box::new(FileReader { source, at });
+    let tap = door::Tap::new(cx.data(), (Capability::Filesystem, READ_MODE, &mount));
+    let stream: DynInputStream = Box::new(FileReader { source, at, tap });
     let stream = cx.data_mut().table.push(stream).map_err(table_error)?;
     Ok((Ok(stream),))
 }
@@ -125,9 +164,14 @@ fn read(
     (this, length, offset): (Resource<Node>, u64, u64),
 ) -> Answer<(Vec<u8>, bool)> {
     let length = usize::try_from(length).unwrap_or(usize::MAX);
-    let read = node(&mut cx, &this, 0)?.read(offset, length.min(READ_BYTES_MAX));
+    let node = node(&mut cx, &this, 0)?;
+    let mount = Mount::clone(&node.mount);
+    let read = node.read(offset, length.min(READ_BYTES_MAX));
     if let Ok((piece, _)) = &read {
         door::charge(&mut cx, Class::Adapted, piece.len())?;
+        if !paid(&mut cx, READ, &mount, piece.len())? {
+            return Ok((Err(ErrorCode::NotPermitted),));
+        }
     }
     Ok((read,))
 }
@@ -157,12 +201,17 @@ fn stat_at(mut cx: Cx<'_>, (this, _, path): PathCall) -> Answer<DescriptorStat> 
 }
 
 fn read_directory(mut cx: Cx<'_>, (this,): (Resource<Node>,)) -> Answer<Resource<Listing>> {
-    let entries = match node(&mut cx, &this, 0)?.entries() {
+    let node = node(&mut cx, &this, 0)?;
+    let mount = Mount::clone(&node.mount);
+    let entries = match node.entries() {
         Ok(entries) => entries,
         Err(code) => return Ok((Err(code),)),
     };
     let bytes = entries.iter().map(|(name, _)| name.len()).sum();
     door::charge(&mut cx, Class::Adapted, bytes)?;
+    if !paid(&mut cx, READ_DIRECTORY, &mount, bytes)? {
+        return Ok((Err(ErrorCode::NotPermitted),));
+    }
     let listing = Listing(entries.into_iter());
     let listing = cx.data_mut().table.push(listing).map_err(table_error)?;
     Ok((Ok(listing),))

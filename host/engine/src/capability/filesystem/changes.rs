@@ -3,6 +3,7 @@
 //! INVARIANT: every change is recorded with what came of it; links are never made, and times are never kept.
 
 use aim_core::{
+    access::{Capability, Mode},
     digest::Digest,
     transcript::{CallVerdict, Fields},
 };
@@ -13,6 +14,7 @@ use wasmtime::{
 use wasmtime_wasi_io::streams::DynOutputStream;
 
 use super::{
+    Mount,
     node::{Node, Place, stage_error},
     streams::FileWriter,
     types::{ErrorCode, NewTimestamp, PathFlags},
@@ -113,10 +115,9 @@ fn conclude<T>(
         Ok(_) => (CallVerdict::Ok, Fields::new()),
         Err(code @ ErrorCode::NotPermitted) => {
             guest.denials = guest.denials.saturating_add(1);
-            (
-                CallVerdict::Denied,
-                Fields::new().text(&format!("{code:?}")),
-            )
+            let why = door::uncovered(guest, function);
+            let why = why.unwrap_or_else(|| Fields::new().text(&format!("{code:?}")));
+            (CallVerdict::Denied, why)
         }
         Err(code) => (CallVerdict::Error, Fields::new().text(&format!("{code:?}"))),
     };
@@ -128,20 +129,35 @@ fn begin<'a>(
     cx: &'a mut Cx<'_>,
     this: &Resource<Node>,
     bytes: usize,
-) -> wasmtime::Result<(&'a Node, Fields)> {
+) -> wasmtime::Result<(&'a Node, Fields, Paid)> {
     door::begin(cx, Class::Write, bytes)?;
     let node = cx.data().table.get(this).map_err(table_error)?;
+    let mount = Mount::clone(&node.mount);
+    // A snapshot is never changed: its own answer is the right one.
+    let is_paid = !node.is_staged() || door::take(cx.data_mut(), wanted(&mount), bytes);
+    let node = cx.data().table.get(this).map_err(table_error)?;
     let request = Fields::new().text(&node.mount).text(&node.path);
-    Ok((node, request))
+    Ok((
+        node,
+        request,
+        is_paid.then_some(()).ok_or(ErrorCode::NotPermitted),
+    ))
+}
+
+/// Whether a token covers a change.
+type Paid = Result<(), ErrorCode>;
+
+fn wanted(mount: &Mount) -> door::Wanted<'_> {
+    (Capability::Filesystem, Some(Mode::Write), mount)
 }
 
 fn write(mut cx: Cx<'_>, (this, buffer, offset): (Resource<Node>, Vec<u8>, u64)) -> Answer<u64> {
-    let (node, request) = begin(&mut cx, &this, buffer.len())?;
+    let (node, request, paid) = begin(&mut cx, &this, buffer.len())?;
     let request = request
         .number(offset)
         .number(buffer.len() as u64)
         .bytes(Digest::of(&buffer).as_bytes());
-    let result = node.file().and_then(|file| {
+    let result = paid.and_then(|()| node.file()).and_then(|file| {
         let written = file.write(Some(offset), &buffer);
         written.map_err(stage_error).map(|()| buffer.len() as u64)
     });
@@ -154,13 +170,17 @@ fn stream(
     this: &Resource<Node>,
     at: Option<u64>,
 ) -> Answer<Resource<DynOutputStream>> {
-    let (node, request) = begin(&mut cx, this, 0)?;
+    let (node, request, paid) = begin(&mut cx, this, 0)?;
     let request = request.number(at.unwrap_or(u64::MAX));
-    let file = node.file().map(crate::stage::FileHandle::another);
+    let file = paid
+        .and_then(|()| node.file())
+        .map(crate::stage::FileHandle::another);
+    let mount = Mount::clone(&node.mount);
+    let tap = door::Tap::new(cx.data(), wanted(&mount));
     let guest = cx.data_mut();
     let result = match file {
         Ok(file) => {
-            let stream: DynOutputStream = Box::new(FileWriter { file, at });
+            let stream: DynOutputStream = Box::new(FileWriter { file, at, tap });
             Ok(guest.table.push(stream).map_err(table_error)?)
         }
         Err(code) => Err(code),
@@ -169,9 +189,9 @@ fn stream(
 }
 
 fn set_size(mut cx: Cx<'_>, (this, size): (Resource<Node>, u64)) -> Answer<()> {
-    let (node, request) = begin(&mut cx, &this, 0)?;
-    let result = node
-        .file()
+    let (node, request, paid) = begin(&mut cx, &this, 0)?;
+    let result = paid
+        .and_then(|()| node.file())
         .and_then(|file| file.resize(size).map_err(stage_error));
     let request = request.number(size);
     conclude(cx.data_mut(), function!("set-size"), request, result)
@@ -189,13 +209,15 @@ fn check_times(times: [NewTimestamp; 2]) -> Result<(), ErrorCode> {
 type Times = (Resource<Node>, NewTimestamp, NewTimestamp);
 
 fn set_times(mut cx: Cx<'_>, (this, access, modification): Times) -> Answer<()> {
-    let (node, request) = begin(&mut cx, &this, 0)?;
+    let (node, request, paid) = begin(&mut cx, &this, 0)?;
     let allowed = match &node.place {
         Place::Given(..) => Err(ErrorCode::ReadOnly),
         _ if !node.can_write => Err(ErrorCode::NotPermitted),
         _ => Ok(()),
     };
-    let result = allowed.and_then(|()| check_times([access, modification]));
+    let result = paid
+        .and(allowed)
+        .and_then(|()| check_times([access, modification]));
     conclude(cx.data_mut(), function!("set-times"), request, result)
 }
 
@@ -208,9 +230,9 @@ type TimesAt = (
 );
 
 fn set_times_at(mut cx: Cx<'_>, (this, _, path, access, modification): TimesAt) -> Answer<()> {
-    let (node, request) = begin(&mut cx, &this, path.len())?;
-    let result = node
-        .writable()
+    let (node, request, paid) = begin(&mut cx, &this, path.len())?;
+    let result = paid
+        .and_then(|()| node.writable())
         .and_then(|stage| stage.about(&node.path, &path).map_err(stage_error))
         .and_then(|_| check_times([access, modification]));
     let request = request.text(&path);
@@ -223,9 +245,9 @@ fn change(
     (this, path): &PathCall,
     make: fn(&SharedStage, &str, &str) -> Result<(), StageFault>,
 ) -> Answer<()> {
-    let (node, request) = begin(&mut cx, this, path.len())?;
-    let result = node
-        .writable()
+    let (node, request, paid) = begin(&mut cx, this, path.len())?;
+    let result = paid
+        .and_then(|()| node.writable())
         .and_then(|stage| make(stage, &node.path, path).map_err(stage_error));
     let request = request.text(path);
     conclude(cx.data_mut(), function, request, result)
@@ -234,12 +256,13 @@ fn change(
 type RenameAt = (Resource<Node>, String, Resource<Node>, String);
 
 fn rename_at(mut cx: Cx<'_>, (this, old, other, new): RenameAt) -> Answer<()> {
-    let (_, request) = begin(&mut cx, &this, old.len() + new.len())?;
+    let (_, request, paid) = begin(&mut cx, &this, old.len() + new.len())?;
     let request = request.text(&old).text(&new);
     let table = &cx.data().table;
     let node = table.get(&this).map_err(table_error)?;
     let other = table.get(&other).map_err(table_error)?;
     let result = match (node.writable(), other.writable()) {
+        _ if paid.is_err() => Err(ErrorCode::NotPermitted),
         (Err(code), _) | (_, Err(code)) => Err(code),
         _ if node.mount != other.mount => Err(ErrorCode::CrossDevice),
         (Ok(stage), Ok(_)) => stage
@@ -257,7 +280,7 @@ fn refuse_link(
     old: &str,
     new: &str,
 ) -> Answer<()> {
-    let (node, request) = begin(&mut cx, this, old.len() + new.len())?;
+    let (node, request, _) = begin(&mut cx, this, old.len() + new.len())?;
     let code = match &node.place {
         Place::Given(..) => ErrorCode::ReadOnly,
         Place::StagedFile(_) | Place::StagedFolder(_) => ErrorCode::NotPermitted,

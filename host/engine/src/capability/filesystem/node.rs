@@ -69,6 +69,11 @@ impl Node {
         }
     }
 
+    /// True in a folder whose changes are kept.
+    pub(super) const fn is_staged(&self) -> bool {
+        !matches!(self.place, Place::Given(..))
+    }
+
     /// The writable folder, when the descriptor is one and was opened for changes.
     pub(super) fn writable(&self) -> Result<&SharedStage, ErrorCode> {
         match &self.place {

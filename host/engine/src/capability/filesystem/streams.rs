@@ -1,6 +1,7 @@
 //! Files as streams, in both directions.
 //!
-//! INVARIANT: a stream holds its file open, and what goes through it is under the same quotas as every other write.
+//! INVARIANT: a stream holds its file open, and what goes through it is under the same quotas and the same
+//! token as everything else.
 
 use std::sync::Arc;
 
@@ -11,12 +12,17 @@ use wasmtime_wasi_io::{
     streams::{InputStream, OutputStream, StreamError, StreamResult},
 };
 
-use crate::stage::FileHandle;
+use crate::{door::Tap, stage::FileHandle};
 
 /// Bytes that one read gives at most.
 pub(super) const READ_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes that one write may bring.
 const WRITE_BYTES_MAX: usize = 64 * 1024;
+
+/// What a stream ends with when the token is used up.
+fn unpaid() -> StreamError {
+    StreamError::LastOperationFailed(wasmtime::format_err!("token of the folder"))
+}
 
 /// Where a stream reads from.
 pub(super) enum Source {
@@ -30,6 +36,7 @@ pub(super) enum Source {
 pub(super) struct FileReader {
     pub(super) source: Source,
     pub(super) at: u64,
+    pub(super) tap: Tap,
 }
 
 #[async_trait]
@@ -54,6 +61,9 @@ impl InputStream for FileReader {
             Source::Staged(file) if self.at >= file.size() => return Err(StreamError::Closed),
             Source::Staged(file) => file.read(self.at, size),
         };
+        if !self.tap.draw(piece.len()) {
+            return Err(unpaid());
+        }
         self.at = self.at.saturating_add(piece.len() as u64);
         Ok(piece.into())
     }
@@ -63,6 +73,7 @@ impl InputStream for FileReader {
 pub(super) struct FileWriter {
     pub(super) file: FileHandle,
     pub(super) at: Option<u64>,
+    pub(super) tap: Tap,
 }
 
 #[async_trait]
@@ -73,6 +84,9 @@ impl Pollable for FileWriter {
 #[async_trait]
 impl OutputStream for FileWriter {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if !self.tap.draw(bytes.len()) {
+            return Err(unpaid());
+        }
         let written = self.file.write(self.at, &bytes);
         written.map_err(|_| {
             let error = wasmtime::format_err!("quota of the folder");

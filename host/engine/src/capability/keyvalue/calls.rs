@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use aim_core::{
+    access::{Capability, Mode},
     digest::Digest,
     transcript::{CallVerdict, Fields},
 };
@@ -26,6 +27,9 @@ use crate::{
 type Cx<'a> = StoreContextMut<'a, Guest>;
 type Answer<T> = wasmtime::Result<(Result<T, Error>,)>;
 type Value = Option<Arc<[u8]>>;
+
+const READ: Option<Mode> = Some(Mode::Read);
+const WRITE: Option<Mode> = Some(Mode::Write);
 
 const OPEN: &str = "wasi:keyvalue/store.open";
 const GET: &str = "wasi:keyvalue/store.[method]bucket.get";
@@ -90,12 +94,43 @@ fn name(cx: &Cx<'_>, this: &Resource<Handle>) -> wasmtime::Result<Arc<str>> {
 fn permitted<'a>(
     guest: &'a mut Guest,
     name: &str,
-    allows: fn(&Bucket) -> bool,
+    mode: Option<Mode>,
 ) -> Result<&'a mut Bucket, Error> {
+    let allows = |bucket: &Bucket| match mode {
+        None => true,
+        Some(Mode::Read) => bucket.can_read,
+        Some(Mode::Write) => bucket.can_write,
+        Some(_) => false,
+    };
+    if !guest.held.buckets.get(name).is_some_and(allows) {
+        let wanted = (Capability::Keyvalue, mode.or(READ), name);
+        door::lack(guest, wanted);
+    }
     let bucket = guest.held.buckets.get_mut(name);
     bucket
         .filter(|bucket| allows(bucket))
         .ok_or(Error::AccessDenied)
+}
+
+/// Pays for a call of `bytes` on the bucket, when it is granted at all.
+fn paid(guest: &mut Guest, bucket: &str, mode: Option<Mode>, bytes: usize) -> Result<(), Error> {
+    permitted(guest, bucket, mode)?;
+    if door::take(guest, (Capability::Keyvalue, mode, bucket), bytes) {
+        Ok(())
+    } else {
+        Err(Error::AccessDenied)
+    }
+}
+
+/// What came of reading, once it is paid for.
+fn paid_read<T>(
+    guest: &mut Guest,
+    bucket: &str,
+    bytes: usize,
+    result: Result<T, Error>,
+) -> Result<T, Error> {
+    let value = result?;
+    paid(guest, bucket, READ, bytes).map(|()| value)
 }
 
 /// Writes the call down and hands its result on.
@@ -112,7 +147,9 @@ fn conclude<T>(
         Err(Error::NoSuchStore) => (CallVerdict::Error, Fields::new().text("no-such-store")),
         Err(Error::AccessDenied) => {
             guest.denials = guest.denials.saturating_add(1);
-            (CallVerdict::Denied, Fields::new().text("access-denied"))
+            let why = door::uncovered(guest, function);
+            let why = why.unwrap_or_else(|| Fields::new().text("access-denied"));
+            (CallVerdict::Denied, why)
         }
     };
     door::record(guest, function, verdict, request, response)?;
@@ -137,7 +174,7 @@ fn shown(fields: Fields, value: Option<&[u8]>) -> Fields {
 fn open(mut cx: Cx<'_>, (identifier,): (String,)) -> Answer<Resource<Handle>> {
     door::begin(&mut cx, Class::Read, identifier.len())?;
     let guest = cx.data_mut();
-    let result = match permitted(guest, &identifier, |_| true) {
+    let result = match permitted(guest, &identifier, None) {
         Ok(_) => {
             let handle = Handle(identifier.as_str().into());
             Ok(guest.table.push(handle).map_err(adapter::table_error)?)
@@ -150,7 +187,7 @@ fn open(mut cx: Cx<'_>, (identifier,): (String,)) -> Answer<Resource<Handle>> {
 
 /// Reads a value under a read grant.
 async fn read(cx: &mut Cx<'_>, bucket: &str, key: &str) -> Result<Value, Error> {
-    let view = match permitted(cx.data_mut(), bucket, |bucket| bucket.can_read)?.find(key) {
+    let view = match permitted(cx.data_mut(), bucket, READ)?.find(key) {
         Found::Staged(value) => return Ok(value),
         Found::Empty => return Ok(None),
         Found::Committed(view) => view,
@@ -172,6 +209,13 @@ async fn get(mut cx: Cx<'_>, this: Resource<Handle>, key: String) -> Answer<Opti
         door::charge(&mut cx, Class::Read, value.len())?;
     }
     let request = Fields::new().text(&bucket).text(&key);
+    let bytes = key.len()
+        + result
+            .iter()
+            .flatten()
+            .map(|value| value.len())
+            .sum::<usize>();
+    let result = paid_read(cx.data_mut(), &bucket, bytes, result);
     let result = result.map(|value| value.map(|value| value.to_vec()));
     conclude(cx.data_mut(), GET, request, result, |value| {
         shown(Fields::new(), value.as_deref())
@@ -196,7 +240,8 @@ fn store(
     values: Vec<(String, Vec<u8>)>,
 ) -> Answer<()> {
     let bytes = values.iter().map(|(key, value)| key.len() + value.len());
-    door::begin(cx, Class::Write, bytes.sum())?;
+    let bytes = bytes.sum();
+    door::begin(cx, Class::Write, bytes)?;
     let bucket = name(cx, this)?;
     let request = values
         .iter()
@@ -205,12 +250,13 @@ fn store(
         });
     let values = values.into_iter().map(|(key, value)| (key, value.into()));
     let guest = cx.data_mut();
-    let result = stage(guest, &bucket, values.collect());
+    let result =
+        paid(guest, &bucket, WRITE, bytes).and_then(|()| stage(guest, &bucket, values.collect()));
     conclude(guest, function, request, result, nothing)
 }
 
 fn stage(guest: &mut Guest, bucket: &str, values: Vec<(String, Arc<[u8]>)>) -> Result<(), Error> {
-    permitted(guest, bucket, |bucket| bucket.can_write)?
+    permitted(guest, bucket, WRITE)?
         .set(values)
         .map_err(|refused| Error::Other(refused.0.to_owned()))
 }
@@ -221,13 +267,15 @@ fn delete(
     this: &Resource<Handle>,
     keys: Vec<String>,
 ) -> Answer<()> {
-    door::begin(&mut cx, Class::Write, keys.iter().map(String::len).sum())?;
+    let bytes = keys.iter().map(String::len).sum();
+    door::begin(&mut cx, Class::Write, bytes)?;
     let bucket = name(&cx, this)?;
     let start = Fields::new().text(&bucket);
     let request = keys.iter().fold(start, |fields, key| fields.text(key));
     let guest = cx.data_mut();
-    let result =
-        permitted(guest, &bucket, |bucket| bucket.can_write).map(|bucket| bucket.delete(keys));
+    let result = paid(guest, &bucket, WRITE, bytes)
+        .and_then(|()| permitted(guest, &bucket, WRITE))
+        .map(|bucket| bucket.delete(keys));
     conclude(guest, function, request, result, nothing)
 }
 
@@ -235,7 +283,8 @@ fn exists(mut cx: Cx<'_>, (this, key): Keyed) -> Answer<bool> {
     door::begin(&mut cx, Class::Read, key.len())?;
     let bucket = name(&cx, &this)?;
     let guest = cx.data_mut();
-    let result = permitted(guest, &bucket, |bucket| bucket.can_read)
+    let result = paid(guest, &bucket, READ, key.len())
+        .and_then(|()| permitted(guest, &bucket, READ))
         .map(|bucket| bucket.sizes().contains_key(&key));
     let request = Fields::new().text(&bucket).text(&key);
     conclude(guest, EXISTS, request, result, |is| {
@@ -249,9 +298,12 @@ fn list_keys(
 ) -> Answer<KeyResponse> {
     door::begin(&mut cx, Class::Read, 0)?;
     let bucket = name(&cx, &this)?;
-    let result = permitted(cx.data_mut(), &bucket, |bucket| bucket.can_read)
+    let result = permitted(cx.data_mut(), &bucket, READ)
         .map(|bucket| bucket.page(cursor.unwrap_or(0)))
         .map(|(keys, cursor)| KeyResponse { keys, cursor });
+    let keys = result.iter().flat_map(|page| &page.keys);
+    let bytes = keys.map(String::len).sum();
+    let result = paid_read(cx.data_mut(), &bucket, bytes, result);
     if let Ok(page) = &result {
         let bytes = page.keys.iter().map(String::len).sum();
         door::charge(&mut cx, Class::Read, bytes)?;
@@ -272,7 +324,8 @@ async fn increment(mut cx: Cx<'_>, this: Resource<Handle>, key: String, delta: u
         Err(error) => Err(error),
     };
     let guest = cx.data_mut();
-    let result = result.and_then(|sum| {
+    let result = paid_read(guest, &bucket, key.len(), result).and_then(|sum| {
+        paid(guest, &bucket, WRITE, key.len())?;
         let value = Arc::from(sum.to_string().into_bytes());
         stage(guest, &bucket, vec![(key.clone(), value)]).map(|()| sum)
     });
@@ -321,6 +374,8 @@ async fn get_many(mut cx: Cx<'_>, this: Resource<Handle>, keys: Vec<String>) -> 
         }
     }
     door::charge(&mut cx, Class::Read, most - left)?;
+    let bytes = keys.iter().map(String::len).sum::<usize>() + (most - left);
+    let result = paid_read(cx.data_mut(), &bucket, bytes, result);
     let start = Fields::new().text(&bucket);
     let request = keys.iter().fold(start, |fields, key| fields.text(key));
     conclude(cx.data_mut(), GET_MANY, request, result, |pairs: &Pairs| {

@@ -2,7 +2,10 @@
 //!
 //! INVARIANT: a call over its limit ends the attempt before a byte is made.
 
-use aim_core::transcript::{CallVerdict, Fields};
+use aim_core::{
+    access::Capability,
+    transcript::{CallVerdict, Fields},
+};
 use wasmtime::{StoreContextMut, component::LinkerInstance};
 
 use super::state::{granted, number, take};
@@ -49,6 +52,8 @@ pub(super) fn link_seed(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::R
 fn draw(mut cx: Cx<'_>, function: &'static str, len: u64) -> wasmtime::Result<Vec<u8>> {
     let count = take(cx.data_mut(), len)?;
     door::begin(&mut cx, Class::Read, count)?;
+    let mode = door::mode_of(cx.data(), Capability::Random);
+    door::spend_or_stop(cx.data(), (Capability::Random, mode, "any"), count)?;
     let guest = cx.data_mut();
     let bytes = granted(guest, count)?;
     let request = Fields::new().number(len);
