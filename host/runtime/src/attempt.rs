@@ -35,8 +35,8 @@ use crate::{
     host::Host,
     ingress,
     judge::ask_all,
-    reach::Reach,
     outside::{DeskParts, EffectDesk},
+    reach::Reach,
     record::{self, Facts},
     services::{AttemptServices, Contents},
     traffic::Place,
@@ -239,7 +239,7 @@ fn desk(host: &Host, unit: &Unit, run: &RunFacts, attempt: AttemptId) -> EffectD
     let left = &host.unwitnessed;
     let priors = left.priors.get(&attempt).cloned().unwrap_or_default();
     let answers = if priors.is_empty() {
-        std::collections::BTreeMap::new()
+        BTreeMap::new()
     } else {
         left.answers.clone()
     };

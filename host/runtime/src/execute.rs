@@ -150,7 +150,6 @@ struct Execution {
     flows: Vec<FlowNodes>,
     standby: BTreeMap<StepName, usize>,
     schedule: Schedule,
-    reaches: Vec<Reach>,
     slots: Vec<Slot>,
     /// Who waits for which standby node.
     origins: Origins,

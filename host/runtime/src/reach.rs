@@ -111,12 +111,19 @@ PLAN reach v1.0:
 
     #[test]
     fn the_longest_way_counts_and_every_consumer() {
-        let plan = aim_acl::compile(PLAN, aim_acl::Profile::Lenient).unwrap().plan;
+        let plan = aim_acl::compile(PLAN, aim_acl::Profile::Lenient)
+            .unwrap()
+            .plan;
         let reaches: BTreeMap<&str, (u32, u32)> = (plan.steps().iter())
             .zip(Reach::of_plan(&plan))
             .map(|(step, reach)| (step.name.as_str(), (reach.hops, reach.consumers)))
             .collect();
-        let expected = [("one", (1, 2)), ("two", (2, 1)), ("three", (3, 0)), ("four", (1, 0))];
+        let expected = [
+            ("one", (1, 2)),
+            ("two", (2, 1)),
+            ("three", (3, 0)),
+            ("four", (1, 0)),
+        ];
         assert_eq!(reaches, expected.into());
     }
 }

@@ -13,6 +13,7 @@ use aim_core::{
     envelope::Emission,
     id::{EnvelopeId, SpanId},
     name::StepName,
+    outcome::Outcome,
     plan::StepPath,
     pool::Amount,
     question::{Answer, NoteKind},

@@ -172,6 +172,13 @@ impl StepServices for NoServices {
     ) -> Result<aim_core::gate::Decision, PortError> {
         Err(PortError::new(PortFault::Unavailable, "consult", "nobody"))
     }
+
+    async fn act(
+        &self,
+        _: aim_ports::effect::EffectCall,
+    ) -> Result<aim_ports::effect::EffectAnswer, aim_ports::effect::EffectFault> {
+        Err(aim_ports::effect::EffectFault::Unavailable)
+    }
 }
 
 static CONTEXT: LazyLock<Arc<StepContext>> = LazyLock::new(|| {

@@ -134,6 +134,13 @@ impl StepServices for NoServices {
             "uid 4711",
         ))
     }
+
+    async fn act(
+        &self,
+        _: aim_ports::effect::EffectCall,
+    ) -> Result<aim_ports::effect::EffectAnswer, aim_ports::effect::EffectFault> {
+        Err(aim_ports::effect::EffectFault::Unavailable)
+    }
 }
 
 /// Drives a future on a runtime of its own.

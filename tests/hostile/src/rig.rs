@@ -182,6 +182,11 @@ impl Rig {
             nodes: &self.nodes,
             ethical: &NodeId::parse("ethical").unwrap(),
             also: &[],
+            approvals: aim_trust::use_approval::UseApprovals {
+                given: &[],
+                approvers: &[],
+                now: Timestamp::from_millis(0),
+            },
             codex_trust: CodexTrust {
                 keys: Some(&keys),
                 least: None,
@@ -214,6 +219,7 @@ impl Rig {
             traffic: TrafficLimits::default(),
             entropy: Arc::new(CountingEntropy::default()),
             folders: BTreeMap::new(),
+            outside: aim_runtime::outside::Outside::nothing(),
             mode: SigningMode::Each,
             new_origin: "aim.test/hostile/1".to_owned(),
             host: HostRecord {
@@ -278,6 +284,7 @@ impl Rig {
             inputs,
             resumed: None,
             contents: Arc::new(Contents::default()),
+            timer: Arc::new(aim_runtime::execute::RealTimer),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

@@ -2,7 +2,11 @@
 //!
 //! INVARIANT: no secret is in reach here; a guest learns the names that its own contract asked for.
 
-use aim_core::{access::Capability, secret::placeholder, transcript::Fields};
+use aim_core::{
+    access::Capability,
+    secret::placeholder,
+    transcript::{CallVerdict, Fields},
+};
 use wasmtime::{StoreContextMut, component::LinkerInstance};
 
 use crate::{
@@ -11,20 +15,21 @@ use crate::{
     wit,
 };
 
+const NAMES: &str = "aim:secret/handles.names";
 const PLACEHOLDER: &str = "aim:secret/handles.placeholder";
 
 /// Links the interface.
 pub(crate) fn link(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
-    door::tell(
-        instance,
-        "aim:secret/handles.names",
-        |cx| Ok(cx.data().secrets.iter().cloned().collect::<Vec<String>>()),
-        |names| {
-            names
-                .iter()
-                .fold(Fields::new(), |fields, name| fields.text(name))
-        },
-    )?;
+    instance.func_wrap("names", |mut cx: StoreContextMut<'_, Guest>, (): ()| {
+        door::begin(&mut cx, Class::Read, 0)?;
+        let guest = cx.data_mut();
+        let names: Vec<String> = guest.secrets.iter().cloned().collect();
+        let response = names
+            .iter()
+            .fold(Fields::new(), |fields, name| fields.text(name));
+        door::record(guest, NAMES, CallVerdict::Ok, Fields::new(), response)?;
+        Ok((names,))
+    })?;
     instance.func_wrap("placeholder", of_name)
 }
 
@@ -36,7 +41,13 @@ fn of_name(
     let guest = cx.data_mut();
     let request = Fields::new().text(&name);
     let result = if guest.secrets.contains(&name) {
-        Ok(placeholder(&name))
+        door::spend(
+            guest,
+            (Capability::Secrets, None, &name),
+            name.len(),
+            PLACEHOLDER,
+        )
+        .map(|()| placeholder(&name))
     } else {
         let shown = crate::text::neutralise(&name, 64);
         Err(door::denied(

@@ -10,7 +10,7 @@ use aim_core::{
 };
 
 use super::{Execution, envelope::Given, follow::Asking};
-use crate::attempt::Task;
+use crate::{attempt::Task, reach::Reach};
 
 impl Execution {
     /// The task of a node's next attempt; `None` when a person has to answer first.

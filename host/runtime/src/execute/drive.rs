@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use aim_core::{
-    digest::Digest, frame::FrameKind, id::SpanId, outcome::Outcome, pool::Amount, verdict::Verdict,
+    digest::Digest, frame::FrameKind, id::SpanId, pool::Amount, verdict::Verdict,
     witness::StepState,
 };
 use tokio::task::JoinSet;

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use aim_core::{
+    access::{Capability, Mode},
     http::{
         HEADER_BYTES_MAX, HttpRequest, HttpResponse, HttpScope, Scheme as CoreScheme, Target,
         TargetError, parse_authority, parse_path,
@@ -189,6 +190,16 @@ pub(super) async fn send(
     } = ready;
     request.body = body;
     let encoded = request.encode();
+    let endpoint = scope.to_string();
+    let wanted = (Capability::Http, Some(Mode::Request), endpoint.as_str());
+    if !door::take(cx.data_mut(), wanted, encoded.len()) {
+        let refused = Refused {
+            error: ErrorCode::HttpRequestDenied,
+            rule: "http.token",
+            what: format!("{} {}", request.method, request.target),
+        };
+        return refuse(cx, refused).map(Err);
+    }
     begin(cx, encoded.len())?;
     let guest = cx.data_mut();
     let call = EffectCall {
