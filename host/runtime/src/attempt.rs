@@ -285,11 +285,11 @@ pub async fn run_attempt(
     let envelope = take_envelope(&mut task);
     let turn = host.effects.turn(unit, run).await;
     let desk = Arc::new(desk(host, unit, run, attempt));
-    let place = match (task.stop.take(), desk.stuck()) {
-        (Some(stop), _) => Err(stop),
-        // Running into it again could do it twice.
-        (None, Some(call)) => Err(indeterminate(call)),
-        (None, None) => take_place(host, unit, run, cancel).await,
+    // Running into an effect that may have happened could do it twice.
+    let stop = task.stop.take().or_else(|| desk.stuck().map(indeterminate));
+    let place = match stop {
+        Some(stop) => Err(stop),
+        None => take_place(host, unit, run, cancel).await,
     };
     let mut done = match place {
         Ok(_place) => {
@@ -325,9 +325,7 @@ pub async fn run_attempt(
     };
     let submission = record::submission(&facts);
     let position = host.committer.commit_witness(submission).await?;
-    let outcome = done.composite.as_ref().map(|record| record.outcome);
-    host.history
-        .note(run.run, &unit.step.name, done.ended.gates(), outcome);
+    note_verdicts(host, (unit, run), &done);
     if done.ended.is_releasable()
         && let Some(report) = &done.report
     {
@@ -340,6 +338,14 @@ pub async fn run_attempt(
     drop(turn);
     let took = host.clock.elapsed().saturating_sub(began);
     Ok(conclude(attempt, done, contents, position, took))
+}
+
+/// Keeps what the gates said for the next time that they are asked about the step.
+fn note_verdicts(host: &Host, (unit, run): (&Unit, &RunFacts), done: &Done) {
+    let outcome = done.composite.as_ref().map(|record| record.outcome);
+    let step = &unit.step.name;
+    host.history
+        .note(run.run, step, done.ended.gates(), outcome);
 }
 
 /// Waits until the host has room for the attempt, by the memory that its limits allow.

@@ -570,6 +570,11 @@ fn read_statement(sequence: u64, witness: &WitnessFrame<'_>) -> Result<EntryBody
             EntryBody::DeniedLoad(Box::new(statement.predicate))
         }
         LeafKind::Answer => {
+            // Answers to a run's questions are read here; approvals say their own kind and are read by who asks for them.
+            let said: Statement<AnswerKind> = read_json(sequence, "answer statement", json)?;
+            if said.predicate.kind.is_some() {
+                return Ok(EntryBody::Other);
+            }
             let statement: Statement<AnswerPredicate> =
                 read_json(sequence, "answer statement", json)?;
             EntryBody::Answer(Box::new(statement.predicate))
@@ -581,6 +586,13 @@ fn read_statement(sequence: u64, witness: &WitnessFrame<'_>) -> Result<EntryBody
         }
         _ => EntryBody::Other,
     })
+}
+
+/// What an answer answers, where that is no question of a run.
+#[derive(serde::Deserialize)]
+struct AnswerKind {
+    #[serde(default)]
+    kind: Option<String>,
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(

@@ -159,7 +159,11 @@ impl Case {
         assert!(!said.contains(env!("CARGO_MANIFEST_DIR")), "I5: {said}");
         assert!(rig.log.bytes() == log, "nothing was registered");
         neighbour_alone(&rig);
-        assert_eq!(left_open(), open, "I6");
+        let left = left_open();
+        assert!(
+            left.0 <= open.0 && left.1 <= open.1,
+            "I6: {left:?} of {open:?}"
+        );
     }
 
     /// Is admitted and compiles, or is refused at either; nothing of it runs and the host lives.
@@ -238,7 +242,11 @@ fn after(
     let verified = rig.verify();
     assert!(verified.authenticated, "I4: {verified:?}");
     no_secrets(rig, report, attempt);
-    assert_eq!(left_open(), open, "I6: threads and files");
+    let left = left_open();
+    assert!(
+        left.0 <= open.0 && left.1 <= open.1,
+        "I6: threads and files {left:?} of {open:?}"
+    );
 }
 
 fn no_secrets(rig: &Rig, report: &RunReport, attempt: &AttemptPredicate) {

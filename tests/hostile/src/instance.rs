@@ -11,7 +11,7 @@ use std::{
 };
 
 use aim_core::{
-    access::{Ask, Capability, Grant, TokenLimits, WalletTerms},
+    access::{Ask, Capability, Grant, Mode, TokenLimits, WalletTerms},
     admission::{AdmissionRequest, World, admit},
     digest::Digest,
     envelope::Envelope,
@@ -65,6 +65,23 @@ fn terms(limits: &Limits) -> WalletTerms {
     }
 }
 
+/// What the guests that are called here may use.
+fn granted() -> Grant {
+    let plain = [
+        Capability::Attest,
+        Capability::Budget,
+        Capability::Consult,
+        Capability::Context,
+        Capability::Log,
+    ];
+    let mut asks: Vec<Ask> = plain.into_iter().map(Ask::plain).collect();
+    let mut artifact = Ask::plain(Capability::Artifact);
+    artifact.modes = [Mode::Put, Mode::Read].into();
+    asks.push(artifact);
+    asks.sort_by_key(|ask| ask.capability);
+    Grant { asks, policy: None }
+}
+
 /// One call of an operation with these services.
 pub(crate) fn call(operation: &str, body: &str, services: Arc<dyn StepServices>) -> StepCall {
     let id = EnvelopeId::ingress("global", "actor", "test", operation);
@@ -94,10 +111,7 @@ pub(crate) fn call(operation: &str, body: &str, services: Arc<dyn StepServices>)
             seed: 7,
             pinned_time: Timestamp::from_millis(0),
         }),
-        grant: Arc::new(Grant {
-            asks: vec![],
-            policy: None,
-        }),
+        grant: Arc::new(granted()),
         terms: terms(&Limits::DEFAULT),
         clock: Arc::new(SimClock::at(Timestamp::from_millis(0))),
         limits: Limits::DEFAULT,

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Name, default, gates' own, ceiling.
-const VALUES: [(&str, u64, u64, u64); 25] = [
+const VALUES: [(&str, u64, u64, u64); 28] = [
     ("memory_bytes_max", 64 << 20, 16 << 20, 1 << 30),
     ("table_elements_max", 10_000, 10_000, 100_000),
     ("instances_max", 64, 64, 64),
@@ -44,6 +44,9 @@ const VALUES: [(&str, u64, u64, u64); 25] = [
     ("reentry_max", 1, 1, 1),
     ("hops_max", 64, 64, 1_024),
     ("fan_out_max", 1_024, 1_024, 100_000),
+    ("effects_max", 16, 16, 1_000),
+    ("effect_bytes_max", 4 << 20, 4 << 20, 64 << 20),
+    ("effect_ms_max", 10_000, 10_000, 600_000),
     ("kv_keys_max", 4_096, 4_096, 65_536),
     ("kv_value_bytes_max", 256 << 10, 256 << 10, 1 << 20),
     ("kv_bytes_max", 16 << 20, 16 << 20, 256 << 20),
@@ -178,7 +181,10 @@ const ATTACKS: [Attack; 13] = [
 ];
 
 /// Limits that have a test of their own: what they stop is told to the guest, dropped and counted, or belongs to a plan.
-const ELSEWHERE: [&str; 12] = [
+const ELSEWHERE: [&str; 15] = [
+    "effects_max",
+    "effect_bytes_max",
+    "effect_ms_max",
     "log_bytes_max",
     "artifacts_max",
     "artifact_bytes_max",

@@ -112,7 +112,10 @@ fn an_approval_without_the_approvers_signature_is_refused() {
     let config = place.read("aim.toml");
     let at = config.find("key = \"").unwrap() + 7;
     let (before, rest) = config.split_at(at);
-    place.write("aim.toml", format!("{before}{other}{}", &rest[64..]));
+    place.write(
+        "aim.toml",
+        format!("{before}{other}{}", rest.get(64..).unwrap()),
+    );
     run(&place).assert_refused(3, "AIM-P032");
     let came = approve(&place, &["--yes"]);
     assert_eq!(came.code, 3, "{}", came.stderr);

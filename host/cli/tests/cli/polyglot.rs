@@ -150,8 +150,10 @@ fn copied() -> Place {
             place.write(&name, text.replace("../../../contracts/codex", ".."));
         }
     }
-    let codex = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/codex/default.json");
-    place.write("default.json", fs::read(codex).unwrap());
+    let codex = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/codex");
+    for name in ["default.json", "default.json.dsse", "publisher.pub"] {
+        place.write(name, fs::read(codex.join(name)).unwrap());
+    }
     place.write("plan.acl", fs::read(example("plan.acl")).unwrap());
     for name in [
         "polyglot-parse.wasm",
@@ -180,6 +182,8 @@ fn configure(place: &Place, operator: &str) {
         .map(|line| {
             if line.starts_with("components") {
                 "components = [\"components\"]"
+            } else if line.starts_with("codex_keys") {
+                "codex_keys = \"publisher.pub\""
             } else {
                 line
             }

@@ -423,11 +423,9 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
         found.map_err(|fault| faults.push(fault)).ok()
     };
     let mut find_all = |key: &str, written: &[String]| -> Vec<PathBuf> {
-        written
-            .iter()
-            .enumerate()
-            .filter_map(|(index, path)| find(format!("/{key}/{index}"), path))
-            .collect()
+        let places = written.iter().enumerate();
+        let found = places.map(|(index, path)| find(format!("/{key}/{index}"), path));
+        found.flatten().collect()
     };
     let contracts = find_all("contracts", &authored.contracts);
     let components = find_all("components", &authored.components);
@@ -447,10 +445,8 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
             Some((name.clone(), found))
         })
         .collect();
-    let written_keys = authored
-        .gates
-        .as_ref()
-        .and_then(|gates| gates.codex_keys.as_deref());
+    let gates = authored.gates.as_ref();
+    let written_keys = gates.and_then(|gates| gates.codex_keys.as_deref());
     let codex_keys = written_keys.and_then(|path| find("/gates/codex_keys".to_owned(), path));
     if !faults.is_empty() {
         return Err(faults);

@@ -42,7 +42,7 @@ impl Execution {
         let rule = trigger(&end.outcome)
             .and_then(|on| self.plan.rule(on, &step.name))
             .cloned();
-        let (attempts_max, is_repeatable) = self.tries(&node, &step);
+        let (attempts_max, is_repeatable) = self.tries(&node, &step, &end.outcome);
         let slot_mended = self.slots.get(index).is_some_and(|slot| slot.was_mended);
         let allowed = Allowance {
             attempts_max,
@@ -121,13 +121,17 @@ impl Execution {
         }
     }
 
-    /// How often the step may be tried, and whether that does no harm.
-    fn tries(&self, node: &Node, step: &Step) -> (u32, bool) {
+    /// How often the step may be tried, and whether that does no harm. What may have happened already is repeated only where
+    /// twice is the same as once; that a failure may be tried again does not say so.
+    fn tries(&self, node: &Node, step: &Step, outcome: &Outcome) -> (u32, bool) {
         let Some(unit) = self.units.get(node.step) else {
             return (1, false);
         };
         let is_idempotent = step.is_idempotent.unwrap_or(unit.contract.is_idempotent);
+        let is_unknown = matches!(outcome, Outcome::Indeterminate(_));
         match step.retries {
+            None if is_unknown => (unit.contract.retry.attempts_max, is_idempotent),
+            Some(retries) if is_unknown => (retries.max_attempts, is_idempotent),
             // The operator's contract says so itself.
             None => (unit.contract.retry.attempts_max, true),
             Some(retries) => {
