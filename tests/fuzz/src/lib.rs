@@ -100,16 +100,19 @@ pub const TARGETS: &[Target] = &[
 /// The negative control: it has a bug that only a fuzzer which sees coverage finds in time.
 pub const PLANTED: Target = target("planted", "a lock of eight letters", planted);
 
-/// Panics on bytes that open every lock, one after the other.
+/// Panics on bytes that open every lock, one after the other. Each lock is code of its own, so that each is one step for
+/// whoever sees coverage, and all together are one in 2^64 for whoever does not.
 fn planted(bytes: &[u8]) {
-    let mut open = 0;
-    for (byte, wanted) in bytes.iter().zip(b"aim!fuzz") {
-        if byte != wanted {
-            return;
-        }
-        open += 1;
+    let mut keys = bytes.iter();
+    macro_rules! lock {
+        ($($key:literal)*) => {
+            $(if keys.next() != Some(&$key) {
+                return;
+            })*
+        };
     }
-    assert!(open < 8, "the planted bug was found");
+    lock!(b'a' b'i' b'm' b'!' b'f' b'u' b'z' b'z');
+    panic!("the planted bug was found");
 }
 
 /// The target that `AIM_FUZZ_TARGET` names.
