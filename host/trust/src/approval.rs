@@ -117,7 +117,7 @@ mod tests {
         }
     }
 
-    // Negative control: with `is_signed` true for all, the second line fails (seen).
+    // Negative control: with `is_signed` true for all, the second line fails (expected).
     #[test]
     fn an_answer_counts_only_with_the_approvers_own_signature() {
         let given = approval(ann());

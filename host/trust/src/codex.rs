@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(codex.signer(), secret(KeyRole::Gate, 7).id());
     }
 
-    // Negative control: with `verify` answering Ok before the checks of signature, subject and version, each line fails (seen).
+    // Negative control: with `verify` answering Ok before the checks of signature, subject and version, each line fails (expected).
     #[test]
     fn an_unsigned_foreign_changed_or_old_codex_is_refused() {
         assert_eq!(check(DOCUMENT, None, "0.0.0"), Err(CodexError::Unsigned));

@@ -172,7 +172,7 @@ fn a_stopped_guest_keeps_its_outcome_whatever_gates_say() {
     assert!(ended.witness(position()).release().is_err());
 }
 
-// Negative control: with the comparison of requests taken out of `worst`, both lines let the envelope through (seen).
+// Negative control: with the comparison of requests taken out of `worst`, both lines let the envelope through (expected).
 #[test]
 fn p9_a_decision_about_another_request_clears_nothing() {
     let mut other = record(GateKind::Component, Phase::Ingress, Verdict::Pass);

@@ -452,7 +452,7 @@ fn every_pin_of_a_lock_changes_its_digest_and_its_bytes_have_one_spelling() {
     );
 }
 
-/// Control: with `has_evaluator` answering true, this fails (seen).
+/// Control: with `has_evaluator` answering true, this fails (expected).
 #[test]
 fn a_gate_that_nothing_here_can_judge_is_refused() {
     for kind in JudgeKind::ALL {

@@ -41,7 +41,7 @@ fn assert_denied_unrun(rig: &Rig, what: &str) -> AttemptPredicate {
     attempt
 }
 
-// Negative control: with `decision_from_guest` taking ratios and digests as they come, `over-one` and `no-digest` complete (seen).
+// Negative control: with `decision_from_guest` taking ratios and digests as they come, `over-one` and `no-digest` complete (expected).
 #[test]
 fn p3_a_malformed_answer_denies() {
     for answer in ["huge-reason", "over-one", "no-digest", "maybe", ""] {
@@ -112,7 +112,7 @@ fn p7_a_gate_behind_one_that_alters_judges_the_original() {
     assert_eq!(requests.len(), 1, "all judged one request");
 }
 
-// Negative control: with `clear` going on without a component's record, each of these completes (seen).
+// Negative control: with `clear` going on without a component's record, each of these completes (expected).
 #[test]
 fn p8_a_run_a_repeated_run_and_a_resumed_run_all_pass_the_gates() {
     let plan = format!("{ONE}  STEP t:\n    ASSIGN a: \"x\"\n    REQUIRES s\n");
@@ -143,7 +143,7 @@ fn p8_a_run_a_repeated_run_and_a_resumed_run_all_pass_the_gates() {
     }
 }
 
-// Negative control: with the run's identity made without the lock, the second question is taken for answered (seen as one attempt).
+// Negative control: with the run's identity made without the lock, the second question is taken for answered (expected).
 #[test]
 fn p10_a_changed_codex_or_changed_rules_are_another_question_and_judged_anew() {
     let mut rig = judged_by("pass");
@@ -161,7 +161,7 @@ fn p10_a_changed_codex_or_changed_rules_are_another_question_and_judged_anew() {
     assert_ne!(lock(&before), lock(&after));
 }
 
-// Negative control: without the comparison in `Gate::judged` the second run completes (seen).
+// Negative control: without the comparison in `Gate::judged` the second run completes (expected).
 #[test]
 fn p10_a_codex_older_than_one_that_has_judged_in_the_log_denies() {
     let mut rig = judged_by("pass");
@@ -246,7 +246,7 @@ fn request() -> GateRequest {
     }
 }
 
-// Negative control: with the bound taken out of `Turnstile::enter`, all hundred pass (seen).
+// Negative control: with the bound taken out of `Turnstile::enter`, all hundred pass (expected).
 #[test]
 fn p16_a_flood_of_requests_is_denied_beyond_the_bound_of_the_queue() {
     let digest = Digest::of(b"x");
@@ -303,7 +303,7 @@ fn p16_a_flood_of_requests_is_denied_beyond_the_bound_of_the_queue() {
     );
 }
 
-// Negative control: with the log added to the world of gates in `capability`, it is admitted (seen in admission's own tests).
+// Negative control: with the log added to the world of gates in `capability`, it is admitted (expected).
 #[test]
 fn p17_a_gate_that_imports_anything_but_its_codex_is_refused_at_load() {
     let mut rig = judged_by("pass");
@@ -322,7 +322,7 @@ fn p17_a_gate_that_imports_anything_but_its_codex_is_refused_at_load() {
     );
 }
 
-// Negative control: see `aim_trust::codex`; here with `verified_codex` answering without `codex::verify` all are admitted (seen).
+// Negative control: see `aim_trust::codex`; here with `verified_codex` answering without `codex::verify` all are admitted (expected).
 #[test]
 fn a_codex_that_nobody_vouches_for_admits_nothing() {
     let document = codex();
@@ -366,7 +366,7 @@ fn a_score_below_the_operators_floor_waits_for_a_person_whatever_the_gate_says()
     assert_eq!(rig.attempt("s").verdict, Verdict::Warn);
 }
 
-// Negative control: with `history.note` left out of `run_attempt`, the fact is `none` the second time too (seen).
+// Negative control: with `history.note` left out of `run_attempt`, the fact is `none` the second time too (expected).
 #[test]
 fn a_gate_is_told_its_last_verdict_in_the_same_scope_and_needs_more_to_get_out_of_doubt() {
     let rig = judged_by("prior");
@@ -491,7 +491,7 @@ fn an_axiom_aborts_whatever_the_composite_of_risks_says() {
     assert_eq!(stored, None);
 }
 
-// Negative control: with `is_kept` answering for released attempts only, the output isn't there (seen).
+// Negative control: with `is_kept` answering for released attempts only, the output isn't there (expected).
 #[test]
 fn what_people_may_release_is_kept_aside_and_not_released() {
     let mut rig = scored(100_000);
