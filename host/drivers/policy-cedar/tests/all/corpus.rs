@@ -41,6 +41,39 @@ fn every_row_of_the_corpus_gets_the_verdict_it_names() {
     assert!(rows >= 100, "{rows} rows");
 }
 
+/// Decides every row of one file and returns how many there were.
+fn rows_of(file: &str) -> usize {
+    let (_, text) = files()
+        .into_iter()
+        .find(|(path, _)| path.ends_with(file))
+        .unwrap();
+    let results = Cases::parse(&text).unwrap().run(None).unwrap();
+    for result in &results {
+        assert_eq!(result.differs, [""; 0], "{file}: {}", result.name);
+    }
+    results.len()
+}
+
+#[test]
+fn p12_a_rule_that_forbids_beats_every_rule_that_permits() {
+    assert!(rows_of("combine.toml") >= 20);
+}
+
+#[test]
+fn p13_no_policy_or_a_broken_file_among_many_denies_everything() {
+    assert!(rows_of("broken.toml") >= 20);
+}
+
+#[test]
+fn p14_what_is_unknown_or_missing_is_denied() {
+    assert!(rows_of("unknown.toml") >= 20);
+}
+
+#[test]
+fn p15_names_that_only_look_alike_are_denied() {
+    assert!(rows_of("lookalike.toml") >= 20);
+}
+
 #[test]
 fn no_two_rows_have_one_name_and_both_verdicts_are_there() {
     let mut names = BTreeSet::new();

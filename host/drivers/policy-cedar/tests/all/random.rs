@@ -204,7 +204,7 @@ fn wanted() -> usize {
 }
 
 #[test]
-fn the_driver_and_the_model_agree_about_every_random_request() {
+fn p18_the_driver_and_the_model_agree_about_every_random_request() {
     let questions = wanted();
     let (found, seen) = disagreements(18, questions, Flaw::None);
     assert_eq!(found, 0);
