@@ -19,6 +19,7 @@ mod lines;
 mod yaml;
 
 pub(crate) use action::ACTIONS;
+pub(crate) use braces::STEP_KEYS;
 pub(crate) use lines::KEYWORDS as LINE_KEYWORDS;
 
 /// Reads a source of any form.

@@ -267,27 +267,6 @@ pub struct Completion {
     pub text: String,
 }
 
-const STEP_KEYS: [&str; 19] = [
-    "does",
-    "inputs",
-    "slice",
-    "time",
-    "model",
-    "tools",
-    "budget",
-    "pins",
-    "policy",
-    "effects",
-    "depends",
-    "retries",
-    "fallback",
-    "kappa",
-    "breaker",
-    "criticality",
-    "idempotent",
-    "question",
-    "gate",
-];
 const SHARD_KEYS: [&str; 8] = [
     "caps",
     "step",
@@ -365,7 +344,7 @@ fn in_braces(ast: &Ast, line: &str, offset: usize) -> Offer {
         "" => {
             let is_in = |extent: &Range<usize>| extent.start < offset && offset < extent.end;
             if ast.steps().any(|step| is_in(&step.extent)) {
-                Offer::Words(CompletionKind::Keyword, STEP_KEYS.to_vec())
+                Offer::Words(CompletionKind::Keyword, parse::STEP_KEYS.to_vec())
             } else {
                 Offer::Words(CompletionKind::Keyword, SHARD_KEYS.to_vec())
             }

@@ -27,6 +27,8 @@ mod step;
 mod topology;
 mod value;
 
+pub(crate) use step::STEP as STEP_KEYS;
+
 /// What was wrong is reported already; the caller reads on at the next statement.
 pub(super) struct Broken;
 

@@ -10,7 +10,8 @@ use crate::{
 };
 use alloc::{format, string::String};
 
-const STEP: [&str; 19] = [
+/// What a step may say.
+pub(crate) const STEP: [&str; 19] = [
     "does",
     "inputs",
     "slice",
