@@ -64,6 +64,9 @@ pub(crate) enum Command {
     Runs(DataArgs),
     /// Compile a plan to its IR (JSON with content hash) on stdout.
     Compile(PlanArgs),
+    /// Show what would run: steps in order, components, grants and what granted them, budgets, gates, refusals. Nothing is
+    /// compiled to native code and nothing is run.
+    Plan(ShowPlanArgs),
     /// Check a plan and say everything that is wrong or doubtful about it.
     Lint(LintArgs),
     /// Write plans in the one layout; comments stay.
@@ -163,6 +166,43 @@ pub(crate) struct PlanArgs {
     /// The same as `--profile strict`.
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowPlanArgs {
+    /// The plan (`.acl`).
+    pub(crate) plan: PathBuf,
+
+    /// Operator policy: a Cedar file or a folder of them. Default: the deployment file's.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// Deployment file. Default: `aim.toml` beside the plan.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Refuse steps without a full budget.
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// Draw the plan instead; needs no deployment.
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "lock")]
+    pub(crate) graph: Option<GraphFormat>,
+
+    /// Also write the lock beside the plan (`plan.acl` gets `plan.lock`), for `run --locked`.
+    #[arg(long)]
+    pub(crate) lock: bool,
+}
+
+/// How a plan is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// Graphviz.
+    Dot,
+    /// A Mermaid flowchart.
+    Mermaid,
+    /// A picture.
+    Svg,
 }
 
 /// How much a plan may leave unsaid.

@@ -11,6 +11,7 @@ pub(crate) mod inspect;
 pub(crate) mod keys;
 pub(crate) mod lint;
 pub(crate) mod logs;
+pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod quarantine;
 pub(crate) mod run;

@@ -53,6 +53,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Command::Cancel(cancel) => commands::cancel::cancel(cli, cancel),
         Command::Runs(runs) => commands::runs::runs(cli, runs),
         Command::Compile(plan) => commands::compile::compile(cli, plan),
+        Command::Plan(plan) => commands::plan::plan(cli, plan),
         Command::Lint(lint) => commands::lint::lint(cli, lint),
         Command::Fmt(fmt) => commands::fmt::fmt(cli, fmt),
         Command::Logs(logs) => commands::logs::logs(cli, logs),

@@ -176,31 +176,33 @@ impl Rig {
     pub(crate) fn admit(&self, plan: &Plan) -> Result<Admitted, AdmissionError> {
         let hex = aim_core::digest::encode_hex(&gate_key().public_bytes());
         let keys = KeySet::parse(&format!("aim-keys v1\ngate {hex}\n")).unwrap();
-        admit(Request {
-            plan,
-            bindings: &bindings(plan, &BTreeMap::new()).unwrap(),
-            nodes: &self.nodes,
-            ethical: &NodeId::parse("ethical").unwrap(),
-            also: &[],
-            approvals: aim_trust::use_approval::UseApprovals {
-                given: &[],
-                approvers: &[],
-                now: Timestamp::from_millis(0),
+        admit(
+            Request {
+                plan,
+                bindings: &bindings(plan, &BTreeMap::new()).unwrap(),
+                nodes: &self.nodes,
+                ethical: &NodeId::parse("ethical").unwrap(),
+                also: &[],
+                approvals: aim_trust::use_approval::UseApprovals {
+                    given: &[],
+                    approvers: &[],
+                    now: Timestamp::from_millis(0),
+                },
+                codex_trust: CodexTrust {
+                    keys: Some(&keys),
+                    least: None,
+                },
+                rules: GateRules::default(),
+                policy: Some(&FixedPolicy::Permit),
+                monitor: None,
+                tenant: &TenantId::parse("global").unwrap(),
+                profile: EngineProfile::default(),
+                schemas: &NoSchemas,
+                config: &BTreeMap::new(),
+                folders: &std::collections::BTreeSet::new(),
             },
-            codex_trust: CodexTrust {
-                keys: Some(&keys),
-                least: None,
-            },
-            rules: GateRules::default(),
-            policy: Some(&FixedPolicy::Permit),
-            monitor: None,
-            tenant: &TenantId::parse("global").unwrap(),
-            compiler: &mut InProcess,
-            profile: EngineProfile::default(),
-            schemas: &NoSchemas,
-            config: &BTreeMap::new(),
-            folders: &std::collections::BTreeSet::new(),
-        })
+            &mut InProcess,
+        )
     }
 
     fn core() -> KeysSigningCore {

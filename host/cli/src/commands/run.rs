@@ -10,7 +10,7 @@
 
 mod inputs;
 mod outside;
-mod prepare;
+pub(crate) mod prepare;
 mod result;
 pub(crate) mod start;
 
@@ -62,7 +62,7 @@ pub(crate) fn cancel_file(data_dir: &Path, execution: &ExecutionId) -> PathBuf {
 
 /// Runs a plan, resumes an interrupted run, or prints the stored result of a finished one.
 pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, CliError> {
-    let mut prepared = prepare::prepare(args)?;
+    let mut prepared = prepare::prepare(args.into())?;
     let mut started = start::start(cli, args, &prepared)?;
     let admitted = started.admit(&prepared);
     let inputs = inputs::read(&args.inputs);

@@ -299,31 +299,33 @@ impl Rig {
         let (policy, monitor) = (self.policy, self.monitor);
         let hex = aim_core::digest::encode_hex(&gate_key().public_bytes());
         let keys = KeySet::parse(&format!("aim-keys v1\ngate {hex}\n")).unwrap();
-        admit(Request {
-            approvals: UseApprovals {
-                given: &self.approvals,
-                approvers: &self.approvers,
-                now: Timestamp::from_millis(1_000),
+        admit(
+            Request {
+                approvals: UseApprovals {
+                    given: &self.approvals,
+                    approvers: &self.approvers,
+                    now: Timestamp::from_millis(1_000),
+                },
+                plan: &self.plan,
+                bindings: &bindings(&self.plan, &BTreeMap::new()).unwrap(),
+                nodes: &self.nodes,
+                ethical: &NodeId::parse("ethical").unwrap(),
+                also: &self.also,
+                codex_trust: CodexTrust {
+                    keys: Some(&keys),
+                    least: None,
+                },
+                rules: self.rules.clone(),
+                policy: policy.as_ref().map(|policy| policy as _),
+                monitor: monitor.as_ref().map(|policy| policy as _),
+                tenant: &TenantId::parse("global").unwrap(),
+                profile: EngineProfile::default(),
+                schemas: &RequiredKeys(Vec::new()),
+                config: &self.config,
+                folders: &self.folders.keys().cloned().collect(),
             },
-            plan: &self.plan,
-            bindings: &bindings(&self.plan, &BTreeMap::new()).unwrap(),
-            nodes: &self.nodes,
-            ethical: &NodeId::parse("ethical").unwrap(),
-            also: &self.also,
-            codex_trust: CodexTrust {
-                keys: Some(&keys),
-                least: None,
-            },
-            rules: self.rules.clone(),
-            policy: policy.as_ref().map(|policy| policy as _),
-            monitor: monitor.as_ref().map(|policy| policy as _),
-            tenant: &TenantId::parse("global").unwrap(),
-            compiler: &mut InProcess,
-            profile: EngineProfile::default(),
-            schemas: &RequiredKeys(Vec::new()),
-            config: &self.config,
-            folders: &self.folders.keys().cloned().collect(),
-        })
+            &mut InProcess,
+        )
     }
 
     fn secrets() -> [SecretKey; 2] {

@@ -4,9 +4,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
+use aim_clock_system::SystemClock;
 use aim_core::{
     access::SignedUseApproval,
     gate::CodexVersion,
@@ -15,14 +16,16 @@ use aim_core::{
     plan::{Plan, bindings},
     quarantine::Approver,
 };
+use aim_engine::EngineProfile;
 use aim_policy_cedar::{CedarPolicy, PolicySource};
+use aim_ports::clock::Clock as _;
 use aim_registry_dir::{LoadError, Registry, Signing, SourceFile};
 use aim_runtime::{
-    admission::{Node, SignedCodex},
+    admission::{Node, Request, SignedCodex},
     judge::GateRules,
 };
 use aim_schema_json::JsonSchemas;
-use aim_trust::key::KeySet;
+use aim_trust::{codex::CodexTrust, key::KeySet, use_approval::UseApprovals};
 
 use super::outside::{self, OutsideReady};
 use crate::{
@@ -57,14 +60,68 @@ pub(crate) struct Prepared {
     pub(crate) folder_names: BTreeSet<String>,
 }
 
+/// What is read: a plan, and where its deployment is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// The plan.
+    pub(crate) plan: &'a Path,
+    /// The deployment file, when it is not beside the plan.
+    pub(crate) config: Option<&'a Path>,
+    /// The policy, when it is not the deployment's.
+    pub(crate) policy: Option<&'a Path>,
+    /// The data directory, when it is not beside the plan.
+    pub(crate) data_dir: Option<&'a Path>,
+    /// True when the plan may leave no budget unsaid.
+    pub(crate) strict: bool,
+}
+
+impl<'a> From<&'a RunArgs> for Wanted<'a> {
+    fn from(args: &'a RunArgs) -> Self {
+        Self {
+            plan: &args.plan,
+            config: args.config.as_deref(),
+            policy: args.policy.as_deref(),
+            data_dir: args.data_dir.as_deref(),
+            strict: args.strict,
+        }
+    }
+}
+
+impl Prepared {
+    /// The question whether, and with what, the plan may run.
+    pub(crate) fn request(&self, profile: EngineProfile) -> Request<'_> {
+        Request {
+            approvals: UseApprovals {
+                given: &self.approvals,
+                approvers: &self.approvers,
+                now: SystemClock::start().now(),
+            },
+            plan: &self.plan,
+            bindings: &self.bindings,
+            nodes: &self.nodes,
+            ethical: &self.ethical,
+            also: &self.also,
+            codex_trust: CodexTrust {
+                keys: self.codex_keys.as_ref(),
+                least: self.codex_least,
+            },
+            rules: self.rules.clone(),
+            policy: self.policy.as_ref().map(|policy| policy as _),
+            monitor: self.monitor.as_ref().map(|policy| policy as _),
+            tenant: &self.tenant,
+            profile,
+            schemas: &JsonSchemas,
+            config: &self.values,
+            folders: &self.folder_names,
+        }
+    }
+}
+
 /// Reads everything.
-pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
-    let plan = compile_plan(&args.plan, args.strict)?.plan;
-    let folder = paths::beside(&args.plan);
-    let config = args
-        .config
-        .clone()
-        .unwrap_or_else(|| folder.join("aim.toml"));
+pub(crate) fn prepare(wanted: Wanted<'_>) -> Result<Prepared, CliError> {
+    let plan = compile_plan(wanted.plan, wanted.strict)?.plan;
+    let folder = paths::beside(wanted.plan);
+    let config = (wanted.config).map_or_else(|| folder.join("aim.toml"), Path::to_path_buf);
     let registry = Registry::load(&config, &JsonSchemas).map_err(|error| load_error(&error))?;
     let deployment = registry.deployment();
     let bindings = bindings(&plan, &deployment.roles).map_err(|unbound| {
@@ -87,12 +144,9 @@ pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, CliError> {
     let gates = std::iter::once(&ethical).chain(&deployment.gates.also);
     let nodes = read_nodes(&registry, &bindings, gates)?;
     Ok(Prepared {
-        data_dir: args
-            .data_dir
-            .clone()
-            .unwrap_or_else(|| folder.join(paths::DATA_DIR)),
+        data_dir: (wanted.data_dir).map_or_else(|| folder.join(paths::DATA_DIR), Path::to_path_buf),
         tenant: deployment.tenant.clone(),
-        policy: read_policy(args, &registry)?,
+        policy: read_policy(wanted.policy, &registry)?,
         monitor: read_monitor(&registry)?,
         approvals: registry
             .read_approvals()
@@ -187,8 +241,8 @@ fn read_codex_keys(registry: &Registry) -> Result<Option<KeySet>, CliError> {
     })
 }
 
-fn read_policy(args: &RunArgs, registry: &Registry) -> Result<Option<CedarPolicy>, CliError> {
-    let files = match &args.policy {
+fn read_policy(named: Option<&Path>, registry: &Registry) -> Result<Option<CedarPolicy>, CliError> {
+    let files = match named {
         Some(path) => Some(aim_registry_dir::read_policy(path)),
         None => registry.read_policy().transpose(),
     };

@@ -24,17 +24,15 @@ use aim_log_file::{FileLogReader, FileLogWriter, OpenLogError};
 use aim_ports::{PortError, PortFault, clock::Clock as _, policy::Policy, signer::Signer as _};
 use aim_registry_dir::Signing as DeploymentSigning;
 use aim_runtime::{
-    admission::{AdmissionError, Admitted, RefusedLoad, Request, admit},
+    admission::{AdmissionError, Admitted, RefusedLoad, admit},
     commit::Submission,
     effects::WritableFolders,
     host::{Host, HostParts, OpenError},
     ledger::Ledger,
     outside::Outside,
 };
-use aim_schema_json::JsonSchemas;
 use aim_signer_process::SignerProcess;
 use aim_store_dir::{DirArtifactStore, DirFolder};
-use aim_trust::{codex::CodexTrust, use_approval::UseApprovals};
 use std::sync::Arc;
 
 use super::prepare::Prepared;
@@ -188,43 +186,12 @@ fn side(command: &str, keys_dir: &Path) -> Result<SideCommand, CliError> {
 impl Started {
     /// Admits the plan; compiles what is not in the cache and ends the worker.
     pub(crate) fn admit(&mut self, prepared: &Prepared) -> Result<Admitted, Refused> {
-        let admitted = admit(Request {
-            approvals: UseApprovals {
-                given: &prepared.approvals,
-                approvers: &prepared.approvers,
-                now: SystemClock::start().now(),
-            },
-            plan: &prepared.plan,
-            bindings: &prepared.bindings,
-            nodes: &prepared.nodes,
-            ethical: &prepared.ethical,
-            also: &prepared.also,
-            codex_trust: CodexTrust {
-                keys: prepared.codex_keys.as_ref(),
-                least: prepared.codex_least,
-            },
-            rules: prepared.rules.clone(),
-            policy: prepared.policy.as_ref().map(|policy| policy as _),
-            monitor: prepared.monitor.as_ref().map(|policy| policy as _),
-            tenant: &prepared.tenant,
-            compiler: &mut self.compiler,
-            profile: self.engine.profile(),
-            schemas: &JsonSchemas,
-            config: &prepared.values,
-            folders: &prepared.folder_names,
-        });
+        let request = prepared.request(self.engine.profile());
+        let admitted = admit(request, &mut self.compiler);
         self.compiler.finish();
         admitted.map_err(|error| match error {
             AdmissionError::Refused(refused) => Refused::Loads(refused),
-            error => {
-                let problem = Problem::new(error.code(), error.to_string()).with_help(error.help());
-                // A codex that nobody vouches for is a denial; all else is a mistake in the configuration.
-                let exit = match error {
-                    AdmissionError::Codex { .. } => Exit::Denied,
-                    _ => Exit::Usage,
-                };
-                Refused::Other(CliError::new(exit, problem))
-            }
+            error => Refused::Other(admission_error(&error)),
         })
     }
 
@@ -316,12 +283,20 @@ fn mode(args: &RunArgs, prepared: &Prepared) -> SigningMode {
     }
 }
 
-/// Gives every refused load its leaf, and says everything that is wrong.
-pub(crate) fn record_refusals(
-    host: Host,
-    prepared: &Prepared,
-    refused: &[RefusedLoad],
-) -> CliError {
+/// Why a plan was not admitted, as a run says it.
+pub(crate) fn admission_error(error: &AdmissionError) -> CliError {
+    let exit = match error {
+        AdmissionError::Refused(refused) => return refusal(refused),
+        // A codex that nobody vouches for is a denial; all else is a mistake in the configuration.
+        AdmissionError::Codex { .. } => Exit::Denied,
+        _ => Exit::Usage,
+    };
+    let problem = Problem::new(error.code(), error.to_string()).with_help(error.help());
+    CliError::new(exit, problem)
+}
+
+/// Everything that is wrong with components that were refused.
+fn refusal(refused: &[RefusedLoad]) -> CliError {
     let is_denial = refused
         .iter()
         .flat_map(|load| &load.reasons)
@@ -336,10 +311,19 @@ pub(crate) fn record_refusals(
             Problem::new(reason.code, message).with_help(reason.help.clone())
         })
     });
-    let mut error = CliError {
+    CliError {
         exit: if is_denial { Exit::Denied } else { Exit::Usage },
         problems: problems.collect(),
-    };
+    }
+}
+
+/// Gives every refused load its leaf, and says everything that is wrong.
+pub(crate) fn record_refusals(
+    host: Host,
+    prepared: &Prepared,
+    refused: &[RefusedLoad],
+) -> CliError {
+    let mut error = refusal(refused);
     if let Err(failed) = commit_refusals(host, prepared, refused) {
         error.exit = failed.exit;
         error.problems.extend(failed.problems);

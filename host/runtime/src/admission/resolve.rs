@@ -1,0 +1,354 @@
+//! What a plan would run with: nodes, grants, linkage, codexes, schemas and the lock, without a line of native code.
+//!
+//! INVARIANT: every fault is found in one pass, and a lock exists only where there is none.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use aim_core::{
+    access::Grant,
+    admission::Linkage,
+    digest::Digest,
+    limits::Limits,
+    name::NodeId,
+    plan::{GatePin, LOCK_VERSION, Lock, Step, StepPin},
+    witness::MonitorRecord,
+};
+use aim_ports::{
+    policy::Policy,
+    schema::{Schema, SchemaCompiler},
+};
+use aim_trust::codex::{self, CodexTrust};
+
+use super::{
+    AdmissionError, AdmittedCodex, Node, RefusedLoad, Request,
+    clear::{Permit, asks_for_codex, clear_gate, clear_step, config_of, monitor},
+};
+
+/// A plan resolved against a deployment. Nothing of it was compiled and nothing has run.
+#[derive(Debug)]
+pub struct Resolution<'a> {
+    pub(super) request: Request<'a>,
+    pub(super) faults: Vec<AdmissionError>,
+    pub(super) steps: Vec<ResolvedStep<'a>>,
+    pub(super) gates: Vec<ResolvedGate<'a>>,
+}
+
+/// A step that may run.
+#[derive(Debug)]
+pub struct ResolvedStep<'a> {
+    /// As the plan has it.
+    pub step: &'a Step,
+    /// The node that does it.
+    pub id: NodeId,
+    /// The node's contract and component.
+    pub node: &'a Node,
+    /// What it may use.
+    pub grant: Grant,
+    /// What granted each use, in the grant's order.
+    pub permits: Vec<Permit>,
+    /// What it is linked to.
+    pub linkage: Linkage,
+    /// The approvals that its grant took.
+    pub approvals: BTreeSet<Digest>,
+    pub(super) monitor: Option<MonitorRecord>,
+    pub(super) config: Arc<BTreeMap<String, String>>,
+    pub(super) input: Option<Arc<dyn Schema>>,
+    pub(super) output: Option<Arc<dyn Schema>>,
+}
+
+/// A gate that may judge.
+#[derive(Debug)]
+pub struct ResolvedGate<'a> {
+    /// Its node.
+    pub id: &'a NodeId,
+    /// The node's contract and component.
+    pub node: &'a Node,
+    /// What it is linked to.
+    pub linkage: Linkage,
+    /// Its limits: the host's for gates, or the contract's where they are tighter.
+    pub limits: Limits,
+    pub(super) codex: Option<AdmittedCodex>,
+}
+
+impl ResolvedGate<'_> {
+    /// Digest of the codex that it judges by; `None` for a gate without one.
+    #[must_use]
+    pub fn codex(&self) -> Option<Digest> {
+        self.codex.as_ref().map(|(_, codex)| codex.digest())
+    }
+}
+
+/// Resolves a plan: everything about a run that is decided before a guest is compiled.
+#[must_use]
+pub fn resolve(request: Request<'_>) -> Resolution<'_> {
+    let mut faults = Vec::new();
+    let bound = bound_steps(&request, &mut faults);
+    let gates = gate_nodes(&request, &bound, &mut faults);
+    let mut refused = Vec::new();
+    let mut late = Vec::new();
+    let mut steps = Vec::with_capacity(bound.len());
+    for (step, id, node) in bound {
+        steps.extend(resolved_step(
+            &request,
+            (step, id, node),
+            &mut refused,
+            &mut late,
+        ));
+    }
+    let mut resolved_gates = Vec::with_capacity(gates.len());
+    for (id, node) in gates {
+        resolved_gates.extend(resolved_gate(&request, (id, node), &mut refused, &mut late));
+    }
+    if !refused.is_empty() {
+        faults.push(AdmissionError::Refused(refused));
+    }
+    faults.extend(late);
+    Resolution {
+        request,
+        faults,
+        steps,
+        gates: resolved_gates,
+    }
+}
+
+type Bound<'a> = (&'a Step, NodeId, &'a Node);
+
+/// Every step with the node that does it.
+fn bound_steps<'a>(request: &Request<'a>, faults: &mut Vec<AdmissionError>) -> Vec<Bound<'a>> {
+    let mut bound = Vec::with_capacity(request.plan.steps().len());
+    for step in request.plan.steps() {
+        match bound_step(request, step) {
+            Ok((id, node)) => bound.push((step, id, node)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    bound
+}
+
+fn bound_step<'a>(
+    request: &Request<'a>,
+    step: &Step,
+) -> Result<(NodeId, &'a Node), AdmissionError> {
+    let unbound = || AdmissionError::Unbound(step.name.clone());
+    let id = request.bindings.get(&step.name).ok_or_else(unbound)?;
+    let node = request
+        .nodes
+        .get(id)
+        .ok_or_else(|| AdmissionError::NoNode(id.clone()))?;
+    if node.contract.component().is_none() {
+        return Err(AdmissionError::NoComponent(id.clone()));
+    }
+    if node.contract.is_gate() {
+        return Err(AdmissionError::WrongKind {
+            node: id.clone(),
+            is: "a gate",
+            wanted: "a step",
+        });
+    }
+    Ok((id.clone(), node))
+}
+
+/// Every gate of the run, each once: the deployment's, and those that contracts add.
+fn gate_nodes<'a>(
+    request: &Request<'a>,
+    bound: &[Bound<'a>],
+    faults: &mut Vec<AdmissionError>,
+) -> Vec<(&'a NodeId, &'a Node)> {
+    let mut ids: BTreeSet<&NodeId> = request.also.iter().collect();
+    ids.insert(request.ethical);
+    ids.extend(bound.iter().flat_map(|(_, _, node)| &node.contract.gates));
+    let mut gates = Vec::with_capacity(ids.len());
+    for id in ids {
+        match request.nodes.get_key_value(id) {
+            None => faults.push(AdmissionError::NoNode(id.clone())),
+            Some((_, node)) if !node.contract.is_gate() => {
+                faults.push(AdmissionError::WrongKind {
+                    node: id.clone(),
+                    is: "a step",
+                    wanted: "a gate",
+                });
+            }
+            Some(gate) => gates.push(gate),
+        }
+    }
+    gates
+}
+
+fn resolved_step<'a>(
+    request: &Request<'a>,
+    (step, id, node): Bound<'a>,
+    refused: &mut Vec<RefusedLoad>,
+    faults: &mut Vec<AdmissionError>,
+) -> Option<ResolvedStep<'a>> {
+    let mut kept = |result| kept(result, faults);
+    let input = kept(schema(request.schemas, &id, node.contract.input.as_ref()));
+    let output = kept(schema(request.schemas, &id, node.contract.output.as_ref()));
+    let cleared = match clear_step(request, step, node) {
+        Ok(cleared) => cleared,
+        Err(refusal) => {
+            refused.push(*refusal);
+            return None;
+        }
+    };
+    Some(ResolvedStep {
+        config: Arc::new(config_of(request, &cleared.grant)),
+        monitor: monitor(request, step, node, &cleared.grant),
+        grant: cleared.grant,
+        permits: cleared.permits,
+        linkage: cleared.linkage,
+        approvals: cleared.approvals,
+        input: input?,
+        output: output?,
+        step,
+        id,
+        node,
+    })
+}
+
+fn resolved_gate<'a>(
+    request: &Request<'a>,
+    (id, node): (&'a NodeId, &'a Node),
+    refused: &mut Vec<RefusedLoad>,
+    faults: &mut Vec<AdmissionError>,
+) -> Option<ResolvedGate<'a>> {
+    let codex = kept(verified_codex(&request.codex_trust, id, node), faults);
+    match clear_gate(node) {
+        Ok(linkage) => Some(ResolvedGate {
+            limits: gate_limits(&node.contract.limits),
+            codex: codex?,
+            id,
+            node,
+            linkage,
+        }),
+        Err(refusal) => {
+            refused.push(*refusal);
+            None
+        }
+    }
+}
+
+/// The value, or nothing and a fault more.
+fn kept<T>(result: Result<T, AdmissionError>, faults: &mut Vec<AdmissionError>) -> Option<T> {
+    result.map_err(|fault| faults.push(fault)).ok()
+}
+
+impl<'a> Resolution<'a> {
+    /// Everything that is in the way, in the order in which a run names it; a run names only the first.
+    #[must_use]
+    pub fn faults(&self) -> &[AdmissionError] {
+        &self.faults
+    }
+
+    /// The steps that may run, in plan order; those that are refused are among the faults.
+    #[must_use]
+    pub fn steps(&self) -> &[ResolvedStep<'a>] {
+        &self.steps
+    }
+
+    /// The gates that may judge, by node.
+    #[must_use]
+    pub fn gates(&self) -> &[ResolvedGate<'a>] {
+        &self.gates
+    }
+
+    /// Every digest that the run's result depends on besides its inputs; `None` while something is in the way.
+    #[must_use]
+    pub fn lock(&self) -> Option<Lock> {
+        if !self.faults.is_empty() {
+            return None;
+        }
+        let request = &self.request;
+        let none = || Digest::derive("no-policy", &[]);
+        Some(Lock {
+            engine_profile: Digest::of(request.profile.fingerprint().as_bytes()),
+            gate_rules: request.rules.digest(),
+            gates: (self.gates.iter())
+                .map(|gate| (gate.id.clone(), gate_pin(gate)))
+                .collect(),
+            lock_version: LOCK_VERSION,
+            plan: request.plan.digest(),
+            policy: request.policy.map_or_else(none, Policy::digest),
+            steps: (self.steps.iter())
+                .map(|step| (step.step.name.clone(), step_pin(step)))
+                .collect(),
+        })
+    }
+}
+
+fn gate_pin(gate: &ResolvedGate<'_>) -> GatePin {
+    GatePin {
+        codex: gate.codex(),
+        component: gate.linkage.component(),
+        adapt: gate.linkage.adapt(),
+    }
+}
+
+fn step_pin(step: &ResolvedStep<'_>) -> StepPin {
+    StepPin {
+        adapt: step.linkage.adapt(),
+        approvals: step.approvals.clone(),
+        class: step.linkage.class(),
+        component: step.linkage.component(),
+        config: config_digest(&step.config),
+        contract: step.node.contract.digest(),
+        node: step.id.clone(),
+    }
+}
+
+/// A gate's codex, checked; `None` for a gate that asks for none.
+fn verified_codex(
+    trust: &CodexTrust<'_>,
+    id: &NodeId,
+    node: &Node,
+) -> Result<Option<AdmittedCodex>, AdmissionError> {
+    if !asks_for_codex(node) {
+        return Ok(None);
+    }
+    let signed = node.codex.as_ref();
+    let signed = signed.ok_or_else(|| AdmissionError::NoCodex(id.clone()))?;
+    let verified = codex::verify(&signed.document, signed.signature.as_deref(), trust);
+    let verified = verified.map_err(|error| AdmissionError::Codex {
+        node: id.clone(),
+        error,
+    })?;
+    Ok(Some((signed.document.as_slice().into(), verified)))
+}
+
+fn schema(
+    schemas: &dyn SchemaCompiler,
+    node: &NodeId,
+    schema: Option<&serde_json::Value>,
+) -> Result<Option<Arc<dyn Schema>>, AdmissionError> {
+    let Some(schema) = schema else {
+        return Ok(None);
+    };
+    schemas
+        .compile(schema.to_string().as_bytes())
+        .map(Some)
+        .map_err(|error| AdmissionError::Schema {
+            node: node.clone(),
+            error,
+        })
+}
+
+/// Digest of the values that the deployment gives; `None` when it gives none.
+fn config_digest(config: &BTreeMap<String, String>) -> Option<Digest> {
+    let parts: Vec<&[u8]> = (config.iter())
+        .flat_map(|(key, value)| [key.as_bytes(), value.as_bytes()])
+        .collect();
+    (!parts.is_empty()).then(|| Digest::derive("config-values", &parts))
+}
+
+/// A gate's contract may tighten the limits of gates, never widen them.
+fn gate_limits(contract: &Limits) -> Limits {
+    let most = Limits::GATE;
+    Limits {
+        memory_bytes_max: contract.memory_bytes_max.min(most.memory_bytes_max),
+        fuel_max: contract.fuel_max.min(most.fuel_max),
+        deadline_ms_max: contract.deadline_ms_max.min(most.deadline_ms_max),
+        ..most
+    }
+}
