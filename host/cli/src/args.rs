@@ -186,12 +186,8 @@ pub(crate) struct ShowPlanArgs {
     pub(crate) strict: bool,
 
     /// Draw the plan instead; needs no deployment.
-    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "lock")]
+    #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) graph: Option<GraphFormat>,
-
-    /// Also write the lock beside the plan (`plan.acl` gets `plan.lock`), for `run --locked`.
-    #[arg(long)]
-    pub(crate) lock: bool,
 }
 
 /// How a plan is drawn.

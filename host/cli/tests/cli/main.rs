@@ -18,6 +18,7 @@ mod help;
 mod http;
 mod inspecting;
 mod keys;
+mod planning;
 mod policy;
 mod polyglot;
 mod runs;
