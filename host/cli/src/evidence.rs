@@ -5,13 +5,17 @@
 use std::path::Path;
 
 use aim_core::{
+    access::AcceptedVersions,
     digest::{Digest, decode_hex},
     outcome::Exit,
     witness::Statement,
 };
 use aim_log_file::{FileLogReader, OpenLogError};
 use aim_ports::{PortError, PortFault};
-use aim_runtime::ledger::{Entry, Execution, Ledger, LedgerError};
+use aim_runtime::{
+    accepted::accepted_in,
+    ledger::{Entry, Execution, Ledger, LedgerError},
+};
 
 use crate::error::{CliError, Problem};
 
@@ -30,6 +34,15 @@ pub(crate) fn read(data_dir: &Path) -> Result<(FileLogReader, Ledger), CliError>
     let reader = open(data_dir)?;
     let ledger = Ledger::read(&reader)?;
     Ok((reader, ledger))
+}
+
+/// What the log of a data directory has accepted: nothing, where there is none yet.
+pub(crate) fn accepted(data_dir: &Path) -> Result<AcceptedVersions, CliError> {
+    if data_dir.exists() {
+        Ok(accepted_in(&open(data_dir)?))
+    } else {
+        Ok(AcceptedVersions::default())
+    }
 }
 
 /// Finds an execution by run id, execution id, a beginning of one, or `last`.

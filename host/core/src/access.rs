@@ -23,6 +23,7 @@ mod decided;
 mod effect;
 mod matcher;
 mod resource;
+mod rollback;
 mod smallest;
 mod token;
 mod written;
@@ -32,6 +33,7 @@ pub use decided::{DECISIONS_KEPT_MAX, DecisionCache};
 pub use effect::{Effect, EffectRow, Tool, effect_rows, undeclared};
 pub use matcher::GrantMatcher;
 pub use resource::{Fact, Resource, ResourceKind};
+pub use rollback::{AcceptedVersions, Candidate, Downgrade, RollbackError, SignedDowngrade};
 pub use smallest::{smallest_permit, smallest_unless};
 pub use token::{
     CapToken, SpendError, SplitError, TokenClaims, TokenLimits, TokenRecord, Wallet, WalletTerms,

@@ -10,6 +10,7 @@ mod compile;
 mod error;
 mod ready;
 mod resolve;
+mod rollback;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +18,7 @@ use std::{
 };
 
 use aim_core::{
-    access::Grant,
+    access::{AcceptedVersions, Grant},
     admission::Linkage,
     class::Class,
     contract::NodeContract,
@@ -98,6 +99,8 @@ pub struct Request<'a> {
     pub folders: &'a BTreeSet<String>,
     /// Approvals for what policy permits only once a person agrees.
     pub approvals: UseApprovals<'a>,
+    /// The versions that the log has accepted, of which no node may be older ([`crate::accepted`]).
+    pub accepted: &'a AcceptedVersions,
 }
 
 /// Native code and what it may be linked to.

@@ -162,6 +162,22 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`]; what was read before the fault is kept.
     pub fn refresh(&mut self, reader: &dyn LogReader) -> Result<usize, LedgerError> {
+        self.each_block(reader, Self::take)
+    }
+
+    /// Reads how executions began and nothing else, as far as the log can be read.
+    pub(crate) fn read_starts(reader: &dyn LogReader) -> Self {
+        let mut ledger = Self::default();
+        // Damage is found again, and refused, by whoever opens the log.
+        drop(ledger.each_block(reader, Self::take_starts));
+        ledger
+    }
+
+    fn each_block(
+        &mut self,
+        reader: &dyn LogReader,
+        take: fn(&mut Self, &Block<'_>) -> Result<(), LedgerError>,
+    ) -> Result<usize, LedgerError> {
         let mut blocks = 0;
         // BOUND: every turn moves the position forward by a whole block.
         while let Some(bytes) = self.next_block(reader)? {
@@ -170,7 +186,7 @@ impl Ledger {
                 Err(fault) if fault.reason == FrameFaultReason::Incomplete => break,
                 Err(fault) => return Err(LedgerError::Damaged(fault)),
             };
-            self.take(&block)?;
+            take(self, &block)?;
             self.position = block.next();
             blocks += 1;
         }
@@ -413,6 +429,13 @@ impl Ledger {
         };
         let bytes = reader.read(self.position.offset, length)?;
         Ok((bytes.len() == length).then_some(bytes))
+    }
+
+    fn take_starts(&mut self, block: &Block<'_>) -> Result<(), LedgerError> {
+        block.frames().try_for_each(|frame| match frame.body {
+            FrameBody::ExecutionStart(json) => self.take_start(frame.sequence, json),
+            _ => Ok(()),
+        })
     }
 
     fn take(&mut self, block: &Block<'_>) -> Result<(), LedgerError> {

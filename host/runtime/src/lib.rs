@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod accepted;
 pub mod admission;
 pub mod attempt;
 pub mod commit;

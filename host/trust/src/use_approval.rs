@@ -1,14 +1,19 @@
-//! Approvals of uses: signed by a person's key, looked up when the policy wants one.
+//! Approvals of uses and of older versions: signed by a person's key, looked up when one is wanted.
 //!
 //! INVARIANT: an approval counts only under the key that the deployment has for the approver it names, until it expires, and
-//! for exactly the use that is asked about.
+//! for exactly what is asked about.
 
 use aim_core::{
-    access::{AccessRequest, SignedUseApproval, UseApproval, UseApprovalError},
+    access::{
+        AccessRequest, Candidate, Downgrade, SignedDowngrade, SignedUseApproval, UseApproval,
+        UseApprovalError,
+    },
     digest::{Digest, decode_hex, encode_hex},
     quarantine::Approver,
     time::Timestamp,
 };
+
+use alloc::vec::Vec;
 
 use crate::{
     dsse::pae,
@@ -18,11 +23,16 @@ use crate::{
 /// The type that is signed along with an approval; no signature for anything else fits.
 pub const USE_APPROVAL_TYPE: &str = "application/vnd.aim.use-approval.v1+json";
 
+/// The type that is signed along with a downgrade.
+pub const DOWNGRADE_TYPE: &str = "application/vnd.aim.downgrade.v1+json";
+
 /// What approvals there are, who may give them, and what time it is.
 #[derive(Debug, Clone, Copy)]
 pub struct UseApprovals<'a> {
     /// The approvals as they were read.
     pub given: &'a [SignedUseApproval],
+    /// What may go back to an older version, as it was read.
+    pub downgrades: &'a [SignedDowngrade],
     /// Who may give them.
     pub approvers: &'a [Approver],
     /// The moment of the question.
@@ -33,6 +43,7 @@ impl UseApprovals<'_> {
     /// No approvals at all.
     pub const NONE: UseApprovals<'static> = UseApprovals {
         given: &[],
+        downgrades: &[],
         approvers: &[],
         now: Timestamp::from_millis(0),
     };
@@ -59,18 +70,63 @@ impl UseApprovals<'_> {
     ) -> Result<(), UseApprovalError> {
         let approval = &signed.approval;
         approval.fits(asked)?;
-        let written = signed.signature.as_deref();
+        let said = Said {
+            approver: &approval.approver,
+            expires: approval.expires,
+            message: pae(USE_APPROVAL_TYPE, &approval.bytes()),
+        };
+        self.vouched(&said, signed.signature.as_deref())
+    }
+
+    /// The digest of an approval by which this older version counts.
+    ///
+    /// # Errors
+    /// Why the one that comes nearest does not count.
+    pub fn find_downgrade(&self, candidate: &Candidate<'_>) -> Result<Digest, UseApprovalError> {
+        let mut nearest = UseApprovalError::Waits;
+        for signed in self.downgrades {
+            match self.check_downgrade(signed, candidate) {
+                Ok(()) => return Ok(signed.approval.digest()),
+                Err(error) => nearest = nearest.max(error),
+            }
+        }
+        Err(nearest)
+    }
+
+    fn check_downgrade(
+        &self,
+        signed: &SignedDowngrade,
+        candidate: &Candidate<'_>,
+    ) -> Result<(), UseApprovalError> {
+        let approval = &signed.approval;
+        approval.fits(candidate)?;
+        let said = Said {
+            approver: &approval.approver,
+            expires: approval.expires,
+            message: pae(DOWNGRADE_TYPE, &approval.bytes()),
+        };
+        self.vouched(&said, signed.signature.as_deref())
+    }
+
+    /// Whether an approver of the deployment said it, and still means it.
+    fn vouched(&self, said: &Said<'_>, written: Option<&str>) -> Result<(), UseApprovalError> {
         let written = written.ok_or(UseApprovalError::Unsigned)?;
-        let key = key_of(self.approvers, &approval.approver).ok_or(UseApprovalError::Signature)?;
+        let key = key_of(self.approvers, said.approver).ok_or(UseApprovalError::Signature)?;
         let signature = decode_hex(written).ok_or(UseApprovalError::Signature)?;
-        let message = pae(USE_APPROVAL_TYPE, &approval.bytes());
-        key.verify(&message, &signature)
+        key.verify(&said.message, &signature)
             .map_err(|_| UseApprovalError::Signature)?;
-        if self.now > approval.expires {
+        if self.now > said.expires {
             return Err(UseApprovalError::Expired);
         }
         Ok(())
     }
+}
+
+/// What is to be vouched for.
+struct Said<'a> {
+    approver: &'a str,
+    expires: Timestamp,
+    message: Vec<u8>,
 }
 
 fn key_of(approvers: &[Approver], name: &str) -> Option<PublicKey> {
@@ -83,6 +139,16 @@ fn key_of(approvers: &[Approver], name: &str) -> Option<PublicKey> {
 pub fn sign(approval: UseApproval, key: &SecretKey) -> SignedUseApproval {
     let signature = key.sign(&pae(USE_APPROVAL_TYPE, &approval.bytes()));
     SignedUseApproval {
+        signature: Some(encode_hex(&signature)),
+        approval,
+    }
+}
+
+/// Signs leave to go back to an older version.
+#[must_use]
+pub fn sign_downgrade(approval: Downgrade, key: &SecretKey) -> SignedDowngrade {
+    let signature = key.sign(&pae(DOWNGRADE_TYPE, &approval.bytes()));
+    SignedDowngrade {
         signature: Some(encode_hex(&signature)),
         approval,
     }
@@ -124,13 +190,14 @@ mod tests {
             mode: Some(Mode::Write),
             resource: Resource::new(ResourceKind::Bucket, "state"),
             autonomy: Autonomy::default(),
-            facts: alloc::vec::Vec::new(),
+            facts: Vec::new(),
         }
     }
 
     fn found(given: SignedUseApproval, now: u64) -> Result<Digest, UseApprovalError> {
         let approvals = UseApprovals {
             given: &[given],
+            downgrades: &[],
             approvers: &approvers(),
             now: Timestamp::from_millis(now),
         };
@@ -205,5 +272,78 @@ mod tests {
         let mut any = UseApproval::of(&asked(), "ann", LATER);
         any.component = None;
         assert!(found(sign(any, &key(1)), 0).is_ok());
+    }
+
+    /// Each line but the first changes one thing about an approval that counts.
+    #[test]
+    fn an_older_version_counts_only_for_exactly_these_bytes_until_it_expires() {
+        let (tenant, node) = (asked().tenant, asked().node);
+        let candidate = Candidate {
+            tenant: &tenant,
+            node: &node,
+            version: "1.0.0",
+            component: Digest::of(b"old"),
+        };
+        let found = |given: SignedDowngrade, candidate: &Candidate<'_>, now| {
+            let approvals = UseApprovals {
+                downgrades: &[given],
+                approvers: &approvers(),
+                now: Timestamp::from_millis(now),
+                ..UseApprovals::NONE
+            };
+            approvals.find_downgrade(candidate)
+        };
+        let leave = Downgrade::of(&candidate, "ann", LATER);
+        let good = sign_downgrade(leave.clone(), &key(1));
+        assert_eq!(found(good.clone(), &candidate, 2_000), Ok(leave.digest()));
+        assert_eq!(
+            found(good.clone(), &candidate, 2_001),
+            Err(UseApprovalError::Expired)
+        );
+        let unsigned = SignedDowngrade {
+            signature: None,
+            ..good.clone()
+        };
+        assert_eq!(
+            found(unsigned, &candidate, 0),
+            Err(UseApprovalError::Unsigned)
+        );
+        let foreign = sign_downgrade(leave, &key(2));
+        assert_eq!(
+            found(foreign, &candidate, 0),
+            Err(UseApprovalError::Signature)
+        );
+        let mut changed = good.clone();
+        changed.approval.expires = Timestamp::from_millis(9_000);
+        assert_eq!(
+            found(changed, &candidate, 0),
+            Err(UseApprovalError::Signature)
+        );
+        let others = [
+            (
+                Candidate {
+                    version: "1.0.1",
+                    ..candidate
+                },
+                UseApprovalError::Waits,
+            ),
+            (
+                Candidate {
+                    component: Digest::of(b"other"),
+                    ..candidate
+                },
+                UseApprovalError::Component,
+            ),
+            (
+                Candidate {
+                    tenant: &TenantId::parse("other").unwrap(),
+                    ..candidate
+                },
+                UseApprovalError::Tenant,
+            ),
+        ];
+        for (other, why) in others {
+            assert_eq!(found(good.clone(), &other, 0), Err(why));
+        }
     }
 }

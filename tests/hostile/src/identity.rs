@@ -1,19 +1,24 @@
-//! L11, L14 to L17, L21, L23, L24: who a component is, and who compiles and loads it.
+//! L11, L14, L16, L17, L21, L23, L24: who a component is, and who compiles and loads it.
 //!
 //! INVARIANT: a component is its digest; no name inside of it is believed.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use aim_compiler_process::{ProcessCompiler, SideCommand, WorkerLimits, serve_compiler};
 use aim_core::{
-    access::Grant,
+    access::{Downgrade, Grant},
     admission::{AdmissionRequest, World, admit},
-    digest::Digest,
+    digest::{Digest, encode_hex},
     name::{NodeId, StepName, TenantId},
     outcome::Outcome,
+    quarantine::Approver,
+    time::Timestamp,
 };
 use aim_engine::{
-    AllocatorPreference, Engine, EngineProfile, StepEnd, VerifiedNativeCode, inspect,
+    AllocatorPreference, Cancel, Engine, EngineProfile, StepEnd, VerifiedNativeCode, inspect,
 };
 use aim_hardening::key_file::{self, Role};
 use aim_ports::{
@@ -21,12 +26,17 @@ use aim_ports::{
     compiler::{CompileRequest, Compiler as _},
 };
 use aim_registry_dir::read_component;
+use aim_runtime::{admission::AdmissionError, progress::Unwatched};
+use aim_trust::{
+    key::{KeyRole, SecretKey},
+    use_approval::sign_downgrade,
+};
 
 use crate::{
     case::Case,
     component::{guest, smallest, with_more},
     instance::{NoServices, call},
-    rig::{ENGINE, native_code},
+    rig::{ENGINE, Rig, native_code},
 };
 
 const KEYS: &str = "AIM_HOSTILE_TEST_KEYS";
@@ -158,6 +168,49 @@ fn append_custom(bytes: &mut Vec<u8>, section: &wasm_encoder::ProducersSection) 
     wasm_encoder::Section::append_to(section, bytes);
 }
 
+/// The old version is back in its place, bytes and contract. Negative controls: the version that was accepted, and the old
+/// one with an approver's signature, are admitted (asserted here); with `rollback::check` answering without a look at what
+/// was accepted, the old one is admitted unsigned and this fails.
+#[test]
+fn l16_an_older_version_than_one_that_ran_is_refused_unless_an_approver_signed_it() {
+    let plan = "PLAN p:\n  ROLE n: custom(node=\"victim\")\n  STEP attack:\n    ASSIGN n: \"x\"\n";
+    let mut rig = Rig::new();
+    let (old, new) = (smallest(), with_more(&smallest(), "(core module)"));
+    let version = |version: &str| serde_json::json!({ "version": version });
+    for (bytes, number) in [(&old, "1.2.0"), (&new, "1.10.0")] {
+        rig.add("victim", bytes.clone(), &version(number), None);
+        rig.run(plan, "x", Arc::new(Unwatched), &Cancel::new());
+    }
+    let begun = rig.ledger().executions().len();
+    let compiled = aim_acl::compile(plan, aim_acl::Profile::Lenient).unwrap();
+    assert!(rig.admit(&compiled.plan).is_ok());
+    rig.add("victim", old.clone(), &version("1.2.0"), None);
+    let Err(AdmissionError::Refused(refused)) = rig.admit(&compiled.plan) else {
+        panic!("the old version was admitted");
+    };
+    let reasons: Vec<&str> = refused[0].reasons.iter().map(|one| one.code).collect();
+    assert_eq!(reasons, ["AIM-A060"], "{refused:?}");
+    assert_eq!(rig.ledger().executions().len(), begun);
+
+    let key = SecretKey::from_bytes(KeyRole::Approver, &[8; 32]);
+    rig.approvers = vec![Approver {
+        actor: "uid:1".to_owned(),
+        key: encode_hex(&key.public_bytes()),
+        name: "ann".to_owned(),
+        role: "operations".to_owned(),
+    }];
+    let leave = Downgrade {
+        approver: "ann".to_owned(),
+        component: Digest::of(&old),
+        expires: Timestamp::from_millis(1),
+        node: NodeId::parse("victim").unwrap(),
+        tenant: TenantId::parse("global").unwrap(),
+        version: "1.2.0".to_owned(),
+    };
+    rig.downgrades = vec![sign_downgrade(leave, &key)];
+    assert!(rig.admit(&compiled.plan).is_ok());
+}
+
 /// Negative control: `echo-2` and the like are names (asserted here).
 #[test]
 fn l17_names_that_look_like_others_are_no_names() {
@@ -248,11 +301,8 @@ fn l23_components_come_and_go_on_many_threads_at_once() {
                 for turn in 0..125 {
                     let step = load(&ENGINE, &components[(thread + turn) % components.len()]);
                     if turn % 3 == 0 {
-                        let report = runtime.block_on(step.invoke(call(
-                            "x",
-                            "",
-                            std::sync::Arc::new(NoServices),
-                        )));
+                        let report =
+                            runtime.block_on(step.invoke(call("x", "", Arc::new(NoServices))));
                         assert!(
                             matches!(report.end, StepEnd::Answered(_)),
                             "{:?}",
@@ -279,7 +329,7 @@ fn l24_two_engines_share_nothing() {
     let (here, there) = (load(&ENGINE, &smallest()), load(&other, &smallest()));
     drop(other);
     for step in [&here, &there, &here] {
-        let report = runtime.block_on(step.invoke(call("x", "", std::sync::Arc::new(NoServices))));
+        let report = runtime.block_on(step.invoke(call("x", "", Arc::new(NoServices))));
         assert!(
             matches!(report.end, StepEnd::Answered(_)),
             "{:?}",
@@ -287,7 +337,7 @@ fn l24_two_engines_share_nothing() {
         );
     }
     drop(there);
-    let report = runtime.block_on(here.invoke(call("x", "", std::sync::Arc::new(NoServices))));
+    let report = runtime.block_on(here.invoke(call("x", "", Arc::new(NoServices))));
     assert!(
         matches!(report.end, StepEnd::Answered(_)),
         "{:?}",

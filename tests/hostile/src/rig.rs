@@ -8,6 +8,7 @@ use std::{
 };
 
 use aim_core::{
+    access::SignedDowngrade,
     class::Class,
     contract::{NodeContract, NodeDocument},
     digest::Digest,
@@ -18,6 +19,7 @@ use aim_core::{
     limits::Limits,
     name::{NodeId, StepName, TenantId},
     plan::{Plan, bindings},
+    quarantine::Approver,
     time::Timestamp,
     traffic::TrafficLimits,
     witness::{AttemptPredicate, EngineRecord, HostRecord},
@@ -31,6 +33,7 @@ use aim_ports::{
     signer::SigningCore as _,
 };
 use aim_runtime::{
+    accepted::accepted_in,
     admission::{AdmissionError, Admitted, Node, Request, SignedCodex, admit},
     attempt::RunFacts,
     execute::{Job, RunReport, execute},
@@ -139,6 +142,8 @@ fn signed(document: Vec<u8>) -> SignedCodex {
 pub(crate) struct Rig {
     pub(crate) log: MemoryLog,
     pub(crate) store: Arc<MemoryArtifacts>,
+    pub(crate) downgrades: Vec<SignedDowngrade>,
+    pub(crate) approvers: Vec<Approver>,
     nodes: BTreeMap<NodeId, Node>,
 }
 
@@ -148,6 +153,8 @@ impl Rig {
         let mut rig = Self {
             log: MemoryLog::default(),
             store: Arc::default(),
+            downgrades: Vec::new(),
+            approvers: Vec::new(),
             nodes: BTreeMap::new(),
         };
         let gate = json!({ "world": "aim:step/gate@0.1.0", "asks": [{ "capability": "codex" }], "codex": "codex.json" });
@@ -183,10 +190,11 @@ impl Rig {
                 nodes: &self.nodes,
                 ethical: &NodeId::parse("ethical").unwrap(),
                 also: &[],
+                accepted: &accepted_in(&self.log.reader()),
                 approvals: aim_trust::use_approval::UseApprovals {
-                    given: &[],
-                    approvers: &[],
-                    now: Timestamp::from_millis(0),
+                    downgrades: &self.downgrades,
+                    approvers: &self.approvers,
+                    ..aim_trust::use_approval::UseApprovals::NONE
                 },
                 codex_trust: CodexTrust {
                     keys: Some(&keys),

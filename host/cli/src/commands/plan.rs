@@ -22,6 +22,7 @@ use crate::{
         },
     },
     error::CliError,
+    evidence,
     render::{errors, out},
 };
 
@@ -44,7 +45,8 @@ pub(crate) fn plan(cli: &Cli, args: &ShowPlanArgs) -> Result<Exit, CliError> {
         data_dir: None,
         strict: args.strict,
     })?;
-    let resolution = resolve(prepared.request(EngineProfile::default()));
+    let accepted = evidence::accepted(&prepared.data_dir)?;
+    let resolution = resolve(prepared.request(EngineProfile::default(), &accepted));
     let document = PlanDocument::of(&prepared, &resolution);
     match cli.output {
         Output::Json => out::json_line("aim.plan/v1", &document)?,

@@ -128,7 +128,7 @@ fn an_approval_without_the_approvers_signature_is_refused() {
 fn an_approval_that_expired_is_refused() {
     let place = approved();
     let registry = Registry::load(&place.path("aim.toml"), &JsonSchemas).unwrap();
-    let good = registry.read_approvals().unwrap().remove(0);
+    let good = registry.read_approvals().unwrap().uses.remove(0);
     let seed = load_secret(&place.path("ann"), Role::Approver).unwrap();
     let key = SecretKey::from_bytes(KeyRole::Approver, seed.bytes());
     let mut old = good.approval;
@@ -165,4 +165,47 @@ fn an_approval_of_another_use_component_or_tenant_is_refused_and_a_forbid_stays(
     bytes.extend([0, 2, 1, b'x']);
     place.write("components/echo.wasm", bytes);
     run(&place).assert_refused(3, "AIM-P035");
+}
+
+/// An old contract with its old component is put back; `policy approve` lists it, and a signed leave lets it run until it
+/// is taken away again. With another signature it counts for nothing.
+#[test]
+fn an_older_version_waits_for_an_approver_and_runs_once_there_is_one() {
+    let place = approved();
+    let older = fs::read(place.path("components/echo.wasm")).unwrap();
+    assert_eq!(run(&place).code, 0);
+    // The same program with other bytes, in the name of a newer version.
+    let mut newer = older.clone();
+    newer.extend([0, 2, 1, b'x']);
+    place.write("contracts/echo.yaml", ECHO.replace("0.1.0", "0.2.0"));
+    place.write("components/echo.wasm", newer);
+    assert_eq!(approve(&place, &["--yes"]).code, 0, "the new bytes");
+    let came = run(&place);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+
+    place.write("contracts/echo.yaml", ECHO);
+    place.write("components/echo.wasm", older);
+    run(&place).assert_refused(3, "AIM-A060");
+    let explained = place.run(&["witness", "show", "last"]).text();
+    assert!(explained.contains("AIM-A060"), "{explained}");
+    let before = place.read("approvals.toml");
+    let came = approve(&place, &[]);
+    assert_eq!(came.code, 3, "nobody is asked without a terminal");
+    assert!(
+        came.text().contains("echo  version 0.1.0 after 0.2.0"),
+        "{}",
+        came.text()
+    );
+    let came = approve(&place, &["--yes"]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    let good = place.read("approvals.toml");
+    let leave = good.strip_prefix(before.as_str()).unwrap();
+    assert!(leave.contains("[[downgraded]]"), "{leave}");
+    let came = run(&place);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    assert_verified(&place);
+    assert_eq!(approve(&place, &[]).text(), "", "nothing waits any more");
+    let forged = leave.replace("approval.expires = \"2", "approval.expires = \"3");
+    place.write("approvals.toml", format!("{before}{forged}"));
+    run(&place).assert_refused(3, "AIM-A060");
 }

@@ -50,7 +50,7 @@ pub struct StepPin {
     /// The toolchain profile whose imports are answered by adapters; absent where nothing is adapted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapt: Option<Profile>,
-    /// The approvals by which it was granted what policy permits only once a person agrees.
+    /// The approvals by which it was granted what policy permits only once a person agrees, or may be an older version.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub approvals: BTreeSet<Digest>,
     /// How large the component may be; absent for the standard class.
@@ -65,6 +65,9 @@ pub struct StepPin {
     pub contract: Digest,
     /// The node.
     pub node: NodeId,
+    /// The contract's version; absent in locks that were written before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// What judges.
@@ -74,11 +77,17 @@ pub struct GatePin {
     /// The toolchain profile whose imports are answered by adapters; absent where nothing is adapted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapt: Option<Profile>,
+    /// The approval by which it may be older than one that was accepted; empty where it is not.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub approvals: BTreeSet<Digest>,
     /// The codex that it judges by; absent for a gate without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codex: Option<Digest>,
     /// The gate component's bytes.
     pub component: Digest,
+    /// The contract's version; absent in locks that were written before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// Why a lock was refused.

@@ -357,11 +357,14 @@ fn lock(plan: &Plan) -> Lock {
         config: None,
         contract: Digest::of(b"contract"),
         node: NodeId::parse(step.role.as_str()).unwrap(),
+        version: Some("1.0.0".to_owned()),
     };
     let ethical = GatePin {
         adapt: None,
+        approvals: BTreeSet::new(),
         codex: Some(Digest::of(b"codex")),
         component: Digest::of(b"gate"),
+        version: Some("1.0.0".to_owned()),
     };
     Lock {
         engine_profile: Digest::of(b"engine"),

@@ -26,7 +26,7 @@ mod schemas;
 mod source;
 mod yaml;
 
-pub use approvals::approval_text;
+pub use approvals::{Approvals, approval_text, downgrade_text};
 pub use deployment::{AuthoredDeployment, Deployment, Signing};
 pub use fault::{LoadError, LoadFault};
 pub use gates::{

@@ -10,7 +10,6 @@ use std::{
 
 use aim_core::{
     access::Capability,
-    access::SignedUseApproval,
     contract::{ComponentRef, NodeContract, RuntimeHostContract},
     digest::Digest,
     name::NodeId,
@@ -18,7 +17,7 @@ use aim_core::{
 use aim_ports::schema::SchemaCompiler;
 
 use crate::{
-    approvals,
+    approvals::{self, Approvals},
     deployment::{self, Deployment},
     document::{self, Contract, Places, Shapes},
     fault::{LoadError, LoadFault},
@@ -199,7 +198,7 @@ impl Registry {
     ///
     /// # Errors
     /// `AIM-P038` for a file that is none of approvals, and every file that can not be taken.
-    pub fn read_approvals(&self) -> Result<Vec<SignedUseApproval>, LoadError> {
+    pub fn read_approvals(&self) -> Result<Approvals, LoadError> {
         let path = self.deployment.approvals.as_deref();
         Ok(path.map(approvals::read).transpose()?.unwrap_or_default())
     }

@@ -15,7 +15,7 @@ use aim_core::{
 use aim_engine::inspect;
 use aim_ports::policy::Policy;
 
-use super::{Node, RefusedLoad, RefusedReason, Request, approved::Waits};
+use super::{Node, RefusedLoad, RefusedReason, Request, approved::Waits, rollback};
 
 /// What a step may use and be linked to, and the approvals that it took.
 pub(super) struct Cleared {
@@ -24,6 +24,9 @@ pub(super) struct Cleared {
     pub(super) approvals: BTreeSet<Digest>,
     pub(super) permits: Vec<Permit>,
 }
+
+/// What a gate is linked to, and the approvals that it took.
+pub(super) type ClearedGate = (Linkage, BTreeSet<Digest>);
 
 /// A use that was granted, and what granted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +81,10 @@ pub(super) fn clear_step(
     reasons.extend(unused.map(refused_reason));
     reasons.extend(missing(request, &granted));
     reasons.extend(waits.reasons);
+    match rollback::check(request, node) {
+        Ok(approvals) => waits.counted.extend(approvals),
+        Err(reason) => reasons.push(*reason),
+    }
     match result {
         Ok(linkage) if reasons.is_empty() => Ok(Cleared {
             permits: permits_of(&granted, permits),
@@ -212,7 +219,10 @@ fn refused_reason(refused: &RefusedAsk) -> RefusedReason {
 }
 
 /// A gate is given the codex, if it asks for one, and nothing else; the operator named both in the deployment.
-pub(super) fn clear_gate(node: &Node) -> Result<Linkage, Box<RefusedLoad>> {
+pub(super) fn clear_gate(
+    request: &Request<'_>,
+    node: &Node,
+) -> Result<ClearedGate, Box<RefusedLoad>> {
     let asks: Vec<Ask> = asks_for_codex(node)
         .then(|| Ask::plain(Capability::Codex))
         .into_iter()
@@ -221,15 +231,23 @@ pub(super) fn clear_gate(node: &Node) -> Result<Linkage, Box<RefusedLoad>> {
         asks: asks.clone(),
         policy: None,
     };
-    link(node, World::Gate, &asks, &granted).map_err(|reasons| {
-        Box::new(RefusedLoad {
-            step: None,
-            node: node.contract.node_id.clone(),
-            component: Digest::of(&node.component),
-            reasons,
-            refused_asks: Vec::new(),
-        })
-    })
+    let linked = link(node, World::Gate, &asks, &granted);
+    let allowed = rollback::check(request, node);
+    let reasons = match (linked, allowed) {
+        (Ok(linkage), Ok(approvals)) => return Ok((linkage, approvals)),
+        (linked, allowed) => {
+            let mut reasons = linked.err().unwrap_or_default();
+            reasons.extend(allowed.err().map(|reason| *reason));
+            reasons
+        }
+    };
+    Err(Box::new(RefusedLoad {
+        step: None,
+        node: node.contract.node_id.clone(),
+        component: Digest::of(&node.component),
+        reasons,
+        refused_asks: Vec::new(),
+    }))
 }
 
 fn link(

@@ -70,6 +70,8 @@ pub struct ResolvedGate<'a> {
     pub linkage: Linkage,
     /// Its limits: the host's for gates, or the contract's where they are tighter.
     pub limits: Limits,
+    /// The approvals by which it may be an older version.
+    pub(super) approvals: BTreeSet<Digest>,
     pub(super) codex: Option<AdmittedCodex>,
 }
 
@@ -215,10 +217,11 @@ fn resolved_gate<'a>(
     faults: &mut Vec<AdmissionError>,
 ) -> Option<ResolvedGate<'a>> {
     let codex = kept(verified_codex(&request.codex_trust, id, node), faults);
-    match clear_gate(node) {
-        Ok(linkage) => Some(ResolvedGate {
+    match clear_gate(request, node) {
+        Ok((linkage, approvals)) => Some(ResolvedGate {
             limits: gate_limits(&node.contract.limits),
             codex: codex?,
+            approvals,
             id,
             node,
             linkage,
@@ -280,6 +283,8 @@ impl<'a> Resolution<'a> {
 
 fn gate_pin(gate: &ResolvedGate<'_>) -> GatePin {
     GatePin {
+        approvals: gate.approvals.clone(),
+        version: Some(gate.node.contract.version.clone()),
         codex: gate.codex(),
         component: gate.linkage.component(),
         adapt: gate.linkage.adapt(),
@@ -295,6 +300,7 @@ fn step_pin(step: &ResolvedStep<'_>) -> StepPin {
         config: config_digest(&step.config),
         contract: step.node.contract.digest(),
         node: step.id.clone(),
+        version: Some(step.node.contract.version.clone()),
     }
 }
 

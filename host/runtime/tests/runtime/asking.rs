@@ -1,8 +1,20 @@
 //! What is asked, granted, spent and tried out stands in the witness, and a trial never changes what a run may do.
 
-use aim_core::outcome::Exit;
+use aim_core::{
+    access::{Downgrade, SignedDowngrade},
+    digest::{Digest, encode_hex},
+    name::{NodeId, TenantId},
+    outcome::Exit,
+    quarantine::Approver,
+    time::Timestamp,
+};
 use aim_ports::policy::Policy as _;
+use aim_runtime::admission::AdmissionError;
 use aim_testkit::FixedPolicy;
+use aim_trust::{
+    key::{KeyRole, SecretKey},
+    use_approval::sign_downgrade,
+};
 use serde_json::json;
 
 use crate::rig::Rig;
@@ -57,4 +69,104 @@ fn a_run_without_a_trial_says_nothing_about_one() {
     let attempt = rig.attempt("say");
     assert_eq!(attempt.monitor, None);
     assert!(attempt.tokens.is_empty(), "an echo spends nothing");
+}
+
+fn key() -> SecretKey {
+    SecretKey::from_bytes(KeyRole::Approver, &[9; 32])
+}
+
+/// An echo of this version. `is_other` gives it other bytes: the same program with an empty custom section more.
+fn versioned(mut rig: Rig, version: &str, is_other: bool) -> Rig {
+    rig = rig.node("echo", "conformance-echo", json!({ "version": version }));
+    let bytes = rig.component("echo");
+    if is_other {
+        bytes.extend([0, 2, 1, b'x']);
+    }
+    rig
+}
+
+fn refusal(rig: &Rig) -> String {
+    match rig.admit() {
+        Err(AdmissionError::Refused(refused)) => {
+            let mut reasons = refused.iter().flat_map(|load| &load.reasons);
+            assert!(reasons.clone().all(|one| one.is_denial));
+            reasons.next().unwrap().code.to_owned()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+// Negative control: with the comparison in `AcceptedVersions::above` answering `None`, the older version is admitted here,
+// in the CLI's test and in the catalogue's.
+#[test]
+fn a_version_below_one_that_ran_is_refused_until_an_approver_lets_it() {
+    let run = |rig: &Rig| rig.run(&[("word", "hello")]).unwrap().exit;
+    let rig = versioned(Rig::new(ONE), "1.9.0", false);
+    assert_eq!(run(&rig), Exit::Ok);
+    // What is newer by precedence, though not as text, is taken; then the first is too old.
+    let rig = versioned(rig, "1.10.0", true);
+    assert_eq!(run(&rig), Exit::Ok);
+    let mut rig = versioned(rig, "1.9.0", false);
+    assert_eq!(refusal(&rig), "AIM-A060");
+    assert_eq!(
+        rig.attempts().len(),
+        2,
+        "a refusal leaves no beginning of an execution"
+    );
+    rig.tenant = TenantId::parse("other").unwrap();
+    assert!(
+        rig.admit().is_ok(),
+        "another tenant's history says nothing here"
+    );
+    rig.tenant = TenantId::parse("global").unwrap();
+
+    let node = NodeId::parse("echo").unwrap();
+    let leave = Downgrade {
+        approver: "ann".to_owned(),
+        component: Digest::of(rig.component("echo")),
+        expires: Timestamp::from_millis(2_000),
+        node,
+        tenant: rig.tenant.clone(),
+        version: "1.9.0".to_owned(),
+    };
+    let digest = leave.digest();
+    rig.approvers = vec![Approver {
+        actor: "uid:1".to_owned(),
+        key: encode_hex(&key().public_bytes()),
+        name: "ann".to_owned(),
+        role: "operations".to_owned(),
+    }];
+    rig.downgrades = vec![SignedDowngrade {
+        signature: None,
+        approval: leave.clone(),
+    }];
+    assert_eq!(refusal(&rig), "AIM-A060", "unsigned");
+    rig.downgrades = vec![sign_downgrade(leave, &key())];
+    let admitted = rig.admit().unwrap();
+    let pin = admitted.lock().steps.values().next().unwrap().clone();
+    assert_eq!(
+        (pin.version.as_deref(), pin.approvals.contains(&digest)),
+        (Some("1.9.0"), true)
+    );
+    assert_eq!(run(&rig), Exit::Ok);
+    // What was let back in once does not lower what was accepted.
+    rig.downgrades.clear();
+    assert_eq!(refusal(&rig), "AIM-A060");
+    let rig = versioned(rig, "1.9.0", true);
+    assert!(
+        rig.admit().is_ok(),
+        "the newest bytes under an old name roll nothing back"
+    );
+}
+
+#[test]
+fn a_gate_is_not_put_back_behind_a_version_that_judged() {
+    let mut rig = versioned(Rig::new(ONE), "1.0.0", false);
+    rig.gate_version("2.0.0");
+    assert_eq!(rig.run(&[("word", "hello")]).unwrap().exit, Exit::Ok);
+    rig.gate_version("1.0.0");
+    assert!(rig.admit().is_ok(), "the same bytes");
+    let gate = rig.component("ethical");
+    gate.extend([0, 2, 1, b'x']);
+    assert_eq!(refusal(&rig), "AIM-A060");
 }

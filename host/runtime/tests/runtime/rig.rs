@@ -9,7 +9,7 @@ use std::{
 };
 
 use aim_core::{
-    access::SignedUseApproval,
+    access::{SignedDowngrade, SignedUseApproval},
     class::Class,
     contract::{NodeContract, NodeDocument},
     digest::{Digest, Sha256},
@@ -35,6 +35,7 @@ use aim_ports::{
     schema::{Schema, SchemaCompiler, SchemaError},
 };
 use aim_runtime::{
+    accepted::accepted_in,
     admission::{AdmissionError, Admitted, Node, Request, SignedCodex, admit},
     attempt::RunFacts,
     commit::Submission,
@@ -190,6 +191,8 @@ pub(crate) struct Rig {
     pub(crate) folders: BTreeMap<String, MemoryFolder>,
     pub(crate) rules: GateRules,
     pub(crate) approvals: Vec<SignedUseApproval>,
+    pub(crate) downgrades: Vec<SignedDowngrade>,
+    pub(crate) tenant: TenantId,
     pub(crate) approvers: Vec<Approver>,
     also: Vec<NodeId>,
     pub(crate) plan: Plan,
@@ -230,6 +233,8 @@ impl Rig {
             folders: BTreeMap::new(),
             rules: GateRules::default(),
             approvals: Vec::new(),
+            downgrades: Vec::new(),
+            tenant: TenantId::parse("global").unwrap(),
             approvers: Vec::new(),
             also: Vec::new(),
             plan,
@@ -282,6 +287,20 @@ impl Rig {
         node.codex = Some(signed(document, version));
     }
 
+    /// Gives the ethical gate's contract another version.
+    pub(crate) fn gate_version(&mut self, version: &str) {
+        let node = self.nodes.get_mut(&NodeId::parse("ethical").unwrap());
+        let more = json!({ "world": "aim:step/gate@0.1.0", "asks": [{ "capability": "codex" }], "codex": "codex.json",
+            "version": version });
+        node.unwrap().contract = contract("ethical", "gate-mcel", more);
+    }
+
+    /// A node's bytes, to be changed.
+    pub(crate) fn component(&mut self, id: &str) -> &mut Vec<u8> {
+        let node = self.nodes.get_mut(&NodeId::parse(id).unwrap());
+        &mut node.unwrap().component
+    }
+
     /// Adds a node.
     pub(crate) fn node(mut self, id: &str, component: &str, more: Value) -> Self {
         let contract = contract(id, component, more);
@@ -301,8 +320,10 @@ impl Rig {
         let keys = KeySet::parse(&format!("aim-keys v1\ngate {hex}\n")).unwrap();
         admit(
             Request {
+                accepted: &accepted_in(&self.log.reader()),
                 approvals: UseApprovals {
                     given: &self.approvals,
+                    downgrades: &self.downgrades,
                     approvers: &self.approvers,
                     now: Timestamp::from_millis(1_000),
                 },
@@ -318,7 +339,7 @@ impl Rig {
                 rules: self.rules.clone(),
                 policy: policy.as_ref().map(|policy| policy as _),
                 monitor: monitor.as_ref().map(|policy| policy as _),
-                tenant: &TenantId::parse("global").unwrap(),
+                tenant: &self.tenant,
                 profile: EngineProfile::default(),
                 schemas: &RequiredKeys(Vec::new()),
                 config: &self.config,
@@ -470,7 +491,7 @@ impl Rig {
             plan: self.plan.digest(),
             lock: admitted.lock().digest(),
             inputs: inputs_digest(inputs.by_name()),
-            tenant: "global",
+            tenant: self.tenant.as_str(),
             seed: 0,
         });
         let standing = ledger.executions_of(run).next_back();
@@ -497,7 +518,7 @@ impl Rig {
                 plan: self.plan.digest(),
                 plan_name: self.plan.name().clone(),
                 quip: self.plan.quip().map(str::to_owned),
-                tenant: TenantId::parse("global").unwrap(),
+                tenant: self.tenant.clone(),
                 actor: "tester".to_owned(),
                 seed: 0,
                 correlation: EnvelopeId::ingress("global", "tester", "run", &run.to_string()),

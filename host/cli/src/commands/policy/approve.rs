@@ -1,18 +1,23 @@
 //! `policy approve`: what waits for a person, and that person's signed answer.
 //!
+//! A person is asked about uses that the policy permits once somebody agrees, and about going back to an older version.
+//!
 //! INVARIANT: nothing is signed but what was shown, and without a terminal nobody is asked: `--yes` says it in advance.
 
 use std::{
     fs::{File, OpenOptions},
     io::{self, IsTerminal as _, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use aim_clock_system::SystemClock;
 use aim_core::{
-    access::{AccessRequest, SignedUseApproval, Use, UseApproval},
+    access::{
+        AccessRequest, SignedDowngrade, SignedUseApproval, Use, UseApproval, UseApprovalError,
+    },
     digest::{Digest, Sha256},
     leaf::LeafKind,
+    name::TenantId,
     outcome::Exit,
     quarantine::Approver,
     time::Timestamp,
@@ -20,7 +25,7 @@ use aim_core::{
 };
 use aim_hardening::key_file::{Role, load_secret};
 use aim_ports::{clock::Clock as _, policy::Policy as _};
-use aim_registry_dir::{Registry, approval_text};
+use aim_registry_dir::{Registry, approval_text, downgrade_text};
 use aim_runtime::commit::Submission;
 use aim_schema_json::JsonSchemas;
 use aim_trust::{
@@ -29,6 +34,9 @@ use aim_trust::{
 };
 use serde::Serialize;
 
+mod older;
+
+use self::older::Older;
 use super::asked::asked;
 use crate::{
     args::{Cli, Output, PolicyApproveArgs},
@@ -40,7 +48,7 @@ use crate::{
 
 const DAY_MS: u64 = 86_400_000;
 
-/// One use that waits.
+/// One thing that waits for a person, as it is shown.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Waiting {
@@ -53,14 +61,26 @@ struct Waiting {
     reason: String,
 }
 
+/// What waits.
+enum Wanted {
+    Use(AccessRequest, UseApprovalError),
+    Older(Older),
+}
+
+/// What was given.
+enum Given {
+    Use(SignedUseApproval),
+    Older(SignedDowngrade),
+}
+
 /// What the log keeps of an approval.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct UseAnswer<'a> {
-    approval: &'a UseApproval,
+struct Answer<'a, T> {
+    approval: &'a T,
     digest: Digest,
     kind: &'static str,
-    origin: String,
+    origin: &'a str,
     signature: Option<&'a str>,
 }
 
@@ -70,11 +90,11 @@ pub(crate) fn approve(cli: &Cli, args: &PolicyApproveArgs) -> Result<Exit, CliEr
     let config = args.asked.config.clone().unwrap_or_else(beside);
     let registry = Registry::load(&config, &JsonSchemas).map_err(|error| load_error(&error))?;
     let now = SystemClock::start().now();
-    let waiting = waiting(&registry, &asked(&args.asked)?, now)?;
-    for (_, shown) in &waiting {
-        show(cli, shown)?;
+    let wanted = wanted(&registry, args, now)?;
+    for one in &wanted {
+        show(cli, &one.shown(&registry.deployment().tenant))?;
     }
-    if waiting.is_empty() {
+    if wanted.is_empty() {
         out::talk("nothing waits for an approval\n");
         return Ok(Exit::Ok);
     }
@@ -83,82 +103,170 @@ pub(crate) fn approve(cli: &Cli, args: &PolicyApproveArgs) -> Result<Exit, CliEr
         let message = "the deployment names no file for approvals";
         return Err(CliError::usage("AIM-P039", message, help));
     };
-    consent(args.yes, waiting.len())?;
+    consent(args.yes, wanted.len())?;
     let key = key(args, &registry.deployment().gates.approvers)?;
     let expires = now
         .millis()
         .saturating_add(u64::from(args.days).saturating_mul(DAY_MS));
     let expires = Timestamp::from_millis(expires);
-    let signed: Vec<SignedUseApproval> = waiting
-        .iter()
-        .map(|(request, _)| {
-            use_approval::sign(UseApproval::of(request, &args.approver, expires), &key)
-        })
-        .collect();
+    let given = wanted.iter().map(|one| one.give(args, expires, &key));
+    let given: Vec<Given> = given.collect();
     // Opened first: with the log open, nothing else can be.
     let target = OpenOptions::new().append(true).open(&file);
     let target = target.map_err(|error| unwritable(&file, &error))?;
-    record(cli, args, &signed)?;
-    append(target, &signed).map_err(|error| unwritable(&file, &error))?;
+    record(cli, args, &given)?;
+    append(target, &given).map_err(|error| unwritable(&file, &error))?;
     out::talk(&format!(
         "approved until {expires}: {} in {}\n",
-        signed.len(),
+        given.len(),
         file.display()
     ));
     Ok(Exit::Ok)
 }
 
-/// Every use that the policy would permit once a person agrees, and that nobody's approval covers now; each once.
-fn waiting(
+/// The data directory whose log says what was accepted, and keeps the answers.
+fn data_dir(args: &PolicyApproveArgs) -> PathBuf {
+    let beside = || paths::beside(&args.asked.plan).join(paths::DATA_DIR);
+    args.data_dir.clone().unwrap_or_else(beside)
+}
+
+/// Everything that waits for a person and that nobody's approval covers now; each once.
+fn wanted(
     registry: &Registry,
-    requests: &[AccessRequest],
+    args: &PolicyApproveArgs,
     now: Timestamp,
-) -> Result<Vec<(AccessRequest, Waiting)>, CliError> {
-    let files = registry.read_policy().map_err(|error| load_error(&error))?;
-    let Some(policy) = files.map(compile_policy).transpose()? else {
-        return Ok(Vec::new());
-    };
+) -> Result<Vec<Wanted>, CliError> {
     let given = registry
         .read_approvals()
         .map_err(|error| load_error(&error))?;
     let approvals = UseApprovals {
-        given: &given,
+        given: &given.uses,
+        downgrades: &given.downgrades,
         approvers: &registry.deployment().gates.approvers,
         now,
     };
-    let mut waiting: Vec<(AccessRequest, Waiting)> = Vec::new();
-    for request in requests {
-        if !policy.decide(request).is_approvable {
-            continue;
-        }
-        let Err(error) = approvals.find(request) else {
-            continue;
-        };
-        let shown = shown(request, error);
-        let is_same = |(_, other): &(AccessRequest, Waiting)| {
-            other.node == shown.node && other.request == shown.request
-        };
-        if !waiting.iter().any(is_same) {
-            waiting.push((request.clone(), shown));
-        }
-    }
-    Ok(waiting)
+    let mut wanted = uses(registry, &asked(&args.asked)?, &approvals)?;
+    let older = older::waiting(registry, &args.asked, &data_dir(args), &approvals)?;
+    wanted.extend(older.into_iter().map(Wanted::Older));
+    Ok(wanted)
 }
 
-fn shown(request: &AccessRequest, error: aim_core::access::UseApprovalError) -> Waiting {
+/// Every use that the policy would permit once a person agrees.
+fn uses(
+    registry: &Registry,
+    requests: &[AccessRequest],
+    approvals: &UseApprovals<'_>,
+) -> Result<Vec<Wanted>, CliError> {
+    let files = registry.read_policy().map_err(|error| load_error(&error))?;
+    let Some(policy) = files.map(compile_policy).transpose()? else {
+        return Ok(Vec::new());
+    };
+    let mut waiting: Vec<(&AccessRequest, UseApprovalError)> = Vec::new();
+    for request in requests {
+        let is_same = |(known, _): &(&AccessRequest, _)| {
+            known.node == request.node && used(known) == used(request)
+        };
+        if !policy.decide(request).is_approvable || waiting.iter().any(is_same) {
+            continue;
+        }
+        if let Err(error) = approvals.find(request) {
+            waiting.push((request, error));
+        }
+    }
+    let waiting = waiting.into_iter();
+    Ok(waiting
+        .map(|(request, error)| Wanted::Use(request.clone(), error))
+        .collect())
+}
+
+fn used(request: &AccessRequest) -> String {
     let wanted = Use {
         capability: request.capability,
         mode: request.mode,
         resource: request.resource.clone(),
     };
-    Waiting {
-        node: request.node.to_string(),
-        request: wanted.to_string(),
-        tenant: request.tenant.to_string(),
-        component: request.component.to_string(),
-        code: error.code(),
-        reason: error.to_string(),
+    wanted.to_string()
+}
+
+impl Wanted {
+    fn shown(&self, tenant: &TenantId) -> Waiting {
+        match self {
+            Self::Use(request, error) => Waiting {
+                node: request.node.to_string(),
+                request: used(request),
+                tenant: request.tenant.to_string(),
+                component: request.component.to_string(),
+                code: error.code(),
+                reason: error.to_string(),
+            },
+            Self::Older(older) => Waiting {
+                node: older.node.to_string(),
+                request: format!("version {} after {}", older.version, older.highest),
+                tenant: tenant.to_string(),
+                component: older.component.to_string(),
+                code: "AIM-A060",
+                reason: older.why.to_string(),
+            },
+        }
     }
+
+    fn give(&self, args: &PolicyApproveArgs, expires: Timestamp, key: &SecretKey) -> Given {
+        match self {
+            Self::Use(request, _) => {
+                let approval = UseApproval::of(request, &args.approver, expires);
+                Given::Use(use_approval::sign(approval, key))
+            }
+            Self::Older(older) => {
+                let leave = older.leave(&args.approver, expires);
+                Given::Older(use_approval::sign_downgrade(leave, key))
+            }
+        }
+    }
+}
+
+impl Given {
+    fn text(&self) -> String {
+        match self {
+            Self::Use(signed) => approval_text(signed),
+            Self::Older(signed) => downgrade_text(signed),
+        }
+    }
+
+    /// The statement that the log keeps.
+    fn statement(&self, origin: &str) -> Vec<u8> {
+        match self {
+            Self::Use(SignedUseApproval {
+                approval,
+                signature,
+            }) => statement(Answer {
+                approval,
+                digest: approval.digest(),
+                kind: "use-approval",
+                origin,
+                signature: signature.as_deref(),
+            }),
+            Self::Older(SignedDowngrade {
+                approval,
+                signature,
+            }) => statement(Answer {
+                approval,
+                digest: approval.digest(),
+                kind: "downgrade",
+                origin,
+                signature: signature.as_deref(),
+            }),
+        }
+    }
+}
+
+fn statement<T: Serialize>(answer: Answer<'_, T>) -> Vec<u8> {
+    let subject = Subject::new(
+        "approval",
+        answer.digest,
+        Sha256::of(answer.digest.as_bytes()),
+    );
+    let predicate = LeafKind::Answer.predicate_type();
+    Statement::new(predicate, vec![subject], answer).payload()
 }
 
 fn show(cli: &Cli, shown: &Waiting) -> Result<(), CliError> {
@@ -213,32 +321,19 @@ fn key(args: &PolicyApproveArgs, approvers: &[Approver]) -> Result<SecretKey, Cl
 }
 
 /// Writes the answers into the log, where there is one: before the first run the run's own lock is their record.
-fn record(
-    cli: &Cli,
-    args: &PolicyApproveArgs,
-    signed: &[SignedUseApproval],
-) -> Result<(), CliError> {
-    let folder = paths::beside(&args.asked.plan).join(paths::DATA_DIR);
-    let folder = args.data_dir.as_deref().unwrap_or(&folder);
+fn record(cli: &Cli, args: &PolicyApproveArgs, given: &[Given]) -> Result<(), CliError> {
+    let folder = data_dir(args);
     if !folder.exists() {
         out::talk("there is no log yet: the first run records these approvals in its lock\n");
         return Ok(());
     }
-    let (host, _) = start::open_for_admin(cli, folder, "policy approve")?;
-    let committed = signed.iter().try_for_each(|one| {
-        let digest = one.approval.digest();
-        let bytes = digest.as_bytes();
-        let subject = Subject::new("approval", digest, Sha256::of(bytes));
-        let kind = LeafKind::Answer;
-        let answer = UseAnswer {
-            approval: &one.approval,
-            digest,
-            kind: "use-approval",
-            origin: host.facts.origin.clone(),
-            signature: one.signature.as_deref(),
-        };
-        let statement = Statement::new(kind.predicate_type(), vec![subject], answer).payload();
-        commit(&host, Submission::witness(kind, statement, Vec::new()))
+    let (host, _) = start::open_for_admin(cli, &folder, "policy approve")?;
+    let committed = given.iter().try_for_each(|one| {
+        let statement = one.statement(&host.facts.origin);
+        commit(
+            &host,
+            Submission::witness(LeafKind::Answer, statement, Vec::new()),
+        )
     });
     let closed = run::close(host);
     committed.and(closed)
@@ -255,8 +350,8 @@ fn commit(host: &aim_runtime::host::Host, submission: Submission) -> Result<(), 
         .map_err(|error| bug(error.code(), error.to_string()))
 }
 
-fn append(mut file: File, signed: &[SignedUseApproval]) -> io::Result<()> {
-    let text: String = signed.iter().map(approval_text).collect();
+fn append(mut file: File, given: &[Given]) -> io::Result<()> {
+    let text: String = given.iter().map(Given::text).collect();
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

@@ -9,7 +9,7 @@ use std::{
 
 use aim_clock_system::SystemClock;
 use aim_core::{
-    access::SignedUseApproval,
+    access::AcceptedVersions,
     gate::CodexVersion,
     name::{NodeId, StepName, TenantId},
     outcome::Exit,
@@ -19,7 +19,7 @@ use aim_core::{
 use aim_engine::EngineProfile;
 use aim_policy_cedar::{CedarPolicy, PolicySource};
 use aim_ports::clock::Clock as _;
-use aim_registry_dir::{LoadError, Registry, Signing, SourceFile};
+use aim_registry_dir::{Approvals, LoadError, Registry, Signing, SourceFile};
 use aim_runtime::{
     admission::{Node, Request, SignedCodex},
     judge::GateRules,
@@ -49,7 +49,7 @@ pub(crate) struct Prepared {
     pub(crate) rules: GateRules,
     pub(crate) policy: Option<CedarPolicy>,
     pub(crate) monitor: Option<CedarPolicy>,
-    pub(crate) approvals: Vec<SignedUseApproval>,
+    pub(crate) approvals: Approvals,
     pub(crate) approvers: Vec<Approver>,
     pub(crate) signing: Signing,
     pub(crate) outside: OutsideReady,
@@ -89,10 +89,16 @@ impl<'a> From<&'a RunArgs> for Wanted<'a> {
 
 impl Prepared {
     /// The question whether, and with what, the plan may run.
-    pub(crate) fn request(&self, profile: EngineProfile) -> Request<'_> {
+    pub(crate) fn request<'a>(
+        &'a self,
+        profile: EngineProfile,
+        accepted: &'a AcceptedVersions,
+    ) -> Request<'a> {
         Request {
+            accepted,
             approvals: UseApprovals {
-                given: &self.approvals,
+                given: &self.approvals.uses,
+                downgrades: &self.approvals.downgrades,
                 approvers: &self.approvers,
                 now: SystemClock::start().now(),
             },

@@ -24,6 +24,7 @@ use aim_log_file::{FileLogReader, FileLogWriter, OpenLogError};
 use aim_ports::{PortError, PortFault, clock::Clock as _, policy::Policy, signer::Signer as _};
 use aim_registry_dir::Signing as DeploymentSigning;
 use aim_runtime::{
+    accepted::accepted_in,
     admission::{AdmissionError, Admitted, RefusedLoad, admit},
     commit::Submission,
     effects::WritableFolders,
@@ -186,7 +187,9 @@ fn side(command: &str, keys_dir: &Path) -> Result<SideCommand, CliError> {
 impl Started {
     /// Admits the plan; compiles what is not in the cache and ends the worker.
     pub(crate) fn admit(&mut self, prepared: &Prepared) -> Result<Admitted, Refused> {
-        let request = prepared.request(self.engine.profile());
+        // The log is locked since `start`: what it has accepted is what it will have accepted when it is opened.
+        let accepted = accepted_in(&self.reader().map_err(Refused::Other)?);
+        let request = prepared.request(self.engine.profile(), &accepted);
         let admitted = admit(request, &mut self.compiler);
         self.compiler.finish();
         admitted.map_err(|error| match error {
