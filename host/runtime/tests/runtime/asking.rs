@@ -96,8 +96,8 @@ fn refusal(rig: &Rig) -> String {
     }
 }
 
-// Negative control: with the comparison in `AcceptedVersions::above` answering `None`, the older version is admitted here,
-// in the CLI's test and in the catalogue's.
+// Negative control: with `rollback::check` taking everything for new, this test, the next one, the command line's and the
+// catalogue's fail.
 #[test]
 fn a_version_below_one_that_ran_is_refused_until_an_approver_lets_it() {
     let run = |rig: &Rig| rig.run(&[("word", "hello")]).unwrap().exit;
