@@ -79,6 +79,8 @@ table! {
     BAD_TOPOLOGY "ACL-E057" Source "fan-out, reduce or flow do not fit together",
     BAD_RECOVERY "ACL-E058" Source "what stands in for a step can not be",
     BAD_GATE "ACL-E059" Source "a gate contradicts itself",
+    DRIFT "ACL-E060" Compiled "what is there is not what the lock pins",
+    NO_LOCK "ACL-E061" Compiled "there is no lock",
     UNDECIDED_TYPES "ACL-L001" Source "types across an edge can not be compared",
     LONG_PROMPT "ACL-L002" Source "a description that is very long",
     NO_CONFIDENCE "ACL-L003" Source "nothing asks how sure a step is",

@@ -52,6 +52,8 @@ pub use symbols::{Completion, CompletionKind, Symbol, SymbolKind, Symbols, compl
 
 use diagnostic::Faults;
 
+/// The compiler's own version: what it makes of a source may differ between two.
+pub const COMPILER_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The most bytes that a source may have.
 pub const SOURCE_BYTES_MAX: usize = 1024 * 1024;
 

@@ -140,6 +140,10 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) strict: bool,
 
+    /// Run only what the lock beside the plan pins; any difference is shown, and nothing is run or written.
+    #[arg(long)]
+    pub(crate) locked: bool,
+
     /// How witnesses are signed: each one, or one checkpoint for all. Default: the deployment file's, else `each`.
     #[arg(long, value_enum)]
     pub(crate) signing: Option<Signing>,
@@ -186,8 +190,12 @@ pub(crate) struct ShowPlanArgs {
     pub(crate) strict: bool,
 
     /// Draw the plan instead; needs no deployment.
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "lock")]
     pub(crate) graph: Option<GraphFormat>,
+
+    /// Also write the lock beside the plan (`plan.acl` gets `plan.lock`), for `run --locked`.
+    #[arg(long)]
+    pub(crate) lock: bool,
 }
 
 /// How a plan is drawn.

@@ -48,7 +48,10 @@ pub use gate::{
     Action, Check, Clause, Emit, Gate, GatePhase, JudgeCheck, JudgeKind, OnFail, Rules,
 };
 pub use judge::{GateAnswer, Subject, judge};
-pub use lock::{GatePin, LOCK_VERSION, Lock, LockError, StepPin};
+pub use lock::{
+    CompilerPin, GatePin, LOCK_VERSION, Lock, LockDifference, LockError, StepPin, WitVersions,
+    wit_versions,
+};
 pub use order::{Order, cycles, order};
 pub use parallel::{Caps, Exhausted, Fanout, Flow, Reduce, ReduceMethod, Tie};
 pub use recovery::{ATTEMPTS_MAX, BACKOFF_MS_MAX, Breaker, Hitl, Retries, Rule, Silence, Trigger};
@@ -345,6 +348,12 @@ impl Plan {
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest::of(&self.to_json())
+    }
+
+    /// Returns the version of the IR's shape.
+    #[must_use]
+    pub const fn schema_version(&self) -> SchemaVersion {
+        self.0.schema_version
     }
 
     /// Returns the plan's name.

@@ -7,7 +7,7 @@ use aim_acl::{
     codes::{self, Code, Subject},
     compile,
 };
-use aim_core::plan::{Lock, Plan};
+use aim_core::plan::{CompilerPin, LOCK_VERSION, Lock, Plan};
 
 use crate::corpus::fixtures;
 
@@ -82,10 +82,16 @@ fn the_codes_of_compiled_documents_are_those_of_core() {
     assert_eq!(unbound[0].code(), codes::UNBOUND_ROLE.id);
     let zero = aim_core::digest::Digest::of(b"");
     let lock = Lock {
+        compiler: CompilerPin {
+            language: plan.language_version(),
+            schema: plan.schema_version(),
+            version: aim_acl::COMPILER_VERSION.into(),
+        },
         engine_profile: zero,
         gate_rules: None,
         gates: Default::default(),
-        lock_version: 1,
+        imports: Default::default(),
+        lock_version: LOCK_VERSION,
         plan: plan.digest(),
         policy: zero,
         steps: Default::default(),
@@ -93,5 +99,11 @@ fn the_codes_of_compiled_documents_are_those_of_core() {
     assert_eq!(
         lock.check_fits(&plan).unwrap_err().code(),
         codes::MISSING_PINS.id
+    );
+    let mut other = lock.clone();
+    other.policy = plan.digest();
+    assert_eq!(
+        lock.check_present(&other).unwrap_err().code(),
+        codes::DRIFT.id
     );
 }

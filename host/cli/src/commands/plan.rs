@@ -27,6 +27,7 @@ use crate::{
 };
 
 mod document;
+pub(crate) mod lock;
 mod text;
 
 use document::PlanDocument;
@@ -53,6 +54,11 @@ pub(crate) fn plan(cli: &Cli, args: &ShowPlanArgs) -> Result<Exit, CliError> {
         Output::Text => out::text(&text::write(&document))?,
     }
     refusals(&resolution)?;
+    if args.lock
+        && let Some(lock) = resolution.lock()
+    {
+        lock::write(&args.plan, &lock)?;
+    }
     Ok(Exit::Ok)
 }
 

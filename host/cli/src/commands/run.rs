@@ -42,6 +42,7 @@ use aim_runtime::{
 
 use crate::{
     args::{Cli, RunArgs},
+    commands::plan::lock,
     error::{CliError, Problem},
     render::progress,
 };
@@ -63,6 +64,9 @@ pub(crate) fn cancel_file(data_dir: &Path, execution: &ExecutionId) -> PathBuf {
 /// Runs a plan, resumes an interrupted run, or prints the stored result of a finished one.
 pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, CliError> {
     let mut prepared = prepare::prepare(args.into())?;
+    if args.locked {
+        lock::check(&args.plan, &prepared)?;
+    }
     let mut started = start::start(cli, args, &prepared)?;
     let admitted = started.admit(&prepared);
     let inputs = inputs::read(&args.inputs);

@@ -102,3 +102,134 @@ fn a_plan_is_drawn_in_three_ways_without_a_deployment() {
         .run(&["plan", "plan.acl"])
         .assert_refused(6, "AIM-C001");
 }
+
+/// A deployment of its own with everything that a lock pins, and its lock.
+fn locked() -> Place {
+    let place = crate::runs::deployment();
+    place.write(
+        "plan.acl",
+        "PLAN chain v1.0:\n  QUIP \"An echo never had an idea of its own.\"\n  ROLE a: custom(node=\"echo\")\n  STEP one:\n    ASSIGN a: \"say it\"\n    BUDGET tokens=1, time=30s, tools=1\n",
+    );
+    let deployment = place.read("aim.toml");
+    let deployment = format!("policy = \"policy.cedar\"\n{deployment}[config]\ntone = \"calm\"\n");
+    place.write("aim.toml", deployment);
+    place.write(
+        "policy.cedar",
+        "@id(\"all\") permit(principal, action, resource);\n",
+    );
+    place.write(
+        "contracts/echo.yaml",
+        "kind: compute\nnode_id: echo\nversion: \"0.1.0\"\ncomponent: { path: echo.wasm }\nasks: [{ capability: config, scope: [tone] }]\n",
+    );
+    let came = place.run(&["plan", "plan.acl", "--lock"]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    place
+}
+
+/// Control: with the comparison of `lock::check` taken out, every drift below ran and this fails.
+#[test]
+fn a_locked_run_refuses_every_drift_names_the_field_and_writes_nothing() {
+    let place = locked();
+    let run = ["run", "plan.acl", "-i", "word=hello", "--locked"];
+    let edit = |name: &str, from: &str, to: &str| {
+        let text = place.read(name);
+        assert!(text.contains(from), "{name}: {text}");
+        place.write(name, text.replace(from, to));
+    };
+    let edits: [(&str, &str, &str, &[&str]); 6] = [
+        ("plan.acl", "say it", "say this", &["plan: "]),
+        ("aim.toml", "calm", "curt", &["steps.one.config: "]),
+        (
+            "contracts/echo.yaml",
+            "0.1.0",
+            "0.1.1",
+            &[
+                "steps.one.contract: ",
+                "steps.one.version: pinned 0.1.0, present 0.1.1",
+            ],
+        ),
+        ("policy.cedar", "all", "any", &["policy: "]),
+        (
+            "contracts/echo.yaml",
+            "asks:",
+            "adapt: std-0.2.12\nasks:",
+            &[
+                "steps.one.adapt: pinned nothing, present std-0.2.12",
+                "steps.one.contract: ",
+            ],
+        ),
+        (
+            "aim.toml",
+            "[gates]",
+            "[operator]\nbig = [\"echo\"]\n[gates]",
+            &["steps.one.class: pinned nothing, present big"],
+        ),
+    ];
+    for (name, from, to, fields) in edits {
+        let before = place.read(name);
+        edit(name, from, to);
+        let came = place.run(&run);
+        came.assert_refused(2, "ACL-E060");
+        for field in fields {
+            assert!(came.stderr.contains(field), "{field}: {}", came.stderr);
+        }
+        let named = came.stderr.matches(": pinned ").count();
+        assert_eq!(named, fields.len(), "{}", came.stderr);
+        place.write(name, before);
+    }
+    let component = std::fs::read(place.path("components/echo.wasm")).unwrap();
+    // A custom section at the end changes the bytes and nothing that they do.
+    place.write(
+        "components/echo.wasm",
+        [component.as_slice(), &[0, 2, 1, b'x']].concat(),
+    );
+    let came = place.run(&run);
+    came.assert_refused(2, "ACL-E060");
+    assert!(
+        came.stderr.contains("steps.one.component: pinned blake3:"),
+        "{}",
+        came.stderr
+    );
+    place.write("components/echo.wasm", component);
+    assert!(!place.path(".aim").exists() && !place.path("keys").exists());
+    let came = place.run(&run);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+}
+
+#[test]
+fn a_lock_is_the_same_on_every_run_and_a_missing_or_broken_one_is_refused() {
+    let place = locked();
+    let first = place.read("plan.lock");
+    assert_eq!(place.run(&["plan", "plan.acl", "--lock"]).code, 0);
+    assert_eq!(place.read("plan.lock"), first);
+    assert_eq!(
+        locked().read("plan.lock"),
+        first,
+        "another folder, the same lock"
+    );
+    let lock: Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(lock["steps"]["one"]["wit"]["aim:types"][0], "0.1.0");
+    assert!(lock["gates"]["ethical"]["codex"].is_string());
+    place.write("plan.lock", first.replace(':', ": "));
+    place
+        .run(&["run", "plan.acl", "--locked"])
+        .assert_refused(2, "ACL-E042");
+    std::fs::remove_file(place.path("plan.lock")).unwrap();
+    let came = place.run(&["run", "plan.acl", "--locked"]);
+    came.assert_refused(6, "ACL-E061");
+    assert!(came.stderr.contains("aimctl plan plan.acl --lock"));
+    assert!(!place.path(".aim").exists());
+}
+
+#[test]
+fn what_is_refused_gets_no_lock() {
+    let place = locked();
+    std::fs::remove_file(place.path("plan.lock")).unwrap();
+    place.write(
+        "policy.cedar",
+        "@id(\"none\") forbid(principal, action, resource);\n",
+    );
+    let came = place.run(&["plan", "plan.acl", "--lock"]);
+    assert_eq!(came.code, 3, "{}", came.stderr);
+    assert!(!place.path("plan.lock").exists());
+}

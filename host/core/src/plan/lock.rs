@@ -11,21 +11,27 @@ use alloc::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{IR_BYTES_MAX, Plan, canonical};
+use super::{IR_BYTES_MAX, LanguageVersion, Pins, Plan, SchemaVersion, canonical};
 use crate::{
     adapter::Profile,
+    admission::Linkage,
     class::Class,
     digest::Digest,
     name::{NodeId, StepName},
 };
 
 /// The version of the lock's shape that this host reads and writes.
-pub const LOCK_VERSION: u32 = 1;
+pub const LOCK_VERSION: u32 = 2;
+
+/// Versions of the WIT packages that a component is linked to, by package; the exact ones that it imports.
+pub type WitVersions = BTreeMap<String, BTreeSet<String>>;
 
 /// What a plan was resolved to. All digests are over the exact bytes that were used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lock {
+    /// What compiled the plan.
+    pub compiler: CompilerPin,
     /// Fingerprint of the engine profile: engine version and every knob that can change a result.
     pub engine_profile: Digest,
     /// The deployment's rules about scores, composite risk and quarantine; absent without any.
@@ -33,6 +39,9 @@ pub struct Lock {
     pub gate_rules: Option<Digest>,
     /// Gate components by the names that witnesses use.
     pub gates: BTreeMap<NodeId, GatePin>,
+    /// Imported documents by alias: BLAKE3 of their exact bytes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub imports: BTreeMap<StepName, Digest>,
     /// Always [`LOCK_VERSION`].
     pub lock_version: u32,
     /// The plan IR that this lock belongs to.
@@ -41,6 +50,18 @@ pub struct Lock {
     pub policy: Digest,
     /// One pin for every step of the plan, by step name.
     pub steps: BTreeMap<StepName, StepPin>,
+}
+
+/// What compiled a plan, and in which shapes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompilerPin {
+    /// The version of the language that the source was written in.
+    pub language: LanguageVersion,
+    /// The version of the IR's shape.
+    pub schema: SchemaVersion,
+    /// The compiler's own version.
+    pub version: String,
 }
 
 /// What does a step.
@@ -63,11 +84,23 @@ pub struct StepPin {
     pub config: Option<Digest>,
     /// The node contract's bytes.
     pub contract: Digest,
+    /// The model that the plan asks for; absent where it asks for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// The node.
     pub node: NodeId,
+    /// What the plan holds still: exact model, tool, index and seed.
+    #[serde(default, skip_serializing_if = "Pins::is_empty")]
+    pub pins: Pins,
+    /// The tools that the plan asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
     /// The contract's version; absent in locks that were written before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// What the component is linked to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub wit: WitVersions,
 }
 
 /// What judges.
@@ -88,6 +121,34 @@ pub struct GatePin {
     /// The contract's version; absent in locks that were written before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// What the component is linked to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub wit: WitVersions,
+}
+
+/// The packages of a linkage's imports, types-only ones among them, with the exact versions in the import strings.
+#[must_use]
+pub fn wit_versions(linkage: &Linkage) -> WitVersions {
+    let mut versions = WitVersions::new();
+    for binding in linkage.bindings() {
+        let name = binding.import.name.as_str();
+        let (interface, version) = name.split_once('@').unwrap_or((name, ""));
+        let package = interface.split_once('/').map_or(interface, |(one, _)| one);
+        let known = versions.entry(package.to_owned()).or_default();
+        known.insert(version.to_owned());
+    }
+    versions
+}
+
+/// One field in which two locks differ.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LockDifference {
+    /// Where it is: `steps.fetch.component`.
+    pub field: String,
+    /// What the lock pins; `None` when it pins nothing there.
+    pub pinned: Option<String>,
+    /// What is there now; `None` when nothing is.
+    pub present: Option<String>,
 }
 
 /// Why a lock was refused.
@@ -110,6 +171,9 @@ pub enum LockError {
     /// The steps differ from the plan's.
     #[error("the lock does not pin exactly the plan's steps; first difference: `{0}`")]
     Steps(StepName),
+    /// What is there is not what the lock pins.
+    #[error("{} of the lock's fields are not what is there now", .0.len())]
+    Drift(Vec<LockDifference>),
 }
 
 impl LockError {
@@ -119,13 +183,20 @@ impl LockError {
         match self {
             Self::Malformed(_) | Self::Version(_) => "ACL-E042",
             Self::OtherPlan { .. } | Self::Steps(_) => "ACL-E037",
+            Self::Drift(_) => "ACL-E060",
         }
     }
 
     /// What to do about it.
     #[must_use]
     pub fn help(&self) -> String {
-        "compile the plan again to write a fresh lock".to_owned()
+        match self {
+            Self::Drift(_) => {
+                "put back what was pinned, or accept what is there now: `aimctl plan <plan> --lock`"
+            }
+            _ => "write a fresh lock: `aimctl plan <plan> --lock`",
+        }
+        .to_owned()
     }
 }
 
@@ -164,6 +235,43 @@ impl Lock {
         Digest::of(&self.to_json())
     }
 
+    /// Every field in which `present` is not what this lock pins, by the field's name.
+    #[must_use]
+    pub fn differences(&self, present: &Self) -> Vec<LockDifference> {
+        let pinned = leaves(self);
+        let mut present = leaves(present);
+        let mut differences: Vec<LockDifference> = (pinned.into_iter())
+            .filter_map(|(field, pinned)| {
+                let now = present.remove(&field);
+                (now.as_ref() != Some(&pinned)).then_some(LockDifference {
+                    field,
+                    pinned: Some(pinned),
+                    present: now,
+                })
+            })
+            .collect();
+        differences.extend(present.into_iter().map(|(field, now)| LockDifference {
+            field,
+            pinned: None,
+            present: Some(now),
+        }));
+        differences.sort();
+        differences
+    }
+
+    /// Holds the lock against what a plan was resolved to now.
+    ///
+    /// # Errors
+    /// [`LockError::Drift`] with every field that differs.
+    pub fn check_present(&self, present: &Self) -> Result<(), LockError> {
+        let differences = self.differences(present);
+        if differences.is_empty() {
+            Ok(())
+        } else {
+            Err(LockError::Drift(differences))
+        }
+    }
+
     /// Holds the lock against a plan.
     ///
     /// # Errors
@@ -183,4 +291,36 @@ impl Lock {
             Some(name) => Err(LockError::Steps(name.clone())),
         }
     }
+}
+
+/// Every value of a lock that is no object, by its path. For people: what is hashed and stored is [`Lock::to_json`].
+fn leaves(lock: &Lock) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut open: Vec<(String, serde_json::Value)> = (serde_json::to_value(lock).ok())
+        .map(|value| (String::new(), value))
+        .into_iter()
+        .collect();
+    // BOUND: every value of a finite document is looked at once.
+    while let Some((path, value)) = open.pop() {
+        let below = |name: &str| match path.as_str() {
+            "" => name.to_owned(),
+            path => alloc::format!("{path}.{name}"),
+        };
+        match value {
+            serde_json::Value::Object(fields) => {
+                open.extend(
+                    fields
+                        .into_iter()
+                        .map(|(name, value)| (below(&name), value)),
+                );
+            }
+            serde_json::Value::String(text) => {
+                found.insert(path, text);
+            }
+            other => {
+                found.insert(path, other.to_string());
+            }
+        }
+    }
+    found
 }

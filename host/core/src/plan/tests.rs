@@ -1,5 +1,6 @@
 //! The IR is a trust boundary: whatever reaches a `Plan` has passed every check here.
 
+use alloc::format;
 use alloc::{collections::BTreeMap, string::ToString, vec, vec::Vec};
 
 use super::*;
@@ -348,6 +349,10 @@ fn a_role_names_its_node_or_its_kind_is_mapped_and_all_gaps_are_named() {
     assert!(matches!(unbound[0].reason, UnboundReason::NotANodeId(_)));
 }
 
+fn wit() -> WitVersions {
+    BTreeMap::from([("aim:log".into(), BTreeSet::from(["0.1.0".into()]))])
+}
+
 fn lock(plan: &Plan) -> Lock {
     let pin = |step: &Step| StepPin {
         approvals: BTreeSet::new(),
@@ -356,8 +361,17 @@ fn lock(plan: &Plan) -> Lock {
         component: Digest::of(b"component"),
         config: None,
         contract: Digest::of(b"contract"),
+        model: Some("m".into()),
         node: NodeId::parse(step.role.as_str()).unwrap(),
+        pins: Pins {
+            index: Some("i".into()),
+            model: Some("m-1".into()),
+            seed: Some(7),
+            tool: Some("t".into()),
+        },
+        tools: vec!["search".into()],
         version: Some("1.0.0".to_owned()),
+        wit: wit(),
     };
     let ethical = GatePin {
         adapt: None,
@@ -365,8 +379,15 @@ fn lock(plan: &Plan) -> Lock {
         codex: Some(Digest::of(b"codex")),
         component: Digest::of(b"gate"),
         version: Some("1.0.0".to_owned()),
+        wit: wit(),
     };
     Lock {
+        compiler: CompilerPin {
+            language: LanguageVersion::CURRENT,
+            schema: SchemaVersion::CURRENT,
+            version: "0.1.0".into(),
+        },
+        imports: BTreeMap::from([(name("rules"), Digest::of(b"rules"))]),
         engine_profile: Digest::of(b"engine"),
         gate_rules: None,
         gates: BTreeMap::from([(NodeId::parse("ethical").unwrap(), ethical)]),
@@ -448,11 +469,79 @@ fn every_pin_of_a_lock_changes_its_digest_and_its_bytes_have_one_spelling() {
         Err(LockError::Malformed(_))
     ));
     let mut newer = base;
-    newer.lock_version = 2;
+    newer.lock_version = LOCK_VERSION + 1;
     assert_eq!(
         Lock::from_json(&newer.to_json()),
-        Err(LockError::Version(2))
+        Err(LockError::Version(LOCK_VERSION + 1))
     );
+}
+
+/// Every leaf of `value` with its path, and the document with that leaf changed.
+fn changed_leaves(value: &serde_json::Value) -> Vec<(String, serde_json::Value)> {
+    let Some(fields) = value.as_object() else {
+        let other = match value {
+            serde_json::Value::String(text) if text.starts_with("blake3:") => {
+                Digest::of(b"other").to_string().into()
+            }
+            serde_json::Value::String(text) if text.contains('.') => "1.0.1".into(),
+            serde_json::Value::String(_) => "other".into(),
+            serde_json::Value::Number(number) => (number.as_u64().unwrap() + 1).into(),
+            _ => serde_json::json!(["other"]),
+        };
+        return vec![(String::new(), other)];
+    };
+    let below = |(name, inner): (&String, &serde_json::Value)| {
+        let name = name.clone();
+        let leaves = changed_leaves(inner).into_iter();
+        let leaves = leaves.map(move |(path, changed)| {
+            let mut whole = value.clone();
+            whole[&name] = changed;
+            let dot = if path.is_empty() { "" } else { "." };
+            (format!("{name}{dot}{path}"), whole)
+        });
+        leaves.collect::<Vec<_>>()
+    };
+    fields.iter().flat_map(below).collect()
+}
+
+/// Control: with `leaves` leaving out one member, every field below it is missed and this fails.
+#[test]
+fn every_field_of_a_lock_that_drifts_is_named_with_both_values_and_no_other() {
+    let plan = Plan::check(parts()).unwrap();
+    let pinned = lock(&plan);
+    assert_eq!(pinned.check_present(&pinned), Ok(()));
+    let value: serde_json::Value = serde_json::from_slice(&pinned.to_json()).unwrap();
+    let mut tried = 0;
+    for (field, changed) in changed_leaves(&value) {
+        let Ok(present) = serde_json::from_value::<Lock>(changed) else {
+            // A word of a closed list that has no other spelling here.
+            assert!(field.ends_with("language"), "{field}");
+            continue;
+        };
+        let Err(LockError::Drift(found)) = pinned.check_present(&present) else {
+            panic!("`{field}` drifted unnoticed");
+        };
+        let [one] = found.as_slice() else {
+            panic!("{field}: {found:?}");
+        };
+        assert_eq!(one.field, field);
+        assert_ne!(one.pinned, one.present);
+        tried += 1;
+    }
+    assert!(tried > 30, "{tried}");
+    let mut short = pinned.clone();
+    short.steps.remove(&name("b"));
+    let Err(LockError::Drift(found)) = pinned.check_present(&short) else {
+        panic!("a step is gone unnoticed");
+    };
+    assert!(
+        found
+            .iter()
+            .all(|one| one.field.starts_with("steps.b.") && one.present.is_none())
+    );
+    let error = pinned.check_present(&short).unwrap_err();
+    assert_eq!(error.code(), "ACL-E060");
+    assert!(error.help().contains("--lock"));
 }
 
 /// Control: with `has_evaluator` answering true, this fails (expected).

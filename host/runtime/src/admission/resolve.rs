@@ -13,7 +13,7 @@ use aim_core::{
     digest::Digest,
     limits::Limits,
     name::NodeId,
-    plan::{GatePin, LOCK_VERSION, Lock, Step, StepPin},
+    plan::{CompilerPin, GatePin, LOCK_VERSION, Lock, Plan, Step, StepPin, wit_versions},
     witness::MonitorRecord,
 };
 use aim_ports::{
@@ -266,6 +266,14 @@ impl<'a> Resolution<'a> {
         let request = &self.request;
         let none = || Digest::derive("no-policy", &[]);
         Some(Lock {
+            compiler: CompilerPin {
+                language: request.plan.language_version(),
+                schema: request.plan.schema_version(),
+                version: aim_acl::COMPILER_VERSION.to_owned(),
+            },
+            imports: (request.plan.imports().iter())
+                .map(|(alias, import)| (alias.clone(), import.digest))
+                .collect(),
             engine_profile: Digest::of(request.profile.fingerprint().as_bytes()),
             gate_rules: request.rules.digest(),
             gates: (self.gates.iter())
@@ -275,7 +283,7 @@ impl<'a> Resolution<'a> {
             plan: request.plan.digest(),
             policy: request.policy.map_or_else(none, Policy::digest),
             steps: (self.steps.iter())
-                .map(|step| (step.step.name.clone(), step_pin(step)))
+                .map(|step| (step.step.name.clone(), step_pin(request.plan, step)))
                 .collect(),
         })
     }
@@ -288,10 +296,14 @@ fn gate_pin(gate: &ResolvedGate<'_>) -> GatePin {
         codex: gate.codex(),
         component: gate.linkage.component(),
         adapt: gate.linkage.adapt(),
+        wit: wit_versions(&gate.linkage),
     }
 }
 
-fn step_pin(step: &ResolvedStep<'_>) -> StepPin {
+fn step_pin(plan: &Plan, step: &ResolvedStep<'_>) -> StepPin {
+    let role = plan.roles().get(&step.step.role);
+    let params = role.iter().flat_map(|role| &role.params);
+    let mut of_role = params.filter(|(name, _)| name.as_str() == "model");
     StepPin {
         adapt: step.linkage.adapt(),
         approvals: step.approvals.clone(),
@@ -299,8 +311,12 @@ fn step_pin(step: &ResolvedStep<'_>) -> StepPin {
         component: step.linkage.component(),
         config: config_digest(&step.config),
         contract: step.node.contract.digest(),
+        model: (step.step.model.clone()).or_else(|| of_role.next().map(|(_, model)| model.clone())),
         node: step.id.clone(),
+        pins: step.step.pins.clone(),
+        tools: step.step.tools.clone(),
         version: Some(step.node.contract.version.clone()),
+        wit: wit_versions(&step.linkage),
     }
 }
 
