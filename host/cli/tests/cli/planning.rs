@@ -126,7 +126,7 @@ fn locked() -> Place {
     place
 }
 
-/// Control: with the comparison of `lock::check` taken out, every drift below ran and this fails.
+/// Control: with `lock::check` never called, the first drift ran to exit 0 and this failed.
 #[test]
 fn a_locked_run_refuses_every_drift_names_the_field_and_writes_nothing() {
     let place = locked();
@@ -162,7 +162,10 @@ fn a_locked_run_refuses_every_drift_names_the_field_and_writes_nothing() {
             "aim.toml",
             "[gates]",
             "[operator]\nbig = [\"echo\"]\n[gates]",
-            &["steps.one.class: pinned nothing, present big"],
+            &[
+                "steps.one.class: pinned nothing, present big",
+                "steps.one.contract: ",
+            ],
         ),
     ];
     for (name, from, to, fields) in edits {

@@ -14,7 +14,7 @@ use aim_runtime::admission::resolve;
 use crate::{
     commands::run::prepare::Prepared,
     error::{CliError, Problem},
-    files,
+    evidence, files,
     render::out,
 };
 
@@ -51,7 +51,8 @@ pub(crate) fn check(plan: &Path, prepared: &Prepared) -> Result<(), CliError> {
     }
     let bytes = files::read_bytes(&path, "lock", IR_BYTES_MAX)?;
     let pinned = Lock::from_json(&bytes).map_err(|error| refused(&path, &error))?;
-    let resolution = resolve(prepared.request(EngineProfile::default()));
+    let accepted = evidence::accepted(&prepared.data_dir)?;
+    let resolution = resolve(prepared.request(EngineProfile::default(), &accepted));
     let Some(present) = resolution.lock() else {
         return Ok(());
     };
