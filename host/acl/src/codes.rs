@@ -81,6 +81,7 @@ table! {
     BAD_GATE "ACL-E059" Source "a gate contradicts itself",
     DRIFT "ACL-E060" Compiled "what is there is not what the lock pins",
     NO_LOCK "ACL-E061" Compiled "there is no lock",
+    UNDECLARED_EFFECT "ACL-E065" Source "an effect that is granted and not declared",
     UNDECIDED_TYPES "ACL-L001" Source "types across an edge can not be compared",
     LONG_PROMPT "ACL-L002" Source "a description that is very long",
     NO_CONFIDENCE "ACL-L003" Source "nothing asks how sure a step is",

@@ -36,7 +36,8 @@ pub use resource::{Fact, Resource, ResourceKind};
 pub use rollback::{AcceptedVersions, Candidate, Downgrade, RollbackError, SignedDowngrade};
 pub use smallest::{smallest_permit, smallest_unless};
 pub use token::{
-    CapToken, SpendError, SplitError, TokenClaims, TokenLimits, TokenRecord, Wallet, WalletTerms,
+    Branch, CapToken, SpendError, SplitError, TokenClaims, TokenLimits, TokenRecord, Wallet,
+    WalletTerms, undivided,
 };
 pub use written::{UnknownRequestError, WrittenRequest};
 

@@ -307,6 +307,12 @@ impl Step {
 }
 
 impl Plan {
+    /// True when some step says what it does to the world; then every step is taken at its word.
+    #[must_use]
+    pub fn declares_effects(&self) -> bool {
+        self.steps().iter().any(|step| !step.effects.is_empty())
+    }
+
     /// Checks the parts of a plan.
     ///
     /// # Errors

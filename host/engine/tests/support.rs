@@ -207,6 +207,7 @@ pub(crate) const START: Timestamp = Timestamp::from_millis(1_000_000);
 fn terms(limits: &Limits) -> WalletTerms {
     WalletTerms {
         attempt: AttemptId::from_bytes([1; 16]),
+        branch: None,
         subject: "plan/step".to_owned(),
         audience: "test".to_owned(),
         starts_at: START,

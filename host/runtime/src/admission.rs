@@ -7,6 +7,7 @@
 mod approved;
 mod clear;
 mod compile;
+mod declared;
 mod error;
 mod ready;
 mod resolve;

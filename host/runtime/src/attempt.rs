@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use aim_core::{
-    access::{Capability, TokenLimits, WalletTerms},
+    access::Capability,
     attempt::{Cleared, Ended, Position, Received, Released, RunEnd, Witnessed},
     digest::Digest,
     effect::{EffectRecord, indeterminate, settle},
@@ -39,6 +39,7 @@ use crate::{
     reach::Reach,
     record::{self, Facts},
     services::{AttemptServices, Contents},
+    tokens,
     traffic::Place,
     unit::Unit,
 };
@@ -481,14 +482,7 @@ fn call(
         }),
         envelope,
         grant: Arc::clone(&unit.grant),
-        terms: WalletTerms {
-            attempt,
-            subject: format!("{}/{}", run.plan_name, unit.step.name),
-            audience: host.facts.origin.clone(),
-            starts_at: host.clock.now(),
-            time_ms_max: unit.limits.deadline_ms_max,
-            limits: TokenLimits::of(&unit.limits),
-        },
+        terms: tokens::terms(host, unit, run, task),
         clock: Arc::clone(&host.clock),
         limits: limits(unit, task),
         budget: PlanBudget {

@@ -35,3 +35,4 @@ mod conditions;
 mod egress;
 mod ingress;
 mod record;
+mod tokens;

@@ -112,6 +112,7 @@ fn asker() -> Result<Asker> {
 fn terms() -> WalletTerms {
     WalletTerms {
         attempt: AttemptId::from_bytes([1; 16]),
+        branch: None,
         subject: "plan/step".to_owned(),
         audience: "bench".to_owned(),
         starts_at: Timestamp::from_millis(0),

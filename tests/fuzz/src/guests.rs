@@ -132,6 +132,7 @@ pub(crate) fn decision(bytes: &[u8]) {
 fn terms(limits: &Limits) -> WalletTerms {
     WalletTerms {
         attempt: AttemptId::from_bytes([1; 16]),
+        branch: None,
         subject: "plan/step".to_owned(),
         audience: "test".to_owned(),
         starts_at: Timestamp::from_millis(0),

@@ -57,6 +57,7 @@ pub(crate) fn linked(bytes: &[u8], capabilities: &[Capability]) -> LinkedStep {
 fn terms(limits: &Limits) -> WalletTerms {
     WalletTerms {
         attempt: AttemptId::from_bytes([1; 16]),
+        branch: None,
         subject: "plan/step".to_owned(),
         audience: "test".to_owned(),
         starts_at: Timestamp::from_millis(0),

@@ -36,6 +36,9 @@ pub(crate) fn check(plan: &Plan, steps: &Steps<'_>, context: &Context<'_>, fault
         let place = |name: &StepName| place(steps, name);
         if let Some(facts) = known(step) {
             effects(step, facts, steps, faults);
+            if plan.declares_effects() {
+                undeclared(step, facts, steps, faults);
+            }
             types(step, facts, &by_name, &known, steps, faults);
         }
         duties(plan, step, &by_name, &known, &place(&step.name), faults);
@@ -83,6 +86,23 @@ fn effects(step: &Step, facts: &NodeFacts, steps: &Steps<'_>, faults: &mut Fault
             continue;
         };
         faults.push(Diagnostic::error(codes::UNGRANTED_EFFECT, span_of(*effect), why).help(help));
+    }
+}
+
+/// Effects that the node is granted and the step does not own up to.
+fn undeclared(step: &Step, facts: &NodeFacts, steps: &Steps<'_>, faults: &mut Faults) {
+    let granted = facts.granted.intersection(&facts.asked);
+    for effect in granted.filter(|effect| !step.effects.contains(*effect)) {
+        let why = format!(
+            "`{}` is granted `{}`, and the step does not declare it",
+            facts.node,
+            effect.word()
+        );
+        let span = place(steps, &step.name);
+        faults.push(
+            Diagnostic::error(codes::UNDECLARED_EFFECT, span, why)
+                .help("declare the effect in the step, or take the ask out of the contract"),
+        );
     }
 }
 

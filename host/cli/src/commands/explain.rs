@@ -2,6 +2,8 @@
 //!
 //! INVARIANT: nothing is asked but the evidence; what is printed as a rule to add is no wider than what was refused.
 
+use std::collections::BTreeSet;
+
 use aim_core::{
     access::{
         Ask, Asker, Capability, Resource, ResourceKind, Use, WrittenRequest, smallest_permit,
@@ -117,8 +119,21 @@ fn call(plan: &StepName, attempt: &AttemptPredicate, denied: &DeniedCall) -> Exp
     };
     if let Some(wanted) = wanted(denied) {
         "ask for it in the contract, and permit it in the policy".clone_into(&mut explained.change);
-        explained.ask = Some(ask_text(&wanted));
-        explained.permit = Some(smallest_permit(&asker.request(&wanted), false));
+        let ask = widened(attempt, &wanted);
+        let granted: BTreeSet<Use> = attempt.grant.uses().collect();
+        let requests = asker.requests(std::slice::from_ref(&ask)).into_iter();
+        let lacking = requests.filter(|request| {
+            !granted.contains(&Use {
+                capability: request.capability,
+                mode: request.mode,
+                resource: request.resource.clone(),
+            })
+        });
+        let permits: Vec<String> = lacking
+            .map(|request| smallest_permit(&request, false))
+            .collect();
+        explained.ask = Some(ask.to_string());
+        explained.permit = Some(permits.join("\n"));
     } else {
         explained.change = match denied.rule.as_str() {
             "token.calls" => "give the ask more calls: `calls_max`",
@@ -159,16 +174,15 @@ fn wanted(denied: &DeniedCall) -> Option<Use> {
     })
 }
 
-fn ask_text(wanted: &Use) -> String {
-    let ask = Ask {
-        modes: wanted.mode.into_iter().collect(),
-        scope: (wanted.resource.kind.is_scoped())
-            .then(|| wanted.resource.name.clone())
-            .into_iter()
-            .collect(),
-        ..Ask::plain(wanted.capability)
-    };
-    ask.to_string()
+/// The contract's ask with the use added to it: a contract has one ask for each capability.
+fn widened(attempt: &AttemptPredicate, wanted: &Use) -> Ask {
+    let granted = attempt.grant.asks_for(wanted.capability).next().cloned();
+    let mut ask = granted.unwrap_or_else(|| Ask::plain(wanted.capability));
+    ask.modes.extend(wanted.mode);
+    if wanted.resource.kind.is_scoped() {
+        ask.scope.insert(wanted.resource.name.clone());
+    }
+    ask
 }
 
 /// The refused asks of the denied load with that index in the log.

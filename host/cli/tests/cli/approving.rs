@@ -23,7 +23,7 @@ const ECHO: &str = "kind: compute\nnode_id: echo\nversion: \"0.1.0\"\ncomponent:
 const PERSON: &str =
     "@id(\"person\") @approval(\"person\") permit (principal, action, resource);\n";
 
-fn waiting() -> Place {
+pub(crate) fn waiting() -> Place {
     let place = deployment();
     place.write("contracts/echo.yaml", ECHO);
     place.write("p.cedar", PERSON);

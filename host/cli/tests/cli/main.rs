@@ -11,6 +11,7 @@
 
 mod approving;
 mod compiling;
+mod deciding;
 mod errors;
 mod evidence;
 mod gates;

@@ -88,6 +88,21 @@ impl Place {
         command
     }
 
+    /// A shell line at a terminal of its own, in the same folder and environment as [`Self::command`].
+    pub(crate) fn terminal(&self, line: &str) -> Command {
+        let mut command = Command::new("script");
+        command
+            .args(["--quiet", "--return", "--command", line, "/dev/null"])
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("SHELL", "/bin/sh")
+            .env("HOME", self.path("home"))
+            .env("AIM_KEYS_DIR", self.path("keys"))
+            .env("AIM_CACHE_DIR", self.path("cache"));
+        command
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Came {
         self.command(arguments).output().unwrap().into()
     }

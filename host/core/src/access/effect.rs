@@ -13,7 +13,7 @@
 use alloc::{collections::BTreeSet, vec::Vec};
 
 use super::{Capability, Grant, Mode, Use};
-use crate::capability::closure;
+use crate::{capability::closure, plan};
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident $word:literal),+ $(,)? }) => {
@@ -233,12 +233,13 @@ fn imports(rows: impl Iterator<Item = &'static EffectRow>) -> Vec<&'static str> 
     interfaces.into_iter().collect()
 }
 
-/// The granted uses that need an effect which the plan does not declare, with that effect. Empty when all are declared.
+/// The granted uses that need an effect which the step does not declare, with that effect. Empty when all are declared.
 #[must_use]
-pub fn undeclared(grant: &Grant, declared: &BTreeSet<Effect>) -> Vec<(Use, Effect)> {
+pub fn undeclared(grant: &Grant, declared: &BTreeSet<plan::Effect>) -> Vec<(Use, Effect)> {
+    let is_declared = |effect: &Effect| declared.iter().any(|one| one.word() == effect.word());
     let missing = |one: Use| {
         let effects = EffectRow::of(one.capability, one.mode).map_or(&[][..], |row| row.effects);
-        let effects = effects.iter().filter(|effect| !declared.contains(effect));
+        let effects = effects.iter().filter(|effect| !is_declared(effect));
         effects.map(move |effect| (one.clone(), *effect))
     };
     grant.uses().flat_map(missing).collect()
@@ -280,6 +281,16 @@ mod tests {
             assert_eq!(row.effects.is_empty(), is_free || is_wordless, "{row:?}");
             assert!(row.tool.is_none() || !is_free, "{row:?}");
         }
+    }
+
+    #[test]
+    fn plans_and_this_table_have_the_same_words() {
+        let words = |words: &mut Vec<&'static str>| words.sort_unstable();
+        let mut ours: Vec<&str> = Effect::ALL.iter().map(|effect| effect.word()).collect();
+        let mut theirs: Vec<&str> = plan::Effect::ALL.iter().map(|one| one.word()).collect();
+        words(&mut ours);
+        words(&mut theirs);
+        assert_eq!(ours, theirs);
     }
 
     #[test]
@@ -329,11 +340,17 @@ mod tests {
             asks: vec![put, Ask::plain(Capability::Log)],
             policy: None,
         };
-        let missing = undeclared(&grant, &[Effect::FsRead].into());
+        let missing = undeclared(&grant, &[plan::Effect::FsRead].into());
         assert_eq!(missing.len(), 1);
         assert_eq!(missing[0].0.to_string(), "artifact.put");
         assert_eq!(missing[0].1, Effect::FsWrite);
-        assert!(undeclared(&grant, &[Effect::FsRead, Effect::FsWrite].into()).is_empty());
+        assert!(
+            undeclared(
+                &grant,
+                &[plan::Effect::FsRead, plan::Effect::FsWrite].into()
+            )
+            .is_empty()
+        );
         assert_eq!(undeclared(&grant, &BTreeSet::new()).len(), 2);
     }
 }

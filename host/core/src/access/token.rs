@@ -15,7 +15,7 @@ use alloc::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Capability, Grant, GrantMatcher, Mode, Use, action_name};
+use super::{Ask, Capability, Grant, GrantMatcher, Mode, Use, action_name};
 use crate::{
     id::{AttemptId, CapId},
     limits::Limits,
@@ -36,6 +36,32 @@ pub struct TokenLimits {
 }
 
 impl TokenLimits {
+    /// What each of `branches` gets of it. What can't be divided is given up.
+    ///
+    /// # Errors
+    /// [`SplitError`] for no branches, or more than there are calls, or bytes where there are any.
+    pub fn divided(self, branches: u32) -> Result<Self, SplitError> {
+        let calls = self.calls.checked_div(branches).unwrap_or(0);
+        let bytes = self.bytes.checked_div(u64::from(branches)).unwrap_or(0);
+        if calls == 0 || (bytes == 0 && self.bytes > 0) {
+            return Err(SplitError {
+                branches,
+                bytes: self.bytes,
+                calls: self.calls,
+            });
+        }
+        Ok(Self { bytes, calls })
+    }
+
+    /// What an ask leaves of it.
+    #[must_use]
+    fn within(self, ask: &Ask) -> Self {
+        Self {
+            bytes: (ask.bytes_max).map_or(self.bytes, |max| max.min(self.bytes)),
+            calls: (ask.calls_max).map_or(self.calls, |max| max.min(self.calls)),
+        }
+    }
+
     /// What a step's limits let it do with one use in all.
     #[must_use]
     pub fn of(limits: &Limits) -> Self {
@@ -77,14 +103,31 @@ pub struct CapToken {
 
 /// Why a token can't be divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a token can't be split into {branches} parts with {calls} calls left in it: grant more calls or run fewer branches"
-)]
+#[error("{calls} calls of {bytes} bytes can not be split into {branches} parts")]
 pub struct SplitError {
     /// The parts that were wanted.
     pub branches: u32,
+    /// The bytes that are left.
+    pub bytes: u64,
     /// The calls that are left.
     pub calls: u32,
+}
+
+impl SplitError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "AIM-P043"
+    }
+}
+
+/// One of the parallel branches that a step runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Branch {
+    /// Which one, from 0.
+    pub index: u32,
+    /// How many there are.
+    pub of: u32,
 }
 
 /// Why a use is not covered. Every one of them is a violation and ends as a denial of the call.
@@ -230,22 +273,31 @@ impl CapToken {
         self
     }
 
+    /// The part of one branch; the others belong to the other branches, each of which divides an equal token.
+    fn branch(mut self, branch: Branch) -> Self {
+        // A part of too little is one that nothing can be done with.
+        let lim = self.left().divided(branch.of).unwrap_or_default();
+        self.claims.jti = self.claims.jti.part(branch.index);
+        self.claims.sub = format!("{}[{}]", self.claims.sub, branch.index);
+        self.claims.lim = if branch.index < branch.of {
+            lim
+        } else {
+            TokenLimits::default()
+        };
+        self.used = TokenLimits::default();
+        self
+    }
+
     /// Divides what is left evenly among parallel branches. What can't be divided is given up.
     ///
     /// # Errors
-    /// [`SplitError`] for no branches, or more than there are calls left; the token is gone then.
+    /// [`SplitError`], as [`TokenLimits::divided`] says; the token is gone then.
     pub fn split(self, branches: u32) -> Result<Vec<Self>, SplitError> {
-        let left = self.left();
-        let calls = left.calls.checked_div(branches).unwrap_or(0);
-        if calls == 0 {
-            let calls = left.calls;
-            return Err(SplitError { branches, calls });
-        }
-        let bytes = left.bytes.checked_div(u64::from(branches)).unwrap_or(0);
+        let lim = self.left().divided(branches)?;
         let part = |index| Self {
             claims: TokenClaims {
                 jti: self.claims.jti.part(index),
-                lim: TokenLimits { bytes, calls },
+                lim,
                 sub: format!("{}[{index}]", self.claims.sub),
                 ..self.claims.clone()
             },
@@ -253,6 +305,18 @@ impl CapToken {
         };
         Ok((0..branches).map(part).collect())
     }
+}
+
+/// The granted asks that can't be divided among so many branches, each with the reason.
+#[must_use]
+pub fn undivided(grant: &Grant, limits: TokenLimits, branches: u32) -> Vec<(Ask, SplitError)> {
+    let asks = grant.asks.iter();
+    asks.filter_map(|ask| {
+        let error = limits.within(ask).divided(branches).err()?;
+        // What is granted nothing of can't be divided among one either, and that is no matter of branches.
+        (branches > 1).then(|| (ask.clone(), error))
+    })
+    .collect()
 }
 
 /// What was minted and what became of it, for the witness.
@@ -273,8 +337,10 @@ pub struct TokenRecord {
 /// Under which terms tokens are minted.
 #[derive(Debug, Clone)]
 pub struct WalletTerms {
-    /// The attempt that they are for.
+    /// The attempt that they are for; of parallel branches, one and the same for all.
     pub attempt: AttemptId,
+    /// The branch that they are for, where the step runs in several: it gets its part of what is minted.
+    pub branch: Option<Branch>,
     /// Who may spend them: `<plan>/<step path>`.
     pub subject: String,
     /// The only host that takes them.
@@ -303,19 +369,12 @@ pub struct Wallet {
 }
 
 impl Wallet {
-    /// Mints the tokens of an attempt.
+    /// Mints the tokens of an attempt; of a branch, its part of the tokens of all branches.
     #[must_use]
     pub fn mint(grant: &Grant, terms: &WalletTerms) -> Self {
         let mut slots = Vec::new();
         for ask in &grant.asks {
-            let limits = TokenLimits {
-                bytes: ask
-                    .bytes_max
-                    .map_or(terms.limits.bytes, |max| max.min(terms.limits.bytes)),
-                calls: ask
-                    .calls_max
-                    .map_or(terms.limits.calls, |max| max.min(terms.limits.calls)),
-            };
+            let limits = terms.limits.within(ask);
             let time_ms = ask
                 .time_ms_max
                 .map_or(terms.time_ms_max, |max| max.min(terms.time_ms_max));
@@ -334,15 +393,19 @@ impl Wallet {
                     res,
                 };
                 let capability = ask.capability;
+                let token = CapToken {
+                    claims,
+                    used: TokenLimits::default(),
+                };
                 slots.push(Slot {
                     granted: Use {
                         capability,
                         mode,
                         resource,
                     },
-                    token: CapToken {
-                        claims,
-                        used: TokenLimits::default(),
+                    token: match terms.branch {
+                        Some(branch) => token.branch(branch),
+                        None => token,
                     },
                     calls: Vec::new(),
                     refused: 0,
@@ -423,32 +486,6 @@ impl Wallet {
                 have.join(", ")
             },
         }
-    }
-
-    /// Divides every token among parallel branches; each branch gets a wallet of its own.
-    ///
-    /// # Errors
-    /// [`SplitError`] when some token is not enough for all branches; nothing is left of any then.
-    pub fn split(self, branches: u32) -> Result<Vec<Self>, SplitError> {
-        let mut wallets: Vec<Self> = Vec::new();
-        for _ in 0..branches {
-            wallets.push(Self {
-                matcher: self.matcher.clone(),
-                slots: Vec::new(),
-            });
-        }
-        for slot in self.slots {
-            let parts = slot.token.split(branches)?;
-            for (wallet, token) in wallets.iter_mut().zip(parts) {
-                wallet.slots.push(Slot {
-                    granted: slot.granted.clone(),
-                    token,
-                    calls: Vec::new(),
-                    refused: 0,
-                });
-            }
-        }
-        Ok(wallets)
     }
 
     /// The tokens.

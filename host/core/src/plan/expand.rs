@@ -61,6 +61,16 @@ impl StepPath {
         Some(Self(text.to_owned()))
     }
 
+    /// The path without its last number, and that number, where it ends with one.
+    #[must_use]
+    pub fn instance(&self) -> (&str, Option<u32>) {
+        let parts = (self.0.strip_suffix(']')).and_then(|rest| rest.rsplit_once('['));
+        match parts.and_then(|(step, number)| Some((step, number.parse().ok()?))) {
+            Some((step, number)) => (step, Some(number)),
+            None => (&self.0, None),
+        }
+    }
+
     /// The path as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -15,7 +15,7 @@ use aim_core::{
 use aim_engine::inspect;
 use aim_ports::policy::Policy;
 
-use super::{Node, RefusedLoad, RefusedReason, Request, approved::Waits, rollback};
+use super::{Node, RefusedLoad, RefusedReason, Request, approved::Waits, declared, rollback};
 
 /// What a step may use and be linked to, and the approvals that it took.
 pub(super) struct Cleared {
@@ -80,6 +80,7 @@ pub(super) fn clear_step(
     // contract says.
     reasons.extend(unused.map(refused_reason));
     reasons.extend(missing(request, &granted));
+    reasons.extend(declared::check(request, step, node, &granted));
     reasons.extend(waits.reasons);
     match rollback::check(request, node) {
         Ok(approvals) => waits.counted.extend(approvals),

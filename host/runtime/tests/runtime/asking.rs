@@ -1,10 +1,14 @@
 //! What is asked, granted, spent and tried out stands in the witness, and a trial never changes what a run may do.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aim_core::{
-    access::{Downgrade, SignedDowngrade},
+    access::{Downgrade, SignedDowngrade, TokenRecord},
     digest::{Digest, encode_hex},
+    id::CapId,
     name::{NodeId, TenantId},
     outcome::Exit,
+    plan::{Effect, Fanout, Plan},
     quarantine::Approver,
     time::Timestamp,
 };
@@ -169,4 +173,84 @@ fn a_gate_is_not_put_back_behind_a_version_that_judged() {
     let gate = rig.component("ethical");
     gate.extend([0, 2, 1, b'x']);
     assert_eq!(refusal(&rig), "AIM-A060");
+}
+
+/// `work` in three branches, each of which asks for ten values of a bucket.
+fn branches(calls_max: u32) -> Rig {
+    let plan = "PLAN state v1.0:\n  QUIP \"Three squirrels, one hoard.\"\n  ROLE a: custom(node=\"work\")\n  STEP work:\n    ASSIGN a: \"look\"\n";
+    let asks = json!([
+        { "capability": "config", "scope": ["region"], "values": { "region": "eu" } },
+        { "capability": "keyvalue", "modes": ["read", "write"], "scope": ["state"], "calls_max": calls_max },
+    ]);
+    let mut rig = Rig::new(plan).node("work", "conformance-state", json!({ "asks": asks }));
+    let mut parts = rig.plan.clone().into_parts();
+    parts.steps[0].fanout = Some(Fanout {
+        first: 1,
+        last: 3,
+        options: BTreeMap::new(),
+    });
+    rig.plan = Plan::check(parts).unwrap();
+    rig
+}
+
+// Negative control: with `branch: None` in `tokens::terms`, the three spend eleven calls each and this fails.
+#[test]
+fn parallel_instances_together_spend_no_more_than_the_one_grant() {
+    let rig = branches(11);
+    let get = json!({ "do": "get", "bucket": "state", "key": "n" });
+    let calls = serde_json::Value::Array(vec![get; 10]).to_string();
+    assert_eq!(rig.run(&[("calls", &calls)]).unwrap().exit, Exit::Ok);
+    let attempts = rig.attempts();
+    assert_eq!(attempts.len(), 3);
+    let tokens: Vec<&TokenRecord> = (attempts.iter())
+        .flat_map(|attempt| &attempt.tokens)
+        .filter(|token| token.claims.act == "keyvalue.read")
+        .collect();
+    let mut subjects: Vec<&str> = tokens.iter().map(|one| one.claims.sub.as_str()).collect();
+    subjects.sort_unstable();
+    assert_eq!(
+        subjects,
+        ["state/work[0]", "state/work[1]", "state/work[2]"]
+    );
+    for token in &tokens {
+        assert_eq!((token.claims.lim.calls, token.used.calls), (3, 3));
+        assert!(token.refused > 0, "each wanted more");
+    }
+    let numbers: BTreeSet<CapId> = tokens.iter().map(|token| token.claims.jti).collect();
+    assert_eq!(numbers.len(), 3);
+    assert!(rig.verify().authenticated);
+}
+
+#[test]
+fn a_grant_that_is_too_little_for_all_instances_is_refused_before_they_run() {
+    assert!(branches(3).admit().is_ok());
+    let Err(AdmissionError::Refused(refused)) = branches(2).admit() else {
+        panic!("two calls were given to three");
+    };
+    let codes: Vec<&str> = refused[0].reasons.iter().map(|one| one.code).collect();
+    assert_eq!(codes, ["AIM-P043"], "{refused:?}");
+}
+
+// Negative control: without `declared::check` in `clear_step`, both plans are admitted.
+#[test]
+fn a_step_is_granted_no_effect_that_it_does_not_declare_once_a_plan_declares_any() {
+    let declaring = |effects: &[Effect]| {
+        let mut rig = asking();
+        let mut parts = rig.plan.clone().into_parts();
+        parts.steps[0].effects = effects.iter().copied().collect();
+        rig.plan = Plan::check(parts).unwrap();
+        rig
+    };
+    assert!(declaring(&[]).admit().is_ok(), "the contract's word");
+    assert!(declaring(&[Effect::FsWrite]).admit().is_ok());
+    let Err(AdmissionError::Refused(refused)) = declaring(&[Effect::FsRead]).admit() else {
+        panic!("an effect that is not declared was granted");
+    };
+    let reason = &refused[0].reasons[0];
+    assert_eq!(reason.code, "AIM-P044");
+    assert!(
+        reason.message.contains("artifact.put") && reason.message.contains("fs.write"),
+        "{}",
+        reason.message
+    );
 }

@@ -73,10 +73,12 @@ enum Given {
     Older(SignedDowngrade),
 }
 
-/// What the log keeps of an approval.
+/// What the log keeps of an approval: who gave it when, from which account, and the approval with its signature.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer<'a, T> {
+    actor: String,
+    answered_at: Timestamp,
     approval: &'a T,
     digest: Digest,
     kind: &'static str,
@@ -233,12 +235,14 @@ impl Given {
     }
 
     /// The statement that the log keeps.
-    fn statement(&self, origin: &str) -> Vec<u8> {
+    fn statement(&self, (origin, answered_at): (&str, Timestamp)) -> Vec<u8> {
         match self {
             Self::Use(SignedUseApproval {
                 approval,
                 signature,
             }) => statement(Answer {
+                actor: start::actor(),
+                answered_at,
                 approval,
                 digest: approval.digest(),
                 kind: "use-approval",
@@ -249,6 +253,8 @@ impl Given {
                 approval,
                 signature,
             }) => statement(Answer {
+                actor: start::actor(),
+                answered_at,
                 approval,
                 digest: approval.digest(),
                 kind: "downgrade",
@@ -329,7 +335,7 @@ fn record(cli: &Cli, args: &PolicyApproveArgs, given: &[Given]) -> Result<(), Cl
     }
     let (host, _) = start::open_for_admin(cli, &folder, "policy approve")?;
     let committed = given.iter().try_for_each(|one| {
-        let statement = one.statement(&host.facts.origin);
+        let statement = one.statement((&host.facts.origin, host.clock.now()));
         commit(
             &host,
             Submission::witness(LeafKind::Answer, statement, Vec::new()),

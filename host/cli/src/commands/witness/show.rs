@@ -2,15 +2,22 @@
 //!
 //! INVARIANT: nothing is shown that is not in the statement or its leaf.
 
+use std::collections::BTreeMap;
+
 use aim_core::{
     claims::GuestClaims,
+    digest::Digest,
     gate::GateRecord,
-    leaf::SigningMode,
+    leaf::{LeafKind, SigningMode},
     outcome::{Exit, Fault, Outcome},
     question::{Answer, AnswerPredicate},
-    witness::{AttemptPredicate, DeniedLoadPredicate, EpochPredicate, HostRecord, PlanPredicate},
+    time::Timestamp,
+    witness::{
+        AttemptPredicate, DeniedLoadPredicate, EpochPredicate, HostRecord, PlanPredicate, Statement,
+    },
 };
 use aim_runtime::ledger::{Entry, EntryBody};
+use serde::Deserialize;
 
 use crate::{
     args::{Cli, Output, WitnessShowArgs},
@@ -55,12 +62,48 @@ fn text(entry: &Entry) -> String {
         EntryBody::DeniedLoad(denied) => denied_load(&mut lines, denied),
         EntryBody::Epoch(epoch) => self::epoch(&mut lines, epoch),
         EntryBody::Answer(answer) => self::answer(&mut lines, answer),
-        EntryBody::Other => lines.add(
-            "body",
-            "of a kind that this version only carries; see -o json",
-        ),
+        EntryBody::Other => other(&mut lines, entry),
     }
     lines.into_text()
+}
+
+/// What somebody approved, as the statement has it, or that there is nothing to say about it.
+fn other(lines: &mut Lines, entry: &Entry) {
+    let carried = "of a kind that this version only carries; see -o json";
+    let approval = serde_json::from_slice::<Statement<Approved>>(&entry.statement);
+    match approval {
+        Ok(Statement { predicate, .. }) if entry.leaf.kind == LeafKind::Answer => {
+            approved(lines, &predicate);
+        }
+        _ => lines.add("body", carried),
+    }
+}
+
+/// An approval of a use, or of an older version.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Approved {
+    actor: String,
+    answered_at: Timestamp,
+    approval: BTreeMap<String, String>,
+    digest: Digest,
+    kind: String,
+    origin: String,
+    signature: Option<String>,
+}
+
+fn approved(lines: &mut Lines, answer: &Approved) {
+    lines.add("log", &answer.origin);
+    lines.add("answer", format!("{} · {}", answer.kind, answer.digest));
+    lines.add(
+        "given by",
+        format!("{} · {}", answer.actor, answer.answered_at),
+    );
+    for (name, value) in &answer.approval {
+        lines.add("approves", format!("{name} {value}"));
+    }
+    let signature = answer.signature.as_deref().unwrap_or("none");
+    lines.add("signed", signature);
 }
 
 fn answer(lines: &mut Lines, answer: &AnswerPredicate) {

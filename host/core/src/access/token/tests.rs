@@ -24,6 +24,7 @@ fn terms() -> WalletTerms {
     });
     WalletTerms {
         attempt: AttemptId::of(ExecutionId::of("origin", run, 1), "step", 1),
+        branch: None,
         subject: "plan/step".to_string(),
         audience: "origin".to_string(),
         starts_at: START,
@@ -170,17 +171,78 @@ fn numbers_follow_from_the_attempt_and_are_all_different() {
     assert_eq!(all.len(), 4);
 }
 
+fn branch(index: u32, of: u32) -> Wallet {
+    let branch = Some(Branch { index, of });
+    Wallet::mint(&grant(), &WalletTerms { branch, ..terms() })
+}
+
+/// What all branches of a step together get out of one use, asking until they are refused.
+fn spent_by(of: u32, wanted: (Capability, Option<Mode>, &str), bytes: u64) -> (u32, u64) {
+    let mut spent = (0, 0);
+    for index in 0..of {
+        let mut wallet = branch(index, of);
+        while wallet.spend(wanted, bytes, spent.0, START).is_ok() {
+            spent = (spent.0 + 1, spent.1 + bytes);
+        }
+    }
+    spent
+}
+
+/// With `mint` leaving the branch out of account, three branches spend thirty calls of the ten and this fails.
 #[test]
-fn branches_that_are_too_many_get_nothing() {
-    assert!(Wallet::mint(&grant(), &terms()).split(4).is_err());
-    assert!(
-        Wallet::mint(&grant(), &terms())
-            .split(0)
-            .unwrap_or_default()
-            .is_empty()
+fn branches_together_never_spend_more_than_the_one_grant() {
+    for of in 1..=3 {
+        let (calls, bytes) = spent_by(of, LOGS, 30);
+        assert!((1..=10).contains(&calls) && bytes <= 1_000, "{of}: {calls}");
+        let (calls, bytes) = spent_by(of, READ, 7);
+        assert!((of..=3).contains(&calls) && bytes <= 100, "{of}: {calls}");
+    }
+    assert_eq!(
+        spent_by(3, LOGS, 0),
+        (9, 0),
+        "what can't be divided is given up"
     );
-    let parts = Wallet::mint(&grant(), &terms()).split(3).unwrap();
-    assert_eq!(parts.len(), 3);
+}
+
+#[test]
+fn branches_have_numbers_and_names_of_their_own_and_live_as_long_as_the_whole() {
+    let claims = |wallet: &Wallet| -> Vec<TokenClaims> {
+        wallet
+            .tokens()
+            .map(|token| token.claims().clone())
+            .collect()
+    };
+    let whole = claims(&Wallet::mint(&grant(), &terms()));
+    let mut numbers: BTreeSet<CapId> = whole.iter().map(|one| one.jti).collect();
+    for index in 0..3 {
+        for (part, whole) in claims(&branch(index, 3)).iter().zip(&whole) {
+            assert!(numbers.insert(part.jti), "{part:?}");
+            assert_eq!(part.sub, format!("plan/step[{index}]"));
+            assert_eq!((part.exp, &part.act), (whole.exp, &whole.act));
+        }
+    }
+}
+
+#[test]
+fn branches_that_are_too_many_get_nothing_and_are_named_beforehand() {
+    assert_eq!(spent_by(4, READ, 1), (0, 0));
+    assert_eq!(
+        branch(3, 3).tokens().map(|one| one.left().calls).max(),
+        Some(0)
+    );
+    assert_eq!(
+        branch(0, 0).tokens().map(|one| one.left().calls).max(),
+        Some(0)
+    );
+    let limits = terms().limits;
+    assert!(undivided(&grant(), limits, 1).is_empty());
+    assert!(undivided(&grant(), limits, 3).is_empty());
+    let short = undivided(&grant(), limits, 4);
+    let named: Vec<(Capability, &str)> = (short.iter())
+        .map(|(ask, error)| (ask.capability, error.code()))
+        .collect();
+    assert_eq!(named, [(Capability::Artifact, "AIM-P043")]);
+    assert_eq!(undivided(&grant(), limits, 11).len(), 2);
 }
 
 proptest! {
