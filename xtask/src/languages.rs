@@ -5,6 +5,7 @@
 //! components that do the same. That is why they are kept in the cache folder: one machine builds each once.
 //! INVARIANT: a component in the cache was built from exactly the files that its key was computed from.
 
+mod interpreter;
 mod javascript;
 mod python;
 mod tools;

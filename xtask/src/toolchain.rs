@@ -1,7 +1,7 @@
 //! Which compiler builds the guests: the first of rustup's targets and a private toolchain that works.
 //! INVARIANT: the system is left as it was; all that this fetches lies in rustup's own folder or in the cache folder.
 
-mod debian;
+pub(crate) mod debian;
 mod rustup;
 
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::{Place, tools};
+use super::{Place, interpreter::Python, tools};
 use crate::{
     process::{capture, run},
     project::write_whole,
@@ -66,7 +66,7 @@ impl Node {
                 npm: None,
             });
         }
-        let python = tools::python()?;
+        let python = Python::find(&place.cache)?;
         let requirements = place.sources.join("js/requirements.txt");
         let folder = tools::installed(place, &python, &requirements)
             .context("there is no Node.js 20 or newer here, and none could be fetched")?;

@@ -5,7 +5,7 @@
 //! The host's own cargo drives it.
 //! INVARIANT: a toolchain folder is complete: it is made under another name and renamed when it works.
 
-mod packages;
+pub(crate) mod packages;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -10,23 +10,29 @@ use crate::process::{capture, run};
 use crate::say;
 
 /// Options that point apt at lists and archives in a folder of ours. Empty for the system's.
-type Options = Vec<String>;
+pub(crate) type Options = Vec<String>;
 
 /// Fetches all packages into `stage` and unpacks them into `root`; returns a name made of their versions.
 pub(super) fn fetch_and_unpack(stage: &Path, root: &Path) -> Result<String> {
-    let options = usable_lists(stage)?;
+    let options = usable_lists(stage, "rustc-web")?;
     let linker = newest_linker(&options)?;
     let names = closure(&options, &linker)?;
     let versions = format!("{}-{linker}", version(&options, "rustc-web")?);
     say::progress(&format!("fetching {} packages ({versions})", names.len()));
+    fetch(&options, &names, stage, root)?;
+    Ok(versions)
+}
+
+/// Fetches these packages into `stage` and unpacks them into `root`, without root's rights and without their scripts.
+pub(crate) fn fetch(options: &Options, names: &[String], stage: &Path, root: &Path) -> Result<()> {
     let archives = stage.join("archives");
     std::fs::create_dir(&archives)?;
     let mut download = Command::new("apt-get");
     download
         .current_dir(&archives)
-        .args(&options)
+        .args(options)
         .arg("download")
-        .args(&names);
+        .args(names);
     capture(&mut download)?;
     for entry in std::fs::read_dir(&archives)? {
         let path = entry?.path();
@@ -35,12 +41,12 @@ pub(super) fn fetch_and_unpack(stage: &Path, root: &Path) -> Result<String> {
         }
     }
     std::fs::remove_dir_all(&archives)?;
-    Ok(versions)
+    Ok(())
 }
 
-/// The system's lists when they know the compiler, else lists of our own.
-fn usable_lists(stage: &Path) -> Result<Options> {
-    if version(&Options::new(), "rustc-web").is_ok() {
+/// The system's lists when they know `package`, else lists of our own.
+pub(crate) fn usable_lists(stage: &Path, package: &str) -> Result<Options> {
+    if version(&Options::new(), package).is_ok() {
         return Ok(Options::new());
     }
     say::progress("apt has no package lists; fetching private ones");
@@ -58,12 +64,12 @@ fn usable_lists(stage: &Path) -> Result<Options> {
     let mut update = Command::new("apt-get");
     update.args(&options).arg("update");
     capture(&mut update)?;
-    version(&options, "rustc-web")?;
+    version(&options, package)?;
     Ok(options)
 }
 
 /// The version that apt would fetch, without its Debian suffix.
-fn version(options: &Options, package: &str) -> Result<String> {
+pub(crate) fn version(options: &Options, package: &str) -> Result<String> {
     let text = capture(
         Command::new("apt-cache")
             .args(options)
@@ -101,6 +107,15 @@ fn closure(options: &Options, linker: &str) -> Result<Vec<String>> {
     let mut names: Vec<String> = ["rustc-web", "rust-web-src", "wasi-libc", linker]
         .map(str::to_owned)
         .into();
+    let own = ["libstd-rust-web-", "libllvm"];
+    names.extend(needed(options, &["rustc-web", linker], &own)?);
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+/// Everything that `packages` depend on, over all steps, whose name begins with one of `own`; sorted.
+pub(crate) fn needed(options: &Options, packages: &[&str], own: &[&str]) -> Result<Vec<String>> {
     let text = capture(
         Command::new("apt-cache")
             .args(options)
@@ -111,19 +126,11 @@ fn closure(options: &Options, linker: &str) -> Result<Vec<String>> {
                 "--no-suggests",
                 "--no-conflicts",
             ])
-            .args([
-                "--no-breaks",
-                "--no-replaces",
-                "--no-enhances",
-                "rustc-web",
-                linker,
-            ]),
+            .args(["--no-breaks", "--no-replaces", "--no-enhances"])
+            .args(packages),
     )?;
-    let own = ["libstd-rust-web-", "libllvm"];
-    let found = text
-        .lines()
-        .filter(|line| own.iter().any(|prefix| line.starts_with(prefix)));
-    names.extend(found.map(str::to_owned));
+    let is_own = |line: &&str| own.iter().any(|prefix| line.starts_with(prefix));
+    let mut names: Vec<String> = text.lines().filter(is_own).map(str::to_owned).collect();
     names.sort();
     names.dedup();
     Ok(names)
