@@ -15,13 +15,15 @@
 
 use std::sync::Arc;
 
-use aim_core::{outcome::Outcome, witness::AttemptPredicate};
+use aim_core::{name::StepName, outcome::Outcome, witness::AttemptPredicate};
 use aim_engine::Cancel;
+use aim_ports::folder::SnapshotFile;
 use aim_runtime::{
     admission::AdmissionError,
     execute::RunReport,
     progress::{Progress, Unwatched, Watcher},
 };
+use aim_testkit::MemoryFolder;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -41,6 +43,8 @@ pub(crate) struct Case {
     input: String,
     contract: Map<String, Value>,
     limits: Map<String, Value>,
+    /// What the attack may change, and what it may read.
+    folders: Option<(MemoryFolder, Vec<SnapshotFile>)>,
 }
 
 impl Case {
@@ -56,7 +60,21 @@ impl Case {
             input: "nothing".to_owned(),
             contract,
             limits: Map::new(),
+            folders: None,
         }
+    }
+
+    /// An attack of the guest `hostile-files` on a folder `data` that it may change and a folder `given` that it may read.
+    pub(crate) fn on_folders(attack: &str, data: &MemoryFolder, given: Vec<SnapshotFile>) -> Self {
+        let ask = |folder: &str, modes: &[&str]| json!({ "capability": "filesystem", "modes": modes, "folder": folder });
+        let asks = [ask("data", &["read", "write"]), ask("given", &["read"])];
+        let adapt = aim_core::adapter::Profile::Std.name();
+        let mut case = Self::of(guest("hostile-files"))
+            .input(attack)
+            .with("asks", json!(asks))
+            .with("adapt", json!(adapt));
+        case.folders = Some((data.clone(), given));
+        case
     }
 
     /// An operation of the guest `hostile`, with its sizes as `name=value`.
@@ -96,6 +114,11 @@ impl Case {
         }
         let mut rig = Rig::new();
         rig.add("enemy", self.component.clone(), &json!(contract), None);
+        if let Some((data, given)) = &self.folders {
+            rig.folders.insert("data".to_owned(), data.clone());
+            let name = StepName::parse("given").unwrap();
+            rig.given.insert(name, given.clone());
+        }
         rig
     }
 
@@ -272,6 +295,12 @@ fn no_secrets(rig: &Rig, report: &RunReport, attempt: &AttemptPredicate) {
             "I5: a fault that a terminal obeys: {fault:?}"
         );
     }
+}
+
+/// How many cases a soak asks for of `whole`: `AIM_SOAK` says which share of them (`1` is all). `None` when this is no soak.
+pub(crate) fn soak(whole: u64) -> Option<u64> {
+    let share: u64 = std::env::var("AIM_SOAK").ok()?.parse().unwrap();
+    Some((whole / share).max(1))
 }
 
 pub(crate) fn holds(bytes: &[u8], part: &[u8]) -> bool {

@@ -30,11 +30,7 @@ use crate::{
 type Ends = BTreeMap<String, u64>;
 
 fn times() -> u64 {
-    if std::env::var_os("AIM_SOAK").is_some() {
-        250_000
-    } else {
-        500
-    }
+    crate::case::soak(250_000).unwrap_or(500)
 }
 
 /// Bytes that follow from a number, as many as are asked for.
@@ -227,6 +223,7 @@ fn mutated_modules_of_real_steps_end_in_types() {
 }
 
 /// Bytes of real components, changed anywhere: in names, in code, in lengths.
+/// Negative control: with a panic where the parser finds a fault, this fails.
 #[test]
 fn l12_components_with_changed_bytes_end_in_types() {
     let sources = [

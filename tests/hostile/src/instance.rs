@@ -31,7 +31,7 @@ use serde_json::json;
 
 use crate::{
     case::Case,
-    component::{guest, import_index, smallest, variant, with_more},
+    component::{edited, guest, import_index, replaced, smallest, variant, with_more},
     rig::{ENGINE, native_code},
 };
 
@@ -174,6 +174,7 @@ fn is_answered(report: &StepReport) -> bool {
 }
 
 /// A trapped store is gone: the same step answers the next envelope, and the trap shows in nothing.
+/// Negative control: with a trap remembered by the step, this fails.
 #[test]
 fn g24_after_a_trap_the_next_envelope_gets_a_fresh_instance() {
     Case::hostile("g24-trap").ends(&[Outcome::Trapped(Trap::Unreachable)]);
@@ -197,6 +198,7 @@ fn g24_after_a_trap_the_next_envelope_gets_a_fresh_instance() {
 
 /// The future of a call is dropped after one poll, after two, and so on to its end; the next call of the same step is as if
 /// nothing had been.
+/// Negative control: with a dropped call remembered by the step, this fails.
 #[tokio::test(flavor = "current_thread")]
 async fn g25_a_call_can_be_dropped_at_every_await_point() {
     let step = linked(&guest("conformance-functions"), &Capability::ALL[..6]);
@@ -221,6 +223,7 @@ async fn g25_a_call_can_be_dropped_at_every_await_point() {
 }
 
 /// A computing guest yields at every tick; it can be dropped there too.
+/// Negative control: with a dropped call remembered by the step, this fails.
 #[tokio::test(flavor = "current_thread")]
 async fn g25_a_computing_call_can_be_dropped_at_a_tick() {
     let step = linked(
@@ -278,6 +281,7 @@ pub(crate) fn logs_at_start() -> Vec<u8> {
 }
 
 /// Every way to make a NaN gives the same bits, today and on any machine.
+/// Negative control: with canonical NaN switched off, this fails.
 #[tokio::test]
 async fn g27_a_number_that_is_none_has_the_same_bits_everywhere() {
     let step = linked(&guest("hostile-g27-nan"), &[]);
@@ -300,15 +304,11 @@ async fn g27_a_number_that_is_none_has_the_same_bits_everywhere() {
 }
 
 /// What one guest left in a slot, the next can not read: each call looks at all of its memory first and fills it last.
-/// Negative control: a guest that looks after it has filled traps at once.
+/// Negative control: a guest that looks after it has filled, as it would find what another left, traps (asserted here).
 #[tokio::test]
 async fn g28_a_recycled_slot_is_all_zero_ten_thousand_times() {
     let step = linked(&guest("hostile-g28-dirty-slot"), &[]);
-    let times = if std::env::var_os("AIM_SOAK").is_some() {
-        100_000
-    } else {
-        10_000
-    };
+    let times = crate::case::soak(100_000).unwrap_or(10_000);
     for turn in 0..times {
         let report = invoked(&step, "x", "").await;
         assert!(is_answered(&report), "turn {turn}: {:?}", report.end);
@@ -316,4 +316,18 @@ async fn g28_a_recycled_slot_is_all_zero_ten_thousand_times() {
     assert!(is_answered(
         &invoked(&linked(&smallest(), &[]), "x", "").await
     ));
+    let finds = edited("hostile-g28-dirty-slot", |text| {
+        let look = "(local.set $at (i32.const 65536))";
+        let fill = "(memory.fill (i32.const 65536) (i32.const 0xa5) (i32.const 196608))";
+        replaced(&text, look, &format!("{fill} {look}"))
+    });
+    let report = invoked(&linked(&finds, &[]), "x", "").await;
+    assert!(
+        matches!(
+            report.end,
+            StepEnd::Ended(Outcome::Trapped(Trap::Unreachable), _)
+        ),
+        "{:?}",
+        report.end
+    );
 }

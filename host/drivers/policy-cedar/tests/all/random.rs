@@ -199,10 +199,13 @@ fn wanted() -> usize {
     let written = std::env::var("AIM_POLICY_REQUESTS")
         .ok()
         .and_then(|text| text.parse().ok());
-    let is_soak = std::env::var_os("AIM_SOAK").is_some();
-    written.unwrap_or(if is_soak { 10_000_000 } else { 50_000 })
+    let share: Option<usize> = std::env::var("AIM_SOAK")
+        .ok()
+        .map(|share| share.parse().unwrap());
+    written.unwrap_or(share.map_or(50_000, |share| 10_000_000 / share))
 }
 
+/// Negative control: with rules that forbid ignored where one permits, this fails.
 #[test]
 fn p18_the_driver_and_the_model_agree_about_every_random_request() {
     let questions = wanted();
