@@ -373,6 +373,7 @@ mod tests {
         assert_eq!(Profile::parse("std"), None);
     }
 
+    /// Negative control: with `empty` in place of every answer, this fails.
     #[test]
     fn nothing_grants_by_answering() {
         assert_eq!(

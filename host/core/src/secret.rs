@@ -264,6 +264,7 @@ mod tests {
         assert_eq!(error, SecretError::Length(5));
     }
 
+    /// Negative control: with a comparison that ends with the shorter text, this fails.
     #[test]
     fn s9_secrets_are_compared_whole() {
         let one = secret(CANARY);
@@ -273,6 +274,7 @@ mod tests {
         assert!(!one.matches(b""));
     }
 
+    /// Negative control: with every byte taken, this fails.
     #[test]
     fn a_line_end_is_no_part_of_a_secret_and_a_control_character_is_in_none() {
         assert!(secret("12345678\n").matches(b"12345678"));
@@ -299,6 +301,7 @@ mod tests {
         assert!(!one.appears_in(b"canary-7f3a+/secret=other, nothing of it"));
     }
 
+    /// Negative control: with a secret that is not found left out, this fails.
     #[test]
     fn a_secret_is_put_where_its_placeholder_stands_and_an_unknown_one_is_not() {
         let one = secret(CANARY);
@@ -310,6 +313,7 @@ mod tests {
         assert!(fill(b"{{secret:other}}", find).is_none());
     }
 
+    /// Negative control: with every name taken, this fails.
     #[test]
     fn placeholders_are_split_off_and_broken_ones_are_refused() {
         assert_eq!(pieces(b"plain"), Some(vec![Piece::Text(b"plain".to_vec())]));

@@ -150,6 +150,7 @@ mod tests {
         assert!(threads.iter().skip(1).all(|thread| *thread != here));
     }
 
+    /// Negative control: with no `abort` of work that moved, this fails.
     #[tokio::test]
     async fn long_work_of_a_dropped_call_ends() {
         struct Sends(Option<oneshot::Sender<()>>);

@@ -10,6 +10,7 @@ fn refused(bytes: &[u8]) -> InspectError {
     inspect(bytes).expect_err("a refusal")
 }
 
+/// Negative control: with the digest made from other bytes, this fails.
 #[test]
 fn reads_what_a_component_imports_and_exports() {
     let bytes = guest("conformance-functions");
@@ -56,6 +57,7 @@ fn a_resource_counts_for_the_import_that_defines_it_only() {
     assert!(resources("wasi:cli/stdout@").is_empty());
 }
 
+/// Negative control: with a core module taken for a component in `inspect::check_header`, this fails.
 #[test]
 fn l7_a_bare_core_module_is_refused_and_its_preview_1_imports_are_named() {
     let error = refused(&guest("hostile-l7-core-module"));
@@ -66,6 +68,7 @@ fn l7_a_bare_core_module_is_refused_and_its_preview_1_imports_are_named() {
     );
 }
 
+/// Negative control: with no look at the first four bytes, this fails.
 #[test]
 fn l13_text_emptiness_and_other_files_are_refused() {
     assert_eq!(refused(b"(component)").code(), "AIM-A021");
@@ -77,6 +80,7 @@ fn l13_text_emptiness_and_other_files_are_refused() {
     );
 }
 
+/// Negative control: with no `NESTING_MAX`, this fails.
 #[test]
 fn l8_nesting_deeper_than_four_is_refused_and_four_is_not() {
     let nested = |levels: usize| {
@@ -88,12 +92,14 @@ fn l8_nesting_deeper_than_four_is_refused_and_four_is_not() {
     assert_eq!(refused(&nested(90)).code(), "AIM-A025");
 }
 
+/// Negative control: with no `PARTS_MAX`, this fails.
 #[test]
 fn too_many_parts_are_refused() {
     let text = format!("(component {})", "(core module)".repeat(1000));
     assert_eq!(refused(&wat::parse_str(text).unwrap()).code(), "AIM-A026");
 }
 
+/// Negative control: with imports at the root left out, this fails.
 #[test]
 fn root_imports_are_told_apart_from_instances() {
     let bytes = wat::parse_str(r#"(component (import "f" (func)) (import "m" (core module)))"#);
@@ -101,6 +107,7 @@ fn root_imports_are_told_apart_from_instances() {
 }
 
 /// Some cuts fall between two sections and leave a smaller component; its digest is another one.
+/// Negative control: with a panic where the parser finds a fault, this fails.
 #[test]
 fn l12_every_truncation_is_refused_or_is_another_component() {
     let bytes = guest("hostile-g2-start-loop");
@@ -122,6 +129,7 @@ fn l12_every_truncation_is_refused_or_is_another_component() {
 }
 
 proptest! {
+    /// Negative control: with a panic where the parser finds a fault, this fails.
     #[test]
     fn no_mutation_panics(at in 0_usize..2_800, byte in any::<u8>(), more in any::<u32>()) {
         let mut bytes = guest("hostile-g2-start-loop");
@@ -131,6 +139,7 @@ proptest! {
         let _ = inspect(&bytes);
     }
 
+    /// Negative control: with a panic where the parser finds a fault, this fails.
     #[test]
     fn no_random_bytes_panic(tail in proptest::collection::vec(any::<u8>(), 0..400)) {
         let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();

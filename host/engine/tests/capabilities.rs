@@ -49,6 +49,7 @@ fn calls(report: &StepReport, part: &str) -> usize {
         .count()
 }
 
+/// Negative control: with the host's own arguments in place of the contract's, this fails.
 #[tokio::test]
 async fn a_command_line_is_the_contracts_and_never_the_hosts() {
     let report = std_with(wasi(Mode::Virtual), "vars", &json!({})).await;
@@ -105,6 +106,7 @@ fn state_asks(modes: &[Mode]) -> Vec<Ask> {
 
 const BOTH: &[Mode] = &[Mode::Read, Mode::Write];
 
+/// Negative control: with all values of the deployment in place of the grant's, this fails.
 #[tokio::test]
 async fn configuration_is_the_grants_and_nothing_else_is_in_it() {
     let config = [("region", "eu"), ("secret", "x")];
@@ -179,7 +181,7 @@ async fn an_attempt_reads_its_own_writes_and_stages_them() {
     assert_eq!(denied.count(), 2);
 }
 
-/// Negative control: with `permitted` not asking for the mode this fails (seen).
+/// Negative control: with `permitted` not asking for the mode and no token taken, this fails; each alone is enough to refuse.
 #[tokio::test]
 async fn a_read_grant_does_not_write_and_quotas_are_typed_errors() {
     let calls = json!([
@@ -204,6 +206,7 @@ async fn a_read_grant_does_not_write_and_quotas_are_typed_errors() {
     assert_eq!(answer(&report)[1]["err"], "a key has 1 to 1024 bytes");
 }
 
+/// Negative control: with a call that is let through, this fails.
 #[tokio::test]
 async fn a_model_call_is_denied_and_recorded_whatever_is_granted() {
     let asks = vec![Ask::plain(Capability::Model)];

@@ -68,6 +68,7 @@ async fn a_fault_is_no_decision() {
     }
 }
 
+/// Negative control: with ratios above one let pass, this fails.
 #[tokio::test]
 async fn ratios_above_one_are_malformed() {
     let report = judged("over-one").await;

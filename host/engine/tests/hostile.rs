@@ -38,6 +38,7 @@ async fn an_endless_loop_ends_on_fuel_with_the_same_count_every_time() {
 }
 
 /// G1. Two protections stand behind this: the tick's own check and the outer clock.
+/// Negative control: with neither the check of `store::on_tick` nor the outer sleep of `invoke::run`, this fails.
 #[tokio::test]
 async fn an_endless_loop_ends_on_the_deadline() {
     let report = attack("g1-infinite-loop", |limits| {
@@ -49,6 +50,7 @@ async fn an_endless_loop_ends_on_the_deadline() {
 }
 
 /// G2.
+/// Negative control: with fuel set after the instantiation, this fails.
 #[tokio::test]
 async fn a_loop_in_the_start_function_ends_on_fuel() {
     let step = step("hostile-g2-start-loop", &[]);
@@ -72,6 +74,7 @@ async fn memory_ends_at_the_limit_and_growth_is_refused_not_trapped() {
 }
 
 /// G10.
+/// Negative control: with the arm for a full stack taken out of `trap::trapped`, this fails.
 #[tokio::test]
 async fn endless_recursion_ends_the_stack() {
     let report = attack("g10-recursion", |_| {}).await;
@@ -107,6 +110,7 @@ async fn resource_handles_end_at_the_limit_and_dropping_gives_them_back() {
 }
 
 /// G21.
+/// Negative control: with a log buffer that never runs out, this fails.
 #[tokio::test]
 async fn a_flood_of_logs_is_cut_and_counted() {
     let report = attack("g21-log-lines", |limits| {
@@ -128,6 +132,7 @@ async fn a_flood_of_logs_is_cut_and_counted() {
 }
 
 /// G3: the same flood ends on fuel when calls are not the limit.
+/// Negative control: with no `door::charge` in `door::begin`, this fails.
 #[tokio::test]
 async fn host_calls_cost_fuel() {
     let report = attack("g21-log-lines", |limits| limits.fuel_max = 20_000_000).await;
@@ -136,6 +141,7 @@ async fn host_calls_cost_fuel() {
 }
 
 /// G24: a trapped store is gone; the step answers the next envelope from a fresh instance.
+/// Negative control: with a trap remembered by the step, this fails.
 #[tokio::test]
 async fn after_a_trap_the_next_envelope_gets_a_fresh_instance() {
     let step = step("hostile", &asks_without_folder());
@@ -146,6 +152,7 @@ async fn after_a_trap_the_next_envelope_gets_a_fresh_instance() {
 }
 
 /// S1.
+/// Negative control: with `text::neutralise` handing text through, this fails.
 #[tokio::test]
 async fn logged_escapes_are_visible_text() {
     let report = attack("s1-terminal-escapes", |_| {}).await;
@@ -165,6 +172,7 @@ async fn logged_escapes_are_visible_text() {
 }
 
 /// L1, L2, L4.
+/// Negative control: with `admit` not collecting the faults of imports, this fails.
 #[test]
 fn what_is_not_declared_or_has_another_version_is_refused_by_its_exact_name() {
     for (name, codes) in [
@@ -194,6 +202,8 @@ fn what_is_not_declared_or_has_another_version_is_refused_by_its_exact_name() {
 }
 
 /// L2. The linker alone would have taken it: same interface, other patch version.
+/// Negative control: with no comparison in `load::check_bound`, or with no comparison of worlds in `Engine::load` this
+/// fails.
 #[test]
 fn native_code_of_another_component_is_refused_even_when_it_would_link() {
     let admitted_bytes = guest("conformance-echo");
@@ -261,6 +271,7 @@ async fn a_neighbour_of_a_hostile_step_completes_its_envelopes() {
     );
 }
 
+/// Negative control: with no look at the size of the envelope in `invoke`, this fails.
 #[tokio::test]
 async fn an_envelope_above_the_payload_limit_never_reaches_the_guest() {
     let echo = step("conformance-echo", &[]);

@@ -85,6 +85,7 @@ fn request(path: &str) -> Value {
     json!({ "method": "GET", "scheme": "https", "authority": "api.example", "path": path })
 }
 
+/// Negative control: with answers not recorded, this fails.
 #[test]
 fn a_request_within_its_scope_is_sent_and_its_answer_is_recorded_whole() {
     for order in ["early", "late"] {
@@ -144,6 +145,7 @@ fn what_no_scope_allows_is_denied_and_never_reaches_the_services() {
     }
 }
 
+/// Negative control: with no look at the segments of a path, or with numbers let pass as names, this fails.
 #[test]
 fn a_target_that_two_readers_could_understand_differently_is_no_target() {
     for (key, value) in [
@@ -168,6 +170,7 @@ fn a_target_that_two_readers_could_understand_differently_is_no_target() {
     }
 }
 
+/// Negative control: with no list of headers that the host sets, this fails.
 #[test]
 fn a_guest_sets_no_header_that_is_the_hosts_and_no_more_than_there_may_be() {
     let (report, _) = run_with(|one| one, "fields", &json!({}), |_| ok(b""), &HTTP);
@@ -233,6 +236,7 @@ fn faults_of_the_other_side_are_typed_and_denials_of_gates_are_denials() {
     }
 }
 
+/// Negative control: with an unknown end told to the guest as an error, this fails.
 #[test]
 fn an_unknown_end_stops_the_guest() {
     let (report, _) = run_with(
@@ -249,6 +253,7 @@ fn an_unknown_end_stops_the_guest() {
     );
 }
 
+/// Negative control: with every name of a secret granted, and no token taken, this fails.
 #[test]
 fn secrets_are_names_and_placeholders_and_an_ungranted_one_is_denied() {
     let (report, _) = run_with(|one| one, "names", &json!({}), |_| ok(b""), &HTTP);
@@ -273,6 +278,7 @@ fn secrets_are_names_and_placeholders_and_an_ungranted_one_is_denied() {
     );
 }
 
+/// Negative control: with `admit` not collecting the faults of imports, this fails.
 #[test]
 fn without_the_grant_the_component_is_not_linked() {
     let bytes = crate::support::guest("conformance-http");
@@ -357,6 +363,7 @@ fn a_flood_of_requests_ends_at_the_limit_of_effects_or_bytes() {
     assert!(sent < 5, "{sent}");
 }
 
+/// Negative control: with neither the check of `store::on_tick` nor the outer sleep of `invoke::run`, this fails.
 #[test]
 fn g4_a_guest_that_waits_for_an_answer_to_an_unfinished_request_ends_with_its_deadline() {
     let short = |one: Try| one.with_limits(|limits| limits.deadline_ms_max = 100);

@@ -84,6 +84,7 @@ async fn python_and_javascript_use_what_they_are_granted() {
 }
 
 /// P8.
+/// Negative control: with another instant than the pinned one, this fails.
 #[tokio::test]
 async fn clocks_and_chance_are_virtual_and_the_same_on_every_run() {
     for step in [python(), javascript()] {
@@ -100,6 +101,7 @@ async fn clocks_and_chance_are_virtual_and_the_same_on_every_run() {
     assert_eq!(answer(&slept)["ok"]["slept_ms"], 20_000);
 }
 
+/// Negative control: with no count in `adapter::enter`, this fails.
 #[tokio::test]
 async fn adapters_count_what_was_called_and_leave_out_what_was_not() {
     let step = python();
@@ -112,6 +114,7 @@ async fn adapters_count_what_was_called_and_leave_out_what_was_not() {
     assert_eq!(calls(&on(&step, "listen").await, sockets), 1);
 }
 
+/// Negative control: with the host's environment in the answer, this fails.
 #[tokio::test]
 async fn a_python_step_finds_no_network_no_files_no_environment_no_programs_and_no_threads() {
     let step = python();
@@ -135,6 +138,8 @@ async fn a_python_step_finds_no_network_no_files_no_environment_no_programs_and_
     assert_unharmed(&step).await;
 }
 
+/// Negative control: with no comparison in `VirtualClock::sleep_until`, or with `memory_growing` of the limiter always
+/// true, this fails.
 #[tokio::test]
 async fn a_python_step_that_sleeps_exits_spins_or_hoards_ends_and_harms_nobody() {
     let step = python();
@@ -170,6 +175,7 @@ async fn an_exception_that_nobody_catches_is_a_trap_with_its_traceback_in_the_lo
     assert_eq!(outcome(&report), Outcome::Trapped(Trap::Unreachable));
 }
 
+/// Negative control: with an answer that is no error of the interface, this fails.
 #[tokio::test]
 async fn a_javascript_step_that_fetches_gets_an_exception_and_nothing_is_sent() {
     let step = javascript();
@@ -183,6 +189,7 @@ async fn a_javascript_step_that_fetches_gets_an_exception_and_nothing_is_sent() 
     assert_unharmed(&step).await;
 }
 
+/// Negative control: with no comparison in `VirtualClock::sleep_until`, this fails.
 #[tokio::test]
 async fn a_javascript_step_that_waits_spins_or_hoards_ends_and_harms_nobody() {
     let step = javascript();

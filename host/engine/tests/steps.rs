@@ -2,7 +2,7 @@
 
 use aim_core::{
     access::{Capability, Mode},
-    claims::Relation,
+    claims::{CLAIMS_MAX, Relation},
     digest::Digest,
     outcome::{DeniedBy, Failure, Outcome},
     transcript::{CallVerdict, Transcript},
@@ -114,6 +114,7 @@ async fn the_same_call_gives_the_same_fuel_and_transcript_and_another_seed_anoth
     assert_ne!(one.transcript.digest(), other.transcript.digest());
 }
 
+/// Negative control: with no bound on claims, this fails.
 #[tokio::test]
 async fn claims_are_kept_apart_and_bounded() {
     let claim = |body: &str| {
@@ -158,9 +159,14 @@ async fn claims_are_kept_apart_and_bounded() {
     assert_eq!(claims.confidence.as_ref().unwrap().score, 800_000);
     assert_eq!(claims.doubt.unwrap().unknown_unknown, 4);
     assert_eq!(claims.impact.as_deref(), Some("none"));
+    let many: Vec<_> = (0..=CLAIMS_MAX).map(|_| claim("{}")).collect();
+    let (answers, report) = called(&json!(many)).await;
+    assert_eq!(report.claims.claims.len(), CLAIMS_MAX);
+    assert_eq!(answers[CLAIMS_MAX]["err"]["exhausted"], "claims");
     assert_eq!(claims.quip.as_deref(), Some("a\\u{1b}b"));
 }
 
+/// Negative control: with any digest readable, this fails.
 #[tokio::test]
 async fn only_received_artifacts_can_be_read_or_cited() {
     let step = step("conformance-functions", &asks_without_folder());
@@ -198,6 +204,7 @@ async fn only_received_artifacts_can_be_read_or_cited() {
     assert_eq!(report.claims.citations[0].relation, Relation::Supports);
 }
 
+/// Negative control: with neither a mode asked for nor a token taken, this fails; each alone is enough to refuse.
 #[tokio::test]
 async fn a_mode_that_is_not_granted_is_a_typed_denial_and_nothing_is_staged() {
     let put = call(
@@ -215,6 +222,7 @@ async fn a_mode_that_is_not_granted_is_a_typed_denial_and_nothing_is_staged() {
     }
 }
 
+/// Negative control: with artifacts never paid for, this fails.
 #[tokio::test]
 async fn a_token_that_is_used_up_or_expired_denies_the_call_and_is_counted() {
     let put = |body: &str| {
@@ -264,6 +272,7 @@ async fn a_token_that_is_used_up_or_expired_denies_the_call_and_is_counted() {
     assert!(report.staged.is_empty());
 }
 
+/// Negative control: with no count of artifacts, this fails.
 #[tokio::test]
 async fn what_is_put_is_staged_under_its_digest_and_within_its_limits() {
     let step = step("conformance-functions", &asks_without_folder());
@@ -316,6 +325,7 @@ async fn a_typed_refusal_comes_back_typed() {
     );
 }
 
+/// Negative control: with a denial believed without its record, this fails.
 #[test]
 fn a_denial_that_the_transcript_does_not_hold_is_a_failure_of_the_step() {
     let denial = aim_engine::Denial {
@@ -349,6 +359,7 @@ async fn transcripts_of_real_attempts_round_trip() {
     assert_eq!(decoded.digest(), report.transcript.digest());
 }
 
+/// Negative control: with nobody looking at the cancellation, this fails.
 #[tokio::test]
 async fn a_cancelled_guest_that_waits_in_the_host_is_ended() {
     let step = step("conformance-functions", &asks_without_folder());

@@ -70,6 +70,7 @@ fn functions(guest_calls: &[(&str, Value)]) -> Value {
         .collect()
 }
 
+/// Negative control: with buckets never paid for, this fails.
 #[tokio::test]
 async fn a_bucket_is_read_and_written_as_often_as_its_tokens_say() {
     let asks = [
@@ -106,6 +107,7 @@ async fn a_bucket_is_read_and_written_as_often_as_its_tokens_say() {
     assert_eq!(rules(&late)[..5], ["token.expired"; 5].map(str::to_owned));
 }
 
+/// Negative control: with buckets never paid for, this fails.
 #[tokio::test]
 async fn a_bucket_takes_no_more_bytes_than_its_token_has() {
     let asks = [
@@ -132,6 +134,7 @@ async fn a_bucket_takes_no_more_bytes_than_its_token_has() {
     assert_eq!(rules(&report), ["token.bytes"; 3]);
 }
 
+/// Negative control: with configuration never paid for, this fails.
 #[tokio::test]
 async fn configuration_is_read_as_often_as_its_tokens_say() {
     let mut config = ask(Capability::Config, &[], &["tier"]);
@@ -169,6 +172,7 @@ fn files(calls: Option<u32>, bytes: Option<u64>) -> Vec<Ask> {
     ]
 }
 
+/// Negative control: with files never paid for, this fails.
 #[tokio::test]
 async fn files_cost_the_bytes_that_are_read_and_written_however_they_go() {
     let read = json!({ "path": "/data/a.txt" });
@@ -210,6 +214,7 @@ async fn files_cost_the_bytes_that_are_read_and_written_however_they_go() {
     assert_eq!(rules(&report)[0], "token.calls");
 }
 
+/// Negative control: with lines never paid for, or with claims never paid for, this fails.
 #[tokio::test]
 async fn logs_claims_and_consultations_are_as_many_as_their_tokens_say() {
     let plain = |capability| with(Ask::plain(capability), Some(1), None);
@@ -236,6 +241,7 @@ async fn logs_claims_and_consultations_are_as_many_as_their_tokens_say() {
 }
 
 /// A function without a way to say no ends the attempt instead.
+/// Negative control: with clocks never paid for, or with random bytes never paid for, this fails.
 #[tokio::test]
 async fn functions_that_can_not_refuse_end_the_attempt() {
     let real = |capability| ask(capability, &[Mode::Virtual], &[]);

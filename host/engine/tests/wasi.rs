@@ -24,6 +24,7 @@ async fn granted(step: &LinkedStep, operation: &str, path: &str) -> StepReport {
     attempt.on(step).await
 }
 
+/// Negative control: with another answer than `read-only` in `Node::writable`, this fails.
 #[tokio::test]
 async fn a_granted_folder_is_read_only_and_recorded_with_its_digests() {
     let step = step("conformance-std", &all_asks());
@@ -53,6 +54,7 @@ async fn a_granted_folder_is_read_only_and_recorded_with_its_digests() {
     }
 }
 
+/// Negative control: with `..` at the root let pass, this fails.
 #[tokio::test]
 async fn paths_out_of_a_granted_folder_lead_nowhere() {
     let step = step("conformance-std", &all_asks());
@@ -61,6 +63,8 @@ async fn paths_out_of_a_granted_folder_lead_nowhere() {
         "/etc/passwd",
         "../x",
         "/data/logs/../../x",
+        "/data/../a.txt",
+        "/data/logs/../../a.txt",
         "/data/none",
     ] {
         let report = granted(&step, "read-file", path).await;
@@ -80,6 +84,7 @@ async fn without_a_grant_there_is_no_folder_at_all() {
     }
 }
 
+/// Negative control: with the host's environment in the answer, this fails.
 #[tokio::test]
 async fn environment_arguments_and_stdin_are_empty() {
     assert_eq!(
@@ -96,6 +101,7 @@ async fn environment_arguments_and_stdin_are_empty() {
     );
 }
 
+/// Negative control: with another instant than the pinned one, this fails.
 #[tokio::test]
 async fn clocks_are_virtual_and_the_same_every_time() {
     let wall = answer(&adapted("system-time", json!({})).await);
@@ -132,6 +138,7 @@ async fn a_sleep_past_the_deadline_ends_on_the_deadline() {
     );
 }
 
+/// Negative control: with no count in `adapter::enter`, or with no seed in the stream of random bytes, this fails.
 #[tokio::test]
 async fn random_numbers_follow_the_seed_and_are_counted() {
     let step = step("conformance-std", &asks_without_folder());
@@ -148,6 +155,7 @@ async fn random_numbers_follow_the_seed_and_are_counted() {
     assert!(counted, "{:?}", one.adapter_calls());
 }
 
+/// Negative control: with `text::neutralise` handing text through, this fails.
 #[tokio::test]
 async fn what_is_printed_becomes_neutralised_log_lines() {
     let report = adapted("stderr", json!({ "text": "one\u{1b}[2J\ntwo\n" })).await;
@@ -165,6 +173,7 @@ async fn what_is_printed_becomes_neutralised_log_lines() {
     );
 }
 
+/// Negative control: with an exit taken for our own fault, this fails.
 #[tokio::test]
 async fn exit_is_an_end_with_a_code_and_never_a_crash() {
     let ended = async |code: i64| match adapted("exit", json!({ "code": code })).await.end {
@@ -177,6 +186,7 @@ async fn exit_is_an_end_with_a_code_and_never_a_crash() {
 
 /// G22: on the engine's own output stream every empty write would keep memory; ours keeps nothing and the guest ends on
 /// its fuel. The bound here is the number of bytes in the report.
+/// Negative control: with a byte kept for every empty write, this fails.
 #[tokio::test]
 async fn empty_writes_leave_nothing_behind() {
     let step = step("hostile-std", &asks_without_folder());

@@ -239,6 +239,7 @@ mod tests {
         assert!(matches!(two.receive(None), Err(ChannelError::Closed)));
     }
 
+    /// Negative control: with no bound on what is received, this fails.
     #[test]
     fn refuses_messages_that_are_too_large_on_both_ends() {
         let (mut one, mut two) = pair(10);

@@ -29,6 +29,7 @@ fn says(text: &str, line: &str) -> bool {
     text.lines().any(|found| found == line)
 }
 
+/// Negative control: with no rules in `restrict`, this fails.
 #[test]
 fn a_confined_host_keeps_what_it_was_given_and_nothing_else() {
     let text = confined("plain");
@@ -69,6 +70,7 @@ fn a_key_folder_below_a_given_path_is_noticed() {
     assert!(text.contains("can still be opened"), "{text}");
 }
 
+/// Negative control: with no count of threads, this fails.
 #[test]
 fn threads_that_keep_their_access_are_noticed() {
     let text = confined("threads");

@@ -40,6 +40,7 @@ fn g1_an_endless_loop_ends_on_the_deadline() {
     case.limit("deadline_ms_max", 20).ends(&[DEADLINE]);
 }
 
+/// Negative control: with nobody looking at the cancellation, this fails.
 #[test]
 fn g1_a_loop_of_a_run_that_is_cancelled_ends_as_cancelled() {
     let case = Case::hostile("g1-infinite-loop").limit("fuel_max", 1_000_000_000_000);
@@ -84,6 +85,7 @@ fn g4_a_wait_in_the_host_ends_on_the_deadline() {
     Case::hostile_std("g4-stdin").ends(&[Outcome::Completed]);
 }
 
+/// Negative control: with neither the check of `store::on_tick` nor the outer sleep of `invoke::run`, this fails.
 #[test]
 fn g5_copying_all_memory_over_and_over_ends_on_the_deadline() {
     let case = Case::hostile("g5-bulk-copy bytes=33554432").limit("deadline_ms_max", 50);
@@ -109,6 +111,7 @@ fn g6_growing_memory_is_refused_at_the_limit_summed_over_all_memories() {
         .ends(&[Outcome::Completed]);
 }
 
+/// Negative control: with 64-bit memories switched on in the reader, this fails.
 #[test]
 fn g7_memories_and_tables_beyond_32_bits_are_refused() {
     for part in [
@@ -120,10 +123,17 @@ fn g7_memories_and_tables_beyond_32_bits_are_refused() {
     }
 }
 
-/// Negative control: with `table_growing` of the limiter always true the guest gets its table and traps.
+/// Ten million elements are more than any slot has; twenty thousand are more than the contract allows and no more than that.
+/// Negative control: with `table_growing` of the limiter always true the guest gets its twenty thousand and traps.
 #[test]
 fn g8_growing_tables_is_refused_at_the_limit_and_a_hundred_are_too_many() {
     Case::of(guest("hostile-g8-table-grow")).ends(&[Outcome::Completed]);
+    let fewer = edited("hostile-g8-table-grow", |text| {
+        replaced(&text, "(i32.const 10000000)", "(i32.const 20000)")
+    });
+    Case::of(fewer.clone()).ends(&[Outcome::Completed]);
+    let allowed = Case::of(fewer).limit("table_elements_max", 100_000);
+    allowed.ends(&[Outcome::Trapped(Trap::Unreachable)]);
     let tables = "(table 1 funcref)".repeat(99);
     let component = edited("hostile-g8-table-grow", |text| {
         replaced(
@@ -135,6 +145,7 @@ fn g8_growing_tables_is_refused_at_the_limit_and_a_hundred_are_too_many() {
     assert_eq!(Case::of(component).does_not_load(), "AIM-A032");
 }
 
+/// Negative control: with no look at the class, this fails.
 #[test]
 fn g9_ten_thousand_instances_in_one_component_do_not_load() {
     let flood = |count: usize| {
@@ -147,6 +158,7 @@ fn g9_ten_thousand_instances_in_one_component_do_not_load() {
 }
 
 /// The limit on instances counts on its own: a contract that allows two gets two.
+/// Negative control: with ten thousand instances allowed by the limiter, this fails.
 #[test]
 fn g9_instances_end_at_the_contracts_own_limit() {
     let component = with_more(
@@ -160,6 +172,7 @@ fn g9_instances_end_at_the_contracts_own_limit() {
         .ends(&[Outcome::Limit(LimitKind::Instances)]);
 }
 
+/// Negative control: with the arm for a full stack taken out of `trap::trapped`, this fails.
 #[test]
 fn g10_recursion_ends_the_stack_and_nothing_else() {
     let overflow = [Outcome::Trapped(Trap::StackOverflow)];
@@ -184,6 +197,7 @@ fn g11_a_call_within_a_call_ends_at_the_fixed_depth() {
 }
 
 /// The sizes of the guests above are limits of the contract: what a contract may not raise, it can not.
+/// Negative control: with no comparison with the ceiling in `Limits::faults_under`, this fails.
 #[test]
 fn g11_no_contract_allows_a_deeper_call() {
     let error = crate::rig::contract("n", &json!({ "limits": { "reentry_max": 2 } }));

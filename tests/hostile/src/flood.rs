@@ -33,6 +33,8 @@ fn g21_a_flood_of_logs_is_cut_and_counted() {
     Case::hostile("g21-log-line bytes=104857600").ends(&[MEMORY]);
 }
 
+/// Negative control: with no count of emissions in `invoke::answered`, or with no look at the size of emissions in
+/// `invoke::answered`, this fails.
 #[test]
 fn g21_a_flood_of_artifacts_or_emissions_is_cut() {
     let artifacts = Case::hostile("g21-artifacts times=1000 bytes=1024").limit("artifacts_max", 5);
@@ -46,6 +48,7 @@ fn g21_a_flood_of_artifacts_or_emissions_is_cut() {
 }
 
 /// What it leaves is the same whatever the number of writes was; resident memory is for the soak.
+/// Negative control: with a byte kept for every empty write, this fails.
 #[test]
 fn g22_empty_writes_leave_nothing_and_end_on_fuel() {
     let case = Case::hostile_std("g22-empty-writes times=100000000").limit("fuel_max", 50_000_000);
@@ -73,6 +76,7 @@ fn g23_readings_of_the_clock_and_sleeps_of_nothing_are_charged() {
     case.ends(&[FUEL]);
 }
 
+/// Negative control: with `text::neutralise` handing text through, this fails.
 #[test]
 fn g29_the_text_of_an_error_is_cut_and_neutralised() {
     let attempt =
@@ -89,6 +93,7 @@ fn g29_the_text_of_an_error_is_cut_and_neutralised() {
 }
 
 /// A trap a hundred thousand calls deep is told in one sentence, without the names that the guest gave its functions.
+/// Negative control: with the backtrace in the fault of a trap, this fails.
 #[test]
 fn g29_a_deep_trap_is_told_in_one_sentence() {
     let attempt = Case::hostile("g10-recursion").ends(&[Outcome::Trapped(Trap::StackOverflow)]);
@@ -101,6 +106,7 @@ fn g29_a_deep_trap_is_told_in_one_sentence() {
 }
 
 /// An answer that claims a denial which no transcript holds is a failure of the step, not of the operator.
+/// Negative control: with a guest's denial believed without its record, this fails.
 #[test]
 fn a_denial_that_never_happened_is_a_failure_of_the_step() {
     let attempt = Case::hostile("unfounded-denial").ends(&[Outcome::Failed(Failure::Permanent)]);

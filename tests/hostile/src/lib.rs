@@ -20,6 +20,8 @@ mod rig;
 #[cfg(test)]
 mod compute;
 #[cfg(test)]
+mod files;
+#[cfg(test)]
 mod flood;
 #[cfg(test)]
 mod generated;

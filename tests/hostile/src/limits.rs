@@ -73,6 +73,7 @@ fn every_limit_has_the_value_that_is_documented() {
     assert_eq!(default.len(), VALUES.len(), "a limit has no row here");
 }
 
+/// Negative control: with no comparison with the ceiling in `Limits::faults_under`, this fails.
 #[test]
 fn no_contract_goes_past_a_ceiling_and_no_default_past_a_lowered_one() {
     for (name, default, _, ceiling) in VALUES {
@@ -225,6 +226,7 @@ fn every_limit_stops_an_attack() {
     assert_eq!(covered, all, "a limit has no attack");
 }
 
+/// Negative control: with no sum of bytes, or with no count of artifacts, this fails.
 #[test]
 fn artifacts_end_by_number_and_by_bytes_and_the_guest_is_told() {
     for (limit, value, calls) in [("artifacts_max", 5, 6), ("artifact_bytes_max", 4_096, 5)] {
@@ -234,6 +236,7 @@ fn artifacts_end_by_number_and_by_bytes_and_the_guest_is_told() {
     }
 }
 
+/// Negative control: with a log buffer that never runs out, this fails.
 #[test]
 fn logs_end_by_bytes_and_the_rest_is_counted() {
     let case = Case::hostile("g21-log-lines times=100 bytes=100").limit("log_bytes_max", 1_000);

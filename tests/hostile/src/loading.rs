@@ -6,7 +6,7 @@ use std::{fs::File, os::unix::fs::MetadataExt as _};
 
 use aim_core::{
     access::Grant,
-    admission::{AdmissionRequest, How, World, admit},
+    admission::{AdmissionRequest, How, Linkage, Mismatch, World, admit},
     outcome::{Outcome, Trap},
 };
 use aim_engine::{EngineProfile, compile, inspect};
@@ -19,11 +19,36 @@ use crate::{
     instance::logs_at_start,
 };
 
-/// Negative control: with `admit` not collecting the faults of imports, it is admitted and does not link.
+/// Negative control: with `admit` not collecting the faults of imports, it is admitted and does not link; with the first
+/// fault alone, the second assertion fails.
 #[test]
 fn l1_every_import_that_is_not_declared_is_named() {
-    let undeclared = Case::of(guest("hostile-l1-undeclared")).with("asks", json!([]));
+    let component = guest("hostile-l1-undeclared");
+    let undeclared = Case::of(component.clone()).with("asks", json!([]));
     undeclared.refused("AIM-A001");
+    let faults = unasked(&component).unwrap_err();
+    let inspection = inspect(&component).unwrap();
+    let with_functions = inspection.imports.iter().filter(|one| !one.is_types_only());
+    let undeclared: Vec<&str> = with_functions.map(|one| one.name.as_str()).collect();
+    let named: Vec<&str> = faults.iter().map(|fault| fault.subject.as_str()).collect();
+    assert!(undeclared.len() > 1, "{undeclared:?}");
+    assert_eq!(named, undeclared);
+}
+
+/// The decision about a component whose contract asks for nothing.
+fn unasked(component: &[u8]) -> Result<Linkage, Vec<Mismatch>> {
+    let grant = Grant {
+        asks: vec![],
+        policy: None,
+    };
+    let request = AdmissionRequest {
+        world: World::Step,
+        asks: &[],
+        grant: &grant,
+        adapt: None,
+        class: aim_core::class::Class::Standard,
+    };
+    admit(&inspect(component).unwrap(), &request)
 }
 
 /// Negative control: with `has_served_version` always true the linker binds both, whatever their version.
@@ -34,6 +59,7 @@ fn l2_another_version_of_a_served_interface_refused() {
     }
 }
 
+/// Negative control: a capability that is served is taken (asserted here); the list of them is an enum, which nothing widens.
 #[test]
 fn l3_asking_for_what_no_host_serves_is_a_fault_of_the_contract() {
     for unknown in ["sockets", "wasi:sockets/tcp", "everything", "*", ""] {
@@ -41,8 +67,11 @@ fn l3_asking_for_what_no_host_serves_is_a_fault_of_the_contract() {
         let error = crate::rig::contract("n", &asks).unwrap_err();
         assert!(error.contains("unknown variant"), "{error}");
     }
+    let known = json!({ "asks": [{ "capability": "log" }] });
+    assert!(crate::rig::contract("n", &known).is_ok());
 }
 
+/// Negative control: with `admit` not collecting the faults of imports, this fails.
 #[test]
 fn l4_sockets_http_and_environment_are_refused_each_alone() {
     for (name, code) in [
@@ -55,6 +84,7 @@ fn l4_sockets_http_and_environment_are_refused_each_alone() {
 }
 
 /// A component inside asks for sockets; the one around it imports them under an innocent name, or under their own.
+/// Negative control: with `admit` not collecting the faults of imports, this fails.
 #[test]
 fn l5_what_an_inner_component_needs_is_seen_whatever_it_is_called_outside() {
     for (outside, code) in [
@@ -74,6 +104,8 @@ fn l5_what_an_inner_component_needs_is_seen_whatever_it_is_called_outside() {
     }
 }
 
+/// Negative control: with `admit` not collecting the faults of imports, or with `has_served_version` always true this
+/// fails.
 #[test]
 fn l6_an_import_of_types_alone_is_an_import() {
     let types = |import: &str| {
@@ -83,18 +115,7 @@ fn l6_an_import_of_types_alone_is_an_import() {
     Case::of(types("wasi:unheard/types@0.2.12")).refused("AIM-A003");
     Case::of(types("wasi:clocks/wall-clock@0.2.99")).refused("AIM-A004");
     let known = types("wasi:clocks/wall-clock@0.2.12");
-    let grant = Grant {
-        asks: vec![],
-        policy: None,
-    };
-    let request = AdmissionRequest {
-        world: World::Step,
-        asks: &[],
-        grant: &grant,
-        adapt: None,
-        class: aim_core::class::Class::Standard,
-    };
-    let linkage = admit(&inspect(&known).unwrap(), &request).unwrap();
+    let linkage = unasked(&known).unwrap();
     let binding = linkage.bindings().last().unwrap();
     assert_eq!(
         (binding.interface.as_str(), binding.how),
@@ -102,6 +123,7 @@ fn l6_an_import_of_types_alone_is_an_import() {
     );
 }
 
+/// Negative control: with a core module taken for a component in `inspect::check_header`, this fails.
 #[test]
 fn l7_a_bare_core_module_refused() {
     Case::of(guest("hostile-l7-core-module")).refused("AIM-A022");
@@ -160,6 +182,8 @@ fn l9_types_end_by_number_and_by_depth() {
     }
 }
 
+/// Negative control: with no look at the first four bytes, or with no look at the number of bytes in `source::read` this
+/// fails.
 #[test]
 fn l10_a_file_past_the_cap_is_not_read_and_a_compressed_one_is_never_unpacked() {
     let folder = tempfile::tempdir().unwrap();
@@ -179,6 +203,7 @@ fn l10_a_file_past_the_cap_is_not_read_and_a_compressed_one_is_never_unpacked() 
 }
 
 /// The text format has no reader in the host: neither the inspection nor the compiler takes it.
+/// Negative control: with no look at the first four bytes, this fails.
 #[test]
 fn l13_text_is_refused_by_the_reader_and_by_the_compiler() {
     let text = b"(component)";
@@ -188,6 +213,8 @@ fn l13_text_is_refused_by_the_reader_and_by_the_compiler() {
 }
 
 /// A missing export is refused, one of another type does not load, and more of them are listed and never called.
+/// Negative control: with no look for the export in `admission::check_exports`, or with no `typecheck` in
+/// `load::find_function`, this fails.
 #[test]
 fn l18_exports_must_be_there_and_of_the_right_type_and_more_are_never_called() {
     let renamed = wit_of_another_name();
@@ -244,6 +271,7 @@ fn l19_a_start_function_can_do_nothing() {
 }
 
 /// The proposals have a fixture each in the engine's tests; this is the way that one of them takes through admission.
+/// Negative control: with every proposal switched on in the reader, this fails.
 #[test]
 fn l20_a_component_with_a_proposal_that_is_off_refused() {
     let shared = with_more(&smallest(), "(core module (memory 1 1 shared))");
@@ -255,6 +283,7 @@ fn l20_a_component_with_a_proposal_that_is_off_refused() {
 }
 
 /// A link to a secret under a component's name: what is read is no component, and no byte of it is repeated.
+/// Negative control: with no look at the first four bytes, this fails.
 #[test]
 fn l22_a_hard_link_to_a_secret_tells_nothing_of_it() {
     let folder = tempfile::tempdir().unwrap();

@@ -29,6 +29,7 @@ use aim_ports::{
     PortError, PortFault,
     artifact::ArtifactStore,
     compiler::{CompileRequest, Compiler},
+    folder::SnapshotFile,
     schema::{Schema, SchemaCompiler, SchemaError},
     signer::SigningCore as _,
 };
@@ -44,7 +45,9 @@ use aim_runtime::{
     progress::Watcher,
     services::Contents,
 };
-use aim_testkit::{CoreSigner, CountingEntropy, FixedPolicy, MemoryArtifacts, MemoryLog, SimClock};
+use aim_testkit::{
+    CoreSigner, CountingEntropy, FixedPolicy, MemoryArtifacts, MemoryFolder, MemoryLog, SimClock,
+};
 use aim_trust::{
     codex::CodexTrust,
     key::{KeyRole, KeySet, SecretKey},
@@ -144,6 +147,10 @@ pub(crate) struct Rig {
     pub(crate) store: Arc<MemoryArtifacts>,
     pub(crate) downgrades: Vec<SignedDowngrade>,
     pub(crate) approvers: Vec<Approver>,
+    /// Folders that steps may change, by name.
+    pub(crate) folders: BTreeMap<String, MemoryFolder>,
+    /// Folders that a run is given to read, by the input's name.
+    pub(crate) given: BTreeMap<StepName, Vec<SnapshotFile>>,
     nodes: BTreeMap<NodeId, Node>,
 }
 
@@ -155,6 +162,8 @@ impl Rig {
             store: Arc::default(),
             downgrades: Vec::new(),
             approvers: Vec::new(),
+            folders: BTreeMap::new(),
+            given: BTreeMap::new(),
             nodes: BTreeMap::new(),
         };
         let gate = json!({ "world": "aim:step/gate@0.1.0", "asks": [{ "capability": "codex" }], "codex": "codex.json" });
@@ -207,7 +216,7 @@ impl Rig {
                 profile: EngineProfile::default(),
                 schemas: &NoSchemas,
                 config: &BTreeMap::new(),
-                folders: &std::collections::BTreeSet::new(),
+                folders: &self.folders.keys().cloned().collect(),
             },
             &mut InProcess,
         )
@@ -228,7 +237,9 @@ impl Rig {
             clock: Arc::new(SimClock::at(Timestamp::from_millis(1_700_000_000_000))),
             traffic: TrafficLimits::default(),
             entropy: Arc::new(CountingEntropy::default()),
-            folders: BTreeMap::new(),
+            folders: (self.folders.iter())
+                .map(|(name, folder)| (name.clone(), Arc::new(folder.clone()) as _))
+                .collect(),
             outside: aim_runtime::outside::Outside::nothing(),
             mode: SigningMode::Each,
             new_origin: "aim.test/hostile/1".to_owned(),
@@ -256,11 +267,13 @@ impl Rig {
         let plan = aim_acl::compile(plan, aim_acl::Profile::Lenient)
             .unwrap()
             .plan;
-        let given = Given::Value(input.as_bytes().to_vec());
-        let inputs = Inputs::new(BTreeMap::from([(
-            StepName::parse("attack").unwrap(),
-            given,
-        )]));
+        let attack = StepName::parse("attack").unwrap();
+        let folders = self.given.iter();
+        let mut given: BTreeMap<StepName, Given> = folders
+            .map(|(name, files)| (name.clone(), Given::Folder(files.clone())))
+            .collect();
+        given.insert(attack, Given::Value(input.as_bytes().to_vec()));
+        let inputs = Inputs::new(given);
         let (host, ledger) = self.open();
         let admitted = self.admit(&plan).unwrap();
         let run = RunId::of(&RunPins {

@@ -48,6 +48,7 @@ fn s1_escapes_of_terminals_become_visible_text() {
 }
 
 /// One call makes one record, with the guest's text in quoted fields of it, wherever it is kept.
+/// Negative control: with `text::neutralise` handing text through, this fails.
 #[test]
 fn s2_a_line_that_looks_like_a_record_of_the_host_stays_inside_of_one() {
     let attempt = Case::hostile("s2-forged-record").ends(&[Outcome::Completed]);
@@ -110,6 +111,7 @@ fn artifact_ask() -> aim_core::access::Ask {
 }
 
 /// What is printed for debugging shows no secret. The seeds of key files have a test of their own beside them.
+/// Negative control: with `Debug` printing the key, this fails.
 #[test]
 fn s7_debug_print_of_a_secret_shows_nothing_of_it() {
     for (role, bytes) in [(KeyRole::Step, SECRETS[0]), (KeyRole::Log, SECRETS[1])] {
@@ -126,6 +128,7 @@ fn s7_debug_print_of_a_secret_shows_nothing_of_it() {
 }
 
 /// Ids become names of files and of what is counted, so their alphabet has nothing that either would act on.
+/// Negative control: with every text an id, this fails.
 #[test]
 fn s8_an_id_has_no_room_for_a_secret_or_a_path() {
     for text in [

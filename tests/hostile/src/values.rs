@@ -14,10 +14,25 @@ const ABI: Outcome = Outcome::Trapped(Trap::Abi);
 const BOUNDS: Outcome = Outcome::Trapped(Trap::OutOfBounds);
 const BYTES: Outcome = Outcome::Limit(LimitKind::HostCallBytes);
 
+/// Negative control: the bounds are the engine's own; the same guests with a length that is there complete (asserted here).
 #[test]
 fn g12_a_list_that_claims_more_than_there_is_costs_nothing() {
-    for name in ["hostile-g12-huge-list", "hostile-g12-huge-body"] {
+    let lengths = [
+        (
+            "hostile-g12-huge-list",
+            "\\00\\00\\00\\04",
+            "\\01\\00\\00\\00",
+        ),
+        (
+            "hostile-g12-huge-body",
+            "\\ff\\ff\\ff\\7f",
+            "\\ff\\00\\00\\00",
+        ),
+    ];
+    for (name, claimed, there) in lengths {
         Case::of(guest(name)).ends(&[ABI, BOUNDS, BYTES]);
+        let honest = edited(name, |text| replaced(&text, claimed, there));
+        Case::of(honest).ends(&[Outcome::Completed]);
     }
 }
 
@@ -82,6 +97,8 @@ fn text_at(address: i64, length: i64, encoding: StringEncoding) -> Case {
     Case::of(component)
 }
 
+/// Negative control: a text that ends where memory does is logged and the step completes (asserted here); the bounds are the
+/// engine's own.
 #[test]
 fn g14_texts_past_the_end_of_memory_in_every_encoding_end_their_step() {
     let encodings = [
@@ -99,6 +116,7 @@ fn g14_texts_past_the_end_of_memory_in_every_encoding_end_their_step() {
         ] {
             text_at(address, length, encoding).ends(&[ABI, BOUNDS, BYTES]);
         }
+        text_at(17 * 65_536 - 16, 8, encoding).ends(&[Outcome::Completed]);
     }
 }
 

@@ -1,4 +1,5 @@
-//! Attacks on granted folders: `envelope.operation` picks one, the member `root` of the JSON body the mount.
+//! Attacks on granted folders: `envelope.operation` picks one, the member `root` of the JSON body the mount. In a whole run the
+//! operation is the host's, so there the input `attack` picks.
 //! INVARIANT: one file per attack, named after its entry in the catalogue of the security model; each answers with a list of
 //! `[what was tried, what came back]`.
 
@@ -25,7 +26,9 @@ impl Step for Files {
         let name = body.get("root").and_then(Value::as_str).unwrap_or("data");
         let root = walk::root(name)
             .ok_or_else(|| StepError::invalid_input(format!("there is no folder `{name}`")))?;
-        let seen = match envelope.operation.as_str() {
+        let named = body.pointer("/attack/value").and_then(Value::as_str);
+        let attack = named.unwrap_or(&envelope.operation);
+        let seen = match attack {
             "f1" => f1_paths::run(&root),
             "f2" => f2_links::run(&root),
             "f3" => f3_trailing_slashes::run(&root),
@@ -41,10 +44,7 @@ impl Step for Files {
                 return Err(StepError::invalid_input(message));
             }
         };
-        Ok(vec![aim_sdk::json::emit(
-            &envelope.operation,
-            &json!(seen),
-        )?])
+        Ok(vec![aim_sdk::json::emit(attack, &json!(seen))?])
     }
 }
 

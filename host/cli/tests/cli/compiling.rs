@@ -109,7 +109,7 @@ fn whoever_stops_reading_gets_no_error() {
 const MESSY: &str = "PLAN p:\n# why\nSTEP a:\nASSIGN builder:'x'\n";
 const TIDY: &str = "PLAN p:\n# why\nSTEP a:\n  ASSIGN builder: \"x\"\n";
 
-// Control: with the writing done under `--check` as well, the second assertion fails (expected).
+// Control: with the writing done under `--check` as well, the second assertion fails.
 #[test]
 fn formatting_writes_the_one_layout_and_checking_only_names_what_differs() {
     let place = Place::new();

@@ -376,6 +376,7 @@ fn s3_a_secret_is_sent_where_it_is_bound_to_and_is_in_no_file_and_no_output() {
     assert!(holding.is_empty(), "{holding:?}");
 }
 
+/// Negative control: with no check of the mode, this fails.
 #[test]
 fn s6_a_secret_that_others_can_read_stops_the_run_before_anything_starts() {
     let server = serve(|_| ok("never"));

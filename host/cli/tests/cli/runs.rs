@@ -221,6 +221,7 @@ fn d7_a_full_disk_is_said_with_its_code_and_the_run_goes_on_when_there_is_room()
     assert_verified(&place);
 }
 
+/// Negative control: with no check of the mode, this fails.
 #[test]
 fn s6_keys_that_others_can_read_are_refused_and_nothing_is_run() {
     let place = deployment();

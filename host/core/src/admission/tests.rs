@@ -236,6 +236,7 @@ fn exports_beside_the_handler_are_listed_and_a_missing_handler_is_named() {
     assert_eq!(codes(admitted(&inspection, &[], &[], None)), ["AIM-A010"]);
 }
 
+/// Negative control: with no look at the versions that a toolchain writes, this fails.
 #[test]
 fn a_profile_adapts_only_imports_of_the_versions_that_its_toolchain_writes() {
     let clock = |version: &str| {
@@ -259,6 +260,7 @@ fn a_profile_adapts_only_imports_of_the_versions_that_its_toolchain_writes() {
     }
 }
 
+/// Negative control: with no look at the class, this fails.
 #[test]
 fn what_is_too_large_for_its_class_is_refused_with_every_figure_and_the_way_out() {
     let mut inspection = component(Vec::new());

@@ -132,6 +132,7 @@ fn a_flip_inside_a_frame_or_its_payload_names_that_frame() {
     }
 }
 
+/// Negative control: with no look at payloads in `check_frame`, this fails.
 #[test]
 fn w27_an_erased_payload_leaves_the_log_verifying_and_is_told_apart() {
     let mut bytes = log(2);
@@ -162,6 +163,7 @@ fn w27_an_erased_payload_leaves_the_log_verifying_and_is_told_apart() {
     assert_eq!(states, [BlobState::Redacted, BlobState::Present]);
 }
 
+/// Negative control: with no comparison of sequences, this fails.
 #[test]
 fn refuses_blocks_that_are_swapped_repeated_or_left_out() {
     let good = log(3);
@@ -180,6 +182,7 @@ fn refuses_blocks_that_are_swapped_repeated_or_left_out() {
     assert_eq!(first_fault(&swapped).unwrap().sequence, 4);
 }
 
+/// Negative control: with no comparison with the block before, this fails.
 #[test]
 fn refuses_a_block_from_another_chain() {
     let mut block = BlockBuilder::default();
@@ -189,6 +192,7 @@ fn refuses_a_block_from_another_chain() {
     assert_eq!(first_fault(&bytes).unwrap().reason, FrameFaultReason::Chain);
 }
 
+/// Negative control: with no look for the genesis, this fails.
 #[test]
 fn refuses_a_second_genesis_and_a_log_without_one() {
     let mut block = BlockBuilder::default();
@@ -209,6 +213,7 @@ fn refuses_a_second_genesis_and_a_log_without_one() {
     );
 }
 
+/// Negative control: with no look at the place of a leaf, this fails.
 #[test]
 fn refuses_a_leaf_that_is_not_at_its_place() {
     let mut block = BlockBuilder::default();
@@ -278,6 +283,7 @@ fn recovery_never_cuts_what_is_known_to_have_been_durable() {
     assert!(matches!(shortened, Recovery::Corrupt(fault) if fault.sequence == 7));
 }
 
+/// Negative control: with everything taken for an unfinished block, this fails.
 #[test]
 fn recovery_stops_at_damage_before_the_last_block_and_at_foreign_bytes() {
     let mut early = log(3);
@@ -310,6 +316,7 @@ proptest! {
         let _ = recover(&bytes, ChainPosition::START, 0);
     }
 
+    /// Negative control: with no comparison of the hash in `Block::read`, this fails.
     #[test]
     fn a_mutated_log_never_panics_and_never_passes(
         at in 0_usize..900,

@@ -294,6 +294,7 @@ mod tests {
         }
     }
 
+    /// Negative control: with `check_address` letting everything pass, or with families mixed, this fails.
     #[test]
     fn a_granted_network_opens_exactly_itself() {
         let granted: Vec<Network> = ["127.0.0.0/8", "10.1.0.0/16", "::1/128"]
@@ -312,6 +313,7 @@ mod tests {
         }
     }
 
+    /// Negative control: with bits behind the prefix let pass, this fails.
     #[test]
     fn a_network_has_one_way_to_be_written() {
         for good in [

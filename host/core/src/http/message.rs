@@ -198,6 +198,7 @@ mod tests {
         }
     }
 
+    /// Negative control: with bytes behind an answer let pass, this fails.
     #[test]
     fn an_answer_reads_back_and_no_cut_of_it_does() {
         let bytes = response().encode();
@@ -210,6 +211,7 @@ mod tests {
         assert!(HttpResponse::decode(&longer).is_err());
     }
 
+    /// Negative control: with no body in the bytes of a request, this fails.
     #[test]
     fn every_part_of_a_request_takes_part_in_its_bytes() {
         let target = Target {

@@ -309,6 +309,7 @@ mod tests {
         );
     }
 
+    /// Negative control: with any spelling of networks taken, this fails.
     #[test]
     fn a_scope_has_one_way_to_be_written() {
         for good in [
@@ -351,6 +352,7 @@ mod tests {
         }
     }
 
+    /// Negative control: with no look at the path in `covers`, this fails.
     #[test]
     fn a_scope_covers_what_is_narrower_and_nothing_wider() {
         let wide = scope("GET https://a:443/v1 via 10.0.0.0/8,::1/128");

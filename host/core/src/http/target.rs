@@ -297,6 +297,7 @@ mod tests {
         }
     }
 
+    /// Negative control: with nothing decoded in `normal`, this fails.
     #[test]
     fn a_path_has_one_normal_form() {
         for (given, normal) in [
@@ -313,6 +314,7 @@ mod tests {
         }
     }
 
+    /// Negative control: with user information let pass, or with numbers let pass as names, this fails.
     #[test]
     fn an_authority_is_a_plain_host_with_a_plain_port() {
         let read = |text| parse_authority(text, Scheme::Https);

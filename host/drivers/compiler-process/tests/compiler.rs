@@ -283,6 +283,7 @@ fn a_component_that_makes_the_compiler_eat_memory_is_given_up() {
     assert!(code(&mut compiler, b"next").is_ok());
 }
 
+/// Negative control: with no time limit, this fails.
 #[test]
 fn a_worker_that_sleeps_is_killed_in_the_end() {
     let bench = Bench::new();
@@ -351,6 +352,7 @@ fn a_cache_folder_that_others_can_change_is_not_used_and_that_is_said() {
     use_it("link");
 }
 
+/// Negative control: with links to files followed, this fails.
 #[test]
 fn a_link_in_place_of_a_cache_file_is_replaced_and_not_followed() {
     let bench = Bench::new();
@@ -413,6 +415,7 @@ fn a_worker_ends_with_its_host_in_the_middle_of_its_work() {
     assert_eq!(process.stop().unwrap().code(), Some(0));
 }
 
+/// Negative control: with no check of the mode, this fails.
 #[test]
 fn a_missing_or_exposed_cache_key_is_named() {
     let bench = Bench::new();
@@ -431,6 +434,7 @@ fn a_missing_or_exposed_cache_key_is_named() {
     );
 }
 
+/// Negative control: with weak keys taken, this fails.
 #[test]
 fn a_key_that_proves_nothing_is_refused() {
     let mut neutral = [0; 32];

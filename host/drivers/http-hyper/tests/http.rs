@@ -132,6 +132,7 @@ fn sent(client: &HyperHttp, call: HttpCall) -> Result<(u16, Vec<u8>), HttpFault>
     run(client.send(call)).map(|answer| (answer.status, answer.body))
 }
 
+/// Negative control: with no sum of body bytes, this fails.
 #[test]
 fn the_driver_keeps_the_promises_of_the_port() {
     run(http(&client(), site().port, dead_port()));
@@ -173,6 +174,7 @@ fn the_resolved_address_is_judged_and_a_refused_one_is_never_dialled() {
     assert_eq!(server.came.load(Ordering::SeqCst), 0, "nobody came");
 }
 
+/// Negative control: with the name asked for twice, this fails.
 #[test]
 fn a_granted_address_among_refused_ones_is_dialled_and_the_name_is_asked_once() {
     let server = site();
@@ -192,6 +194,7 @@ fn a_granted_address_among_refused_ones_is_dialled_and_the_name_is_asked_once() 
     assert_eq!(sent(&client, call).unwrap_err().kind, HttpFaultKind::Name);
 }
 
+/// Negative control: with no sum of header bytes, or with status 101 let pass, this fails.
 #[test]
 fn an_answer_with_too_many_or_too_large_headers_or_no_http_is_a_fault() {
     for (bad, kind) in [
@@ -226,6 +229,7 @@ fn an_answer_with_too_many_or_too_large_headers_or_no_http_is_a_fault() {
     }
 }
 
+/// Negative control: with hop-by-hop headers handed on, this fails.
 #[test]
 fn hop_by_hop_headers_of_an_answer_are_not_handed_on() {
     let server = serve(|_, _| {
@@ -244,6 +248,7 @@ fn hop_by_hop_headers_of_an_answer_are_not_handed_on() {
     assert_eq!(names, ["content-length", "x-kept"]);
 }
 
+/// Negative control: with no total time, this fails.
 #[test]
 fn an_answer_that_drips_ends_with_the_total_time() {
     let server = serve(|_, _| None);
@@ -268,6 +273,7 @@ fn an_answer_that_drips_ends_with_the_total_time() {
     assert_eq!(server.came.load(Ordering::SeqCst), 0);
 }
 
+/// Negative control: with `Debug` printing the bytes, this fails.
 #[test]
 fn a_secret_is_sent_and_shown_nowhere() {
     let secret = Secret::parse(Zeroizing::new(b"canary-0123456789".to_vec())).unwrap();
@@ -367,6 +373,7 @@ fn tls_is_spoken_with_the_operators_roots_and_with_nobody_elses() {
     );
 }
 
+/// Negative control: with a file without certificates taken, this fails.
 #[test]
 fn roots_are_certificates_or_refused() {
     assert_eq!(Roots::from_pem(b"").unwrap_err(), RootsError::Empty);

@@ -62,6 +62,7 @@ fn a_left_over_lock_file_stops_nobody() {
     FileLogWriter::open(&data_dir, "next").unwrap();
 }
 
+/// Negative control: with files that everybody can read, this fails.
 #[test]
 fn makes_everything_for_its_owner_only() {
     let (_home, data_dir) = home();
@@ -103,6 +104,7 @@ fn refuses_a_data_directory_that_others_can_change_or_that_is_a_link() {
     FileLogWriter::open(&data_dir, "test").unwrap();
 }
 
+/// Negative control: with links to files followed, this fails.
 #[test]
 fn refuses_a_log_that_is_a_link_to_somewhere_else() {
     let (home, data_dir) = home();
@@ -216,6 +218,7 @@ fn child_appends_for_ever() {
     }
 }
 
+/// Negative control: with appends acknowledged and not written, this fails.
 #[test]
 fn a_killed_writer_loses_nothing_that_it_acknowledged() {
     let (_home, data_dir) = home();

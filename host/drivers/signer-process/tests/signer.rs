@@ -284,6 +284,7 @@ fn nonsense_in_place_of_an_answer_is_unavailable() {
     );
 }
 
+/// Negative control: with no check of the mode, this fails.
 #[test]
 fn an_exposed_key_is_refused_with_its_code() {
     let (_home, keys, signer) = start();
@@ -324,6 +325,7 @@ fn the_signer_ends_with_its_host() {
     assert!(!proc.exists(), "no process and no zombie");
 }
 
+/// Negative control: with anything taken for the socket, this fails.
 #[test]
 fn by_hand_it_does_nothing() {
     let home = tempfile::tempdir().unwrap();

@@ -34,6 +34,7 @@ fn file_of(data_dir: &Path, digest: Digest) -> PathBuf {
         .join(hex)
 }
 
+/// Negative control: with no comparison with the digest, this fails.
 #[test]
 fn artifacts_behave_as_the_port_says() {
     let home = tempfile::tempdir().unwrap();
@@ -44,6 +45,7 @@ fn artifacts_behave_as_the_port_says() {
     });
 }
 
+/// Negative control: with files that everybody can read, this fails.
 #[test]
 fn an_artifact_lies_under_its_digest_for_its_owner_only() {
     let home = tempfile::tempdir().unwrap();
@@ -142,6 +144,7 @@ fn a_link_that_leads_out_is_refused() {
     }
 }
 
+/// Negative control: with no look for the folders above, this fails.
 #[test]
 fn a_link_inside_the_folder_is_followed_and_a_cycle_is_refused() {
     let (_home, root) = given();
@@ -154,6 +157,7 @@ fn a_link_inside_the_folder_is_followed_and_a_cycle_is_refused() {
     assert_eq!(fault.fault, PortFault::Forbidden, "{fault}");
 }
 
+/// Negative control: with what is neither file nor folder left out, this fails.
 #[test]
 fn pipes_and_odd_names_are_refused_and_never_waited_for() {
     let (_home, root) = given();
@@ -182,6 +186,7 @@ fn pipes_and_odd_names_are_refused_and_never_waited_for() {
     );
 }
 
+/// Negative control: with entries not counted, this fails.
 #[test]
 fn a_forest_of_empty_folders_ends() {
     let (_home, root) = given();

@@ -21,6 +21,7 @@ fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
+/// Negative control: with files that everybody can read, this fails.
 #[test]
 fn makes_three_different_keys_once_for_their_owner_only() {
     let (_home, keys_dir) = keys();
@@ -106,6 +107,7 @@ fn refuses_every_other_form_and_the_key_of_another_role() {
     }
 }
 
+/// Negative control: with weak keys taken, this fails.
 #[test]
 fn refuses_weak_public_keys_and_halves_that_do_not_belong_together() {
     let (_home, keys_dir) = keys();
@@ -123,6 +125,7 @@ fn refuses_weak_public_keys_and_halves_that_do_not_belong_together() {
     assert!(matches!(init(&keys_dir), Err(KeyFileError::Mismatch(_))));
 }
 
+/// Negative control: with a file replaced that is there, this fails.
 #[test]
 fn first_users_at_the_same_time_end_up_with_the_same_keys() {
     let home = tempfile::tempdir().unwrap();
@@ -142,6 +145,7 @@ fn first_users_at_the_same_time_end_up_with_the_same_keys() {
     assert_eq!(fs::read_dir(&keys_dir).unwrap().count(), 6, "no left-overs");
 }
 
+/// Negative control: with `Debug` printing the seed, this fails.
 #[test]
 fn s7_a_printed_seed_shows_nothing() {
     let (_home, keys_dir) = keys();

@@ -20,6 +20,7 @@ fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
+/// Negative control: with files that everybody can read, this fails.
 #[test]
 fn makes_folders_and_files_for_their_owner_only() {
     let (_home, dir) = folder();
@@ -30,6 +31,7 @@ fn makes_folders_and_files_for_their_owner_only() {
     assert_eq!(mode(dir.subfolder("s").unwrap().path()), 0o700);
 }
 
+/// Negative control: with no check of the mode, this fails.
 #[test]
 fn refuses_a_folder_or_file_that_others_can_reach() {
     let (_home, dir) = folder();
@@ -47,6 +49,7 @@ fn refuses_a_folder_or_file_that_others_can_reach() {
     assert!(refused.to_string().contains("chmod 755"), "{refused}");
 }
 
+/// Negative control: with no check of the kind, or with links to files followed, this fails.
 #[test]
 fn refuses_links_pipes_and_folders_in_place_of_files() {
     let (home, dir) = folder();
@@ -71,6 +74,7 @@ fn refuses_links_pipes_and_folders_in_place_of_files() {
     assert!(alias.unwrap_err().is_forbidden());
 }
 
+/// Negative control: with no check of the owner, this fails.
 #[test]
 fn refuses_what_somebody_else_owns() {
     let (_home, dir) = folder();
@@ -110,6 +114,7 @@ fn replacing_leaves_no_temporary_file_and_never_a_half() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 
+/// Negative control: with a file replaced that is there, this fails.
 #[test]
 fn of_several_first_writers_exactly_one_wins() {
     let (_home, dir) = folder();
@@ -132,6 +137,7 @@ fn of_several_first_writers_exactly_one_wins() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 
+/// Negative control: with no bound on what is read, this fails.
 #[test]
 fn does_not_read_more_than_it_was_told() {
     let (_home, dir) = folder();

@@ -180,6 +180,7 @@ fn confidence_below_kappa_abstains_and_dependents_are_skipped() {
     );
 }
 
+/// Negative control: with `admit` not collecting the faults of imports, this fails.
 #[test]
 fn l1_what_the_contract_does_not_ask_for_is_refused_with_every_reason() {
     let plan = "PLAN p:\n  ROLE a: custom(node=\"l1\")\n  STEP s:\n    ASSIGN a: \"x\"\n";

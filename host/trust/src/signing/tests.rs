@@ -91,6 +91,7 @@ fn w8_never_signs_two_roots_for_one_size() {
     }
 }
 
+/// Negative control: with `is_continued` ignored, this fails.
 #[test]
 fn refuses_gaps_cuts_and_overlaps_it_can_not_compare() {
     let (_, first) = ask(None, 0..3).unwrap();

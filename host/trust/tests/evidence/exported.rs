@@ -6,6 +6,7 @@ use aim_core::{
     leaf::SigningMode,
 };
 use aim_trust::{
+    checkpoint::Checkpoint,
     export::{ExportParts, ExportWitness, build_export, verify_export},
     verify::{Anchored, Place, Report},
 };
@@ -73,6 +74,7 @@ fn an_export_verifies_with_nothing_but_itself_and_a_key() {
     }
 }
 
+/// Negative control: with no comparison with the anchor's root, this fails.
 #[test]
 fn an_export_is_held_against_an_anchor_of_its_size() {
     let log = log(SigningMode::Batch);
@@ -83,6 +85,14 @@ fn an_export_is_held_against_an_anchor_of_its_size() {
     let older = build(ORIGIN, SigningMode::Batch, 20, Signer::new(1));
     let report = check(&older.checkpoint);
     assert!(!report.authenticated);
+    assert_eq!(report.faults[0].place, Place::Anchor);
+    let forged = Checkpoint {
+        root: [7; 32],
+        ..Checkpoint::parse_unchecked(log.checkpoint.as_bytes()).unwrap()
+    };
+    let report = check(&forged.sign(&log.signer.log_key()).unwrap());
+    assert!(!report.authenticated);
+    assert_eq!(first_code(&report), "AIM-E009");
     assert_eq!(report.faults[0].place, Place::Anchor);
 }
 
@@ -152,6 +162,7 @@ fn whatever_is_changed_in_an_export_is_found() {
     assert_eq!(first_code(&verify(&log, "")), "AIM-E013");
 }
 
+/// Negative control: with any signature in the envelope, this fails.
 #[test]
 fn the_envelope_must_carry_the_signature_of_its_leaf() {
     let log = log(SigningMode::Each);
@@ -160,6 +171,7 @@ fn the_envelope_must_carry_the_signature_of_its_leaf() {
     assert_eq!(first_code(&verify(&log, &document.to_string())), "AIM-E013");
 }
 
+/// Negative control: with witnesses left out that the checkpoint does not cover, this fails.
 #[test]
 fn a_witness_that_the_checkpoint_does_not_cover_is_not_exported() {
     let log = log(SigningMode::Each);

@@ -53,7 +53,8 @@ fn a_signed_checkpoint_reads_back() {
     );
 }
 
-// Negative control: with the rule about leading zeros taken out of `parse_size` this test fails.
+// Negative control: with the rule about leading zeros taken out of `parse_size`, or control characters let pass by
+// `Note::parse`, this fails.
 #[test]
 fn w20_notes_and_checkpoints_out_of_form_are_refused() {
     let signer = Signer::new(1);
@@ -64,9 +65,14 @@ fn w20_notes_and_checkpoints_out_of_form_are_refused() {
         let read = Checkpoint::verify(note.as_bytes(), &keys);
         assert!(read.is_err(), "{note:?} was accepted as {read:?}");
     };
-    refused(good.replace('\n', "\r\n"));
-    refused(good.replace("laptop", "lap\u{1}top"));
-    refused(good.replace("laptop", "lap\u{7f}top"));
+    for hidden in [
+        good.replace('\n', "\r\n"),
+        good.replace("laptop", "lap\u{1}top"),
+        good.replace("laptop", "lap\u{7f}top"),
+    ] {
+        assert_eq!(Note::parse(hidden.as_bytes()), Err(NoteError::Characters));
+        refused(hidden);
+    }
     refused(good.replace("\n\n", "\n"));
     refused(good.trim_end().to_string());
     refused(format!("{good}\n"));
@@ -91,6 +97,7 @@ fn w20_notes_and_checkpoints_out_of_form_are_refused() {
     }
 }
 
+/// Negative control: with lines of other names and keys taken, this fails.
 #[test]
 fn a_note_may_carry_lines_of_other_signers() {
     let signer = Signer::new(1);
@@ -101,6 +108,7 @@ fn a_note_may_carry_lines_of_other_signers() {
     assert!(Checkpoint::verify(both.as_bytes(), &signer.keys()).is_ok());
 }
 
+/// Negative control: with lines of other names and keys taken, this fails.
 #[test]
 fn a_checkpoint_under_another_name_is_not_accepted() {
     let signer = Signer::new(1);
@@ -110,6 +118,7 @@ fn a_checkpoint_under_another_name_is_not_accepted() {
     assert_eq!(read, Err(CheckpointError::Untrusted));
 }
 
+/// Negative control: with what is signed not read back, this fails.
 #[test]
 fn refuses_to_sign_what_would_not_be_a_note() {
     let key = SecretKey::from_bytes(KeyRole::Log, &[1; 32]);
@@ -133,6 +142,7 @@ proptest! {
         let _ = core::str::from_utf8(&bytes).map(parse_verifier_key);
     }
 
+    /// Negative control: with signatures of notes not verified, this fails.
     #[test]
     fn any_change_of_a_signed_checkpoint_is_refused(at in 0_usize..400, byte in any::<u8>()) {
         let signer = Signer::new(1);

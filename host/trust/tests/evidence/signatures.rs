@@ -33,6 +33,7 @@ fn the_encoding_is_the_one_of_the_dsse_document() {
     assert_eq!(pae("", b""), b"DSSEv1 0  0 ");
 }
 
+/// Negative control: with no comparison of the payload type, this fails.
 #[test]
 fn w18_both_base64_alphabets_say_the_same_and_other_types_do_not_pass() {
     let signer = Signer::new(1);
@@ -59,6 +60,7 @@ fn w18_both_base64_alphabets_say_the_same_and_other_types_do_not_pass() {
     ));
 }
 
+/// Negative control: with no bound on signatures, or with a vote for every signature, this fails.
 #[test]
 fn w18_many_signatures_by_one_key_are_one_vote_and_too_many_are_refused() {
     let signer = Signer::new(1);
@@ -81,6 +83,7 @@ fn w18_many_signatures_by_one_key_are_one_vote_and_too_many_are_refused() {
     }
 }
 
+/// Negative control: with signatures looked at only where the hint fits, this fails.
 #[test]
 fn w19_the_key_hint_changes_no_verdict() {
     let signer = Signer::new(1);
@@ -99,6 +102,7 @@ fn w19_the_key_hint_changes_no_verdict() {
     assert_eq!(verify(&dressed, &signer, 1), Err(votes));
 }
 
+/// Negative control: with keys of every role counted, this fails.
 #[test]
 fn w13_a_key_of_another_role_does_not_count() {
     let signer = Signer::new(1);
@@ -135,6 +139,7 @@ fn w15_a_scalar_over_the_order_is_refused() {
     assert!(key.verify(b"m", &malleable).is_err());
 }
 
+/// Negative control: with the lenient rule for signatures, this fails.
 #[test]
 fn w15_a_commitment_of_small_order_is_refused() {
     let secret = SecretKey::from_bytes(KeyRole::Step, &[1; 32]);
@@ -147,6 +152,23 @@ fn w15_a_commitment_of_small_order_is_refused() {
     not_canonical[31] = 0x7f;
     not_canonical[32..].fill(0);
     assert!(key.verify(b"m", &not_canonical).is_err());
+    // The third row of the ed25519-speccheck vectors (Chalkias, Garillot, Nikolaenko: "Taming the many EdDSAs"): the equation
+    // holds, and the commitment has order eight.
+    let hex = |text: &str| -> Vec<u8> {
+        let digits = text.as_bytes().chunks(2);
+        let byte = |pair: &[u8]| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16);
+        digits.map(|pair| byte(pair).unwrap()).collect()
+    };
+    let public = hex("f7badec5b8abeaf699583992219b7b223f1df3fbbea919844e3f7c554a43dd43");
+    let message = hex("aebf3f2601a0c8c5d39cc7d8911642f740b78168218da8471772b35f9d35b9ab");
+    let signature = hex(
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa8c4bd45aecaca5b24fb97bc10ac27ac8751a7dfe1baff8b953ec9f5833ca260e",
+    );
+    let key = PublicKey::from_bytes(KeyRole::Step, &public.try_into().unwrap()).unwrap();
+    assert!(
+        key.verify(&message, &signature.try_into().unwrap())
+            .is_err()
+    );
 }
 
 // The first three vectors of RFC 8032, 7.1.

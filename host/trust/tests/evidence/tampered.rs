@@ -104,6 +104,7 @@ fn w1_every_flipped_byte_is_found_at_its_record() {
     });
 }
 
+/// Negative control: with no comparison of a frame's mark, this fails.
 #[test]
 fn w1_the_verifier_names_the_same_record() {
     let log = batch();
@@ -141,6 +142,7 @@ fn w1_a_changed_statement_is_found_when_every_hash_was_made_right_again() {
     }
 }
 
+/// Negative control: with no verification of the signature, this fails.
 #[test]
 fn w1_a_changed_leaf_is_found_when_every_hash_was_made_right_again() {
     let log = each();
@@ -196,6 +198,7 @@ fn a_tree_made_from_the_blocks_is_the_one_that_was_signed() {
     );
 }
 
+/// Negative control: with keys of the data taken for keys from outside, this fails.
 #[test]
 fn without_keys_from_outside_a_log_is_consistent_and_not_authenticated() {
     let log = each();
@@ -204,6 +207,7 @@ fn without_keys_from_outside_a_log_is_consistent_and_not_authenticated() {
     assert_eq!(report.keys.unwrap().source, KeySource::Data);
 }
 
+/// Negative control: with no look at what the checkpoint covers, this fails.
 #[test]
 fn batch_leaves_that_no_checkpoint_covers_are_not_authenticated() {
     let log = batch();
@@ -232,6 +236,7 @@ fn witnesses(blocks: &[Vec<Loose>]) -> Vec<(usize, usize)> {
 }
 
 // Every case makes all sequences, indices, marks and hashes right again: only what is signed can tell.
+// Negative control: with no comparison of roots, this fails.
 #[test]
 fn w2_entries_deleted_inserted_swapped_or_repeated_are_found() {
     for log in [each(), batch()] {
@@ -259,6 +264,7 @@ fn w2_entries_deleted_inserted_swapped_or_repeated_are_found() {
     }
 }
 
+/// Negative control: with no comparison of roots, this fails.
 #[test]
 fn w2_records_without_a_leaf_can_not_be_taken_out_either() {
     let log = each();
@@ -276,6 +282,7 @@ fn w2_records_without_a_leaf_can_not_be_taken_out_either() {
     );
 }
 
+/// Negative control: with no look for a checkpoint that is ahead, this fails.
 #[test]
 fn w3_a_cut_tail_is_found_against_the_checkpoint_and_against_an_anchor() {
     let log = each();
@@ -315,6 +322,7 @@ fn w3_a_cut_tail_is_found_against_the_checkpoint_and_against_an_anchor() {
     }
 }
 
+/// Negative control: with an unfinished block a fault like any other, this fails.
 #[test]
 fn a_log_in_use_may_end_in_an_unfinished_block() {
     let log = each();
@@ -330,6 +338,7 @@ fn a_log_in_use_may_end_in_an_unfinished_block() {
     assert_eq!(report.unfinished_tail_at, Some(report.log_bytes));
 }
 
+/// Negative control: with an empty log let pass, this fails.
 #[test]
 fn w4_an_empty_log_is_never_taken_for_a_good_one() {
     let log = each();
@@ -338,6 +347,7 @@ fn w4_an_empty_log_is_never_taken_for_a_good_one() {
     assert!(!report.authenticated);
 }
 
+/// Negative control: with no look for a checkpoint that is ahead, this fails.
 #[test]
 fn w6_an_older_copy_is_found_against_an_anchor() {
     let log = each();
@@ -362,6 +372,7 @@ fn w6_an_older_copy_is_found_against_an_anchor() {
     assert_eq!(report.anchored, Anchored::External);
 }
 
+/// Negative control: with no verification of the signature, this fails.
 #[test]
 fn w12_a_log_signed_again_with_another_key_is_found() {
     let thief = build(ORIGIN, SigningMode::Each, 20, Signer::new(50));
@@ -423,6 +434,7 @@ fn w14_evidence_of_one_log_presented_in_another_is_found() {
     assert_eq!(first_place(&report), Place::Checkpoint);
 }
 
+/// Negative control: with no look at payloads in `check_frame`, this fails.
 #[test]
 fn w27_an_erased_payload_leaves_the_log_authenticated() {
     let log = each();
@@ -443,11 +455,15 @@ fn w27_an_erased_payload_leaves_the_log_authenticated() {
     );
 }
 
+/// Negative control: with no comparison of the predicate type, or with no comparison of the origin, this fails.
 #[test]
 fn a_statement_that_is_no_statement_is_found() {
     let log = build(ORIGIN, SigningMode::Batch, 3, Signer::new(1));
+    let other_type = String::from_utf8(statement(ORIGIN, LeafKind::Attempt, 1)).unwrap();
+    let other_type = other_type.replace("in-toto.io/Statement/v1", "in-toto.io/Statement/v2");
     for (bytes, code) in [
         (b"not json".to_vec(), "AIM-E015"),
+        (other_type.into_bytes(), "AIM-E015"),
         (b"{}".to_vec(), "AIM-E015"),
         (statement("elsewhere", LeafKind::Attempt, 1), "AIM-E008"),
         (statement(ORIGIN, LeafKind::Plan, 1), "AIM-E007"),
@@ -467,6 +483,7 @@ fn a_statement_that_is_no_statement_is_found() {
     }
 }
 
+/// Negative control: with no comparison of roots, this fails.
 #[test]
 fn a_forged_or_foreign_checkpoint_is_found() {
     let log = each();
@@ -489,6 +506,7 @@ fn a_forged_or_foreign_checkpoint_is_found() {
     check(&log.checkpoint.replace("100", "101"), "AIM-E010");
 }
 
+/// Negative control: with missing payloads not counted, this fails.
 #[test]
 fn a_payload_that_is_nowhere_is_reported_as_missing() {
     let log = each();

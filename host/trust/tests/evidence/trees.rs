@@ -75,6 +75,7 @@ fn tree(count: u64) -> Tree {
     tree
 }
 
+/// Negative control: with the prefix of nodes before leaves, this fails.
 #[test]
 fn roots_are_those_that_certificate_transparency_publishes() {
     let entries = [
@@ -117,6 +118,7 @@ fn roots_are_those_that_certificate_transparency_publishes() {
     }
 }
 
+/// Negative control: with a proof that is too short let pass, or with any position let pass, this fails.
 #[test]
 fn w21_wrong_index_size_or_hashes_are_refused() {
     let tree = tree(23);
@@ -145,6 +147,7 @@ fn w21_wrong_index_size_or_hashes_are_refused() {
     }
 }
 
+/// Negative control: with the prefix of nodes before leaves, this fails.
 #[test]
 fn w21_a_node_can_not_pass_as_a_leaf() {
     let tree = tree(2);
@@ -155,6 +158,7 @@ fn w21_a_node_can_not_pass_as_a_leaf() {
     assert!(verify_inclusion(&hash_leaf(&node), 0, 1, &[], &root).is_err());
 }
 
+/// Negative control: with no comparison of the old root, or with a proof for equal sizes let pass, this fails.
 #[test]
 fn w22_impossible_consistency_is_refused() {
     let tree = tree(23);

@@ -35,6 +35,7 @@ fn a_full_disk_that_can_not_be_cut_back_stops_the_writer() {
     assert_eq!(writer.append(b"x").unwrap_err().fault, PortFault::FailStop);
 }
 
+/// Negative control: with reserved blocks counted as content, this fails.
 #[test]
 fn reserved_blocks_do_not_count_as_content() {
     let home = tempfile::tempdir().unwrap();

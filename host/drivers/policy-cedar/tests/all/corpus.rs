@@ -54,21 +54,25 @@ fn rows_of(file: &str) -> usize {
     results.len()
 }
 
+/// Negative control: with rules that forbid ignored where one permits, this fails.
 #[test]
 fn p12_a_rule_that_forbids_beats_every_rule_that_permits() {
     assert!(rows_of("combine.toml") >= 20);
 }
 
+/// Negative control: with files that do not parse left out, this fails.
 #[test]
 fn p13_no_policy_or_a_broken_file_among_many_denies_everything() {
     assert!(rows_of("broken.toml") >= 20);
 }
 
+/// Negative control: with requests that do not fit the schema permitted, this fails.
 #[test]
 fn p14_what_is_unknown_or_missing_is_denied() {
     assert!(rows_of("unknown.toml") >= 20);
 }
 
+/// Negative control: with names compared in lower case, this fails.
 #[test]
 fn p15_names_that_only_look_alike_are_denied() {
     assert!(rows_of("lookalike.toml") >= 20);

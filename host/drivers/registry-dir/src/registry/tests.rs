@@ -114,6 +114,7 @@ fn a_place_is_the_line_and_column_of_the_value() {
     assert!(fault.to_string().contains("a.yaml:5:15: "), "{fault}");
 }
 
+/// Negative control: with no look whether an id is taken, this fails.
 #[test]
 fn l15_two_files_can_not_share_a_node_id() {
     let found = faults(&[("contracts/z.yaml", ECHO)]);
@@ -207,6 +208,7 @@ fn a_component_is_found_beside_its_contract_or_in_the_components_folder() {
 }
 
 /// With the comparison taken out of `read_component`, the swapped bytes are returned.
+/// Negative control: with no comparison with the pinned digest, this fails.
 #[test]
 fn l21_a_pinned_component_is_compared_with_its_digest() {
     let pin = Digest::of(b"right");

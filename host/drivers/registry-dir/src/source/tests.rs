@@ -21,6 +21,7 @@ fn reads_a_regular_file() {
 
 /// Without NOFOLLOW the link is read; without NONBLOCK the pipe hangs; without the check of the type the folder gives a
 /// confusing error.
+/// Negative control: with no look at the kind of file, or with links followed, this fails.
 #[test]
 fn l22_refuses_everything_but_a_regular_file() {
     let dir = tempfile::tempdir().unwrap();
