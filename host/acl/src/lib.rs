@@ -10,7 +10,7 @@
 //! The language itself is described in `docs/formats/acl.md`.
 //!
 //! Entry points, all pure, for any text: [`token::lex`], [`parse()`], [`compile()`], [`lint()`], [`format()`],
-//! [`symbols()`], [`complete()`].
+//! [`symbols()`], [`complete()`], [`vocabulary()`], and [`Lines`] for places as editors count them.
 //!
 //! INVARIANT: equal sources give equal bytes, no text makes this crate panic, and a statement is never ignored: what is
 //! not understood is refused with its place.
@@ -23,6 +23,7 @@ extern crate alloc;
 pub mod ast;
 mod check;
 pub mod codes;
+mod complete;
 mod cursor;
 mod diagnostic;
 mod instant;
@@ -32,7 +33,9 @@ mod parse;
 mod print;
 mod suggest;
 mod symbols;
+mod text;
 pub mod token;
+mod vocabulary;
 
 use alloc::{collections::BTreeSet, string::String, vec::Vec};
 use core::fmt;
@@ -45,10 +48,13 @@ use serde_json::Value;
 
 pub use ast::Ast;
 pub use check::{Fit, fits};
+pub use complete::{Completion, CompletionKind, complete, complete_with};
 pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Fix, Position, Severity, fixed};
 pub use parse::form_of;
 pub use print::{format, print, print_as};
-pub use symbols::{Completion, CompletionKind, Symbol, SymbolKind, Symbols, complete, symbols};
+pub use symbols::{Symbol, SymbolKind, Symbols, symbols};
+pub use text::{Encoding, Lines, Place};
+pub use vocabulary::{Word, WordKind, statement_of, vocabulary};
 
 use diagnostic::Faults;
 

@@ -14,13 +14,14 @@ use crate::{
 
 mod action;
 mod amount;
-mod braces;
+pub(crate) mod braces;
 mod lines;
 mod yaml;
 
 pub(crate) use action::ACTIONS;
-pub(crate) use braces::STEP_KEYS;
-pub(crate) use lines::KEYWORDS as LINE_KEYWORDS;
+pub(crate) use lines::{
+    BUDGET as LINE_BUDGET, KEYWORDS as LINE_KEYWORDS, form_of as line_statement,
+};
 
 /// Reads a source of any form.
 pub(crate) fn parse(source: &str, faults: &mut Faults) -> Ast {

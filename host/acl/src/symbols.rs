@@ -1,25 +1,16 @@
-//! Where names are defined and used, and what can be written at a place: for editors.
+//! Where names are defined and used: for editors.
 //!
-//! INVARIANT: every place lies in the source, and a completion never offers what the compiler would refuse as unknown.
+//! INVARIANT: every place lies in the source, and a name has at most one kind at a place.
 
 use alloc::{
-    borrow::ToOwned,
-    collections::BTreeMap,
     string::{String, ToString as _},
     vec::Vec,
 };
 use core::ops::Range;
 
-use aim_core::{name::StepName, plan::BUILTIN_ROLES};
+use aim_core::name::StepName;
 
-use crate::{
-    ast::{
-        Action, Ast, Effect, Form, Gate, GateType, Reducer, Rule, RuleEvent, Source, Spanned,
-        Subject,
-    },
-    diagnostic::Faults,
-    parse,
-};
+use crate::ast::{Action, Ast, Gate, Rule, RuleEvent, Source, Spanned, Subject};
 
 /// What a name is a name of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +49,28 @@ pub struct Symbol {
 pub struct Symbols {
     /// Definitions and uses.
     pub all: Vec<Symbol>,
+}
+
+impl Symbol {
+    /// Finds the bytes of the name alone inside of what is written, which may have quotes or an action around it.
+    #[must_use]
+    pub fn name_span(&self, source: &str) -> Range<usize> {
+        let written = source.get(self.span.clone()).unwrap_or_default();
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        let found = written
+            .rmatch_indices(self.name.as_str())
+            .find(|(at, name)| {
+                let before = written.get(..*at).and_then(|text| text.chars().next_back());
+                let after = written
+                    .get(at + name.len()..)
+                    .and_then(|text| text.chars().next());
+                !before.is_some_and(is_part) && !after.is_some_and(is_part)
+            });
+        found.map_or_else(
+            || self.span.clone(),
+            |(at, name)| self.span.start + at..self.span.start + at + name.len(),
+        )
+    }
 }
 
 impl Symbols {
@@ -234,149 +247,5 @@ impl Symbols {
                 }
             }
         }
-    }
-}
-
-/// What may be written at a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CompletionKind {
-    /// A keyword or a key.
-    Keyword,
-    /// The name of a role.
-    Role,
-    /// The name of a step.
-    Step,
-    /// The name of a gate.
-    Gate,
-    /// A type of gate.
-    GateType,
-    /// An action for when a gate does not hold.
-    Action,
-    /// An effect.
-    Effect,
-    /// A way to reduce.
-    Reducer,
-}
-
-/// One thing that may be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Completion {
-    /// What it is.
-    pub kind: CompletionKind,
-    /// What is written.
-    pub text: String,
-}
-
-const SHARD_KEYS: [&str; 8] = [
-    "caps",
-    "step",
-    "gate",
-    "fanout",
-    "reduce",
-    "flow",
-    "policy rewrite",
-    "role",
-];
-
-/// Lists what may be written at a byte of a source, which may be in the middle of a word and need not be free of faults.
-#[must_use]
-pub fn complete(source: &str, offset: usize) -> Vec<Completion> {
-    let mut faults = Faults::default();
-    let ast = parse::parse(source, &mut faults);
-    let before = source.get(..offset).unwrap_or(source);
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    // The word that is being written is left out: whoever shows the list filters by it.
-    let line = line
-        .trim_end_matches(|c: char| c.is_alphanumeric() || c == '_')
-        .trim();
-    let offered = match ast.form {
-        Form::Braces => in_braces(&ast, line, offset),
-        Form::Lines => in_lines(line),
-        Form::Yaml => Offer::Nothing,
-    };
-    offered.listed(&ast)
-}
-
-enum Offer {
-    Nothing,
-    Words(CompletionKind, Vec<&'static str>),
-    Steps,
-    Roles,
-}
-
-fn in_lines(line: &str) -> Offer {
-    let first = line.split([' ', '\t']).next().unwrap_or_default();
-    match first {
-        "" => Offer::Words(CompletionKind::Keyword, parse::LINE_KEYWORDS.to_vec()),
-        "ASSIGN" if !line.contains(':') => Offer::Roles,
-        "REQUIRES" => Offer::Steps,
-        "ON_FAIL" => Offer::Words(CompletionKind::Action, parse::ACTIONS.to_vec()),
-        "ROLE" if line.ends_with(':') => Offer::Words(CompletionKind::Role, BUILTIN_ROLES.to_vec()),
-        _ => Offer::Nothing,
-    }
-}
-
-fn in_braces(ast: &Ast, line: &str, offset: usize) -> Offer {
-    let words: Vec<&str> = line
-        .split([' ', '\t', ':', '{', '(', '[', ','])
-        .filter(|word| !word.is_empty())
-        .collect();
-    let first = words.first().copied().unwrap_or_default();
-    let last = words.last().copied().unwrap_or_default();
-    let is_after_colon = line.ends_with(':');
-    match first {
-        "step" if is_after_colon => Offer::Roles,
-        "gate" if is_after_colon => Offer::Words(
-            CompletionKind::GateType,
-            GateType::ALL.iter().map(|kind| kind.word()).collect(),
-        ),
-        "depends" | "fallback" | "fanout" | "flow" => Offer::Steps,
-        "reduce" if last == "using" => Offer::Words(
-            CompletionKind::Reducer,
-            Reducer::ALL.iter().map(|way| way.word()).collect(),
-        ),
-        "reduce" => Offer::Steps,
-        "effects" => Offer::Words(
-            CompletionKind::Effect,
-            Effect::ALL.iter().map(|effect| effect.word()).collect(),
-        ),
-        "on_fail" => Offer::Words(CompletionKind::Action, parse::ACTIONS.to_vec()),
-        "" => {
-            let is_in = |extent: &Range<usize>| extent.start < offset && offset < extent.end;
-            if ast.steps().any(|step| is_in(&step.extent)) {
-                Offer::Words(CompletionKind::Keyword, parse::STEP_KEYS.to_vec())
-            } else {
-                Offer::Words(CompletionKind::Keyword, SHARD_KEYS.to_vec())
-            }
-        }
-        _ => Offer::Nothing,
-    }
-}
-
-impl Offer {
-    fn listed(self, ast: &Ast) -> Vec<Completion> {
-        let (kind, words): (CompletionKind, Vec<String>) = match self {
-            Self::Nothing => return Vec::new(),
-            Self::Words(kind, words) => (kind, words.into_iter().map(ToOwned::to_owned).collect()),
-            Self::Steps => {
-                let names = ast.steps().filter_map(|step| step.name.as_ref());
-                (
-                    CompletionKind::Step,
-                    names.map(|name| name.value.to_string()).collect(),
-                )
-            }
-            Self::Roles => {
-                let declared = ast.roles.iter().map(|role| role.name.value.to_string());
-                let builtin = BUILTIN_ROLES.iter().map(|name| (*name).to_owned());
-                (CompletionKind::Role, declared.chain(builtin).collect())
-            }
-        };
-        let mut seen = BTreeMap::new();
-        for word in words {
-            seen.entry(word).or_insert(());
-        }
-        seen.into_keys()
-            .map(|text| Completion { kind, text })
-            .collect()
     }
 }

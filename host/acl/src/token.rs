@@ -53,7 +53,8 @@ pub struct Lexed<'a> {
 }
 
 const OPERATORS: [&str; 9] = ["->", "=>", "..", ">=", "<=", "==", "!=", ">", "<"];
-const SELECTORS: [&str; 4] = ["HHNI", "SEG", "ASOF", "WINDOW"];
+/// Words that begin a selector when a colon follows.
+pub(crate) const SELECTORS: [&str; 4] = ["HHNI", "SEG", "ASOF", "WINDOW"];
 
 /// Cuts a source of brace form into tokens. Never fails: what is no token of the language is a [`TokenKind::Mark`].
 #[must_use]

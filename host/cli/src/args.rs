@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Lint(LintArgs),
     /// Write plans in the one layout; comments stay.
     Fmt(FmtArgs),
+    /// Answer an editor's questions about plans, over the Language Server Protocol on stdin and stdout.
+    Lsp(LspArgs),
     /// Print the runtime events of runs, oldest first.
     Logs(LogsArgs),
     /// Look at witnesses, or take them along.
@@ -237,6 +239,13 @@ pub(crate) struct FmtArgs {
     /// Write nothing; exit with 2 and name the plans that would change.
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LspArgs {
+    /// Talk over stdin and stdout. That is the only way there is; editors like to say it.
+    #[arg(long)]
+    pub(crate) stdio: bool,
 }
 
 #[derive(Debug, Args)]

@@ -56,6 +56,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Command::Plan(plan) => commands::plan::plan(cli, plan),
         Command::Lint(lint) => commands::lint::lint(cli, lint),
         Command::Fmt(fmt) => commands::fmt::fmt(cli, fmt),
+        Command::Lsp(_) => commands::lsp::lsp(),
         Command::Logs(logs) => commands::logs::logs(cli, logs),
         Command::Witness(WitnessCommand::Show(show)) => commands::witness::show(cli, show),
         Command::Witness(WitnessCommand::Export(export)) => commands::witness::export(cli, export),

@@ -27,7 +27,12 @@ mod step;
 mod topology;
 mod value;
 
+pub(crate) use gate::{BLOCK as GATE_KEYS, TYPED as TYPED_KEYS};
+pub(crate) use header::HEADER as HEADER_KEYS;
+pub(crate) use shard::SHARD as SHARD_KEYS;
 pub(crate) use step::STEP as STEP_KEYS;
+pub(crate) use topology::EVENTS;
+pub(crate) use value::BUDGET as BUDGET_KEYS;
 
 /// What was wrong is reported already; the caller reads on at the next statement.
 pub(super) struct Broken;
@@ -66,14 +71,15 @@ pub(super) struct Parser<'s, 'f> {
     step_count: usize,
 }
 
-const TOP: [&str; 3] = ["pipeline", "plan", "import"];
+/// Words that a source begins with.
+pub(crate) const TOP: [&str; 3] = ["pipeline", "plan", "import"];
 /// Words that begin a statement wherever they stand in a line.
-const STATEMENTS: [&str; 13] = [
+pub(crate) const STATEMENTS: [&str; 13] = [
     "header", "shard", "step", "gate", "fanout", "reduce", "flow", "role", "require", "forbid",
     "emit", "on_fail", "depends",
 ];
 /// Keys that begin a statement when a colon follows.
-const KEYS: [&str; 41] = [
+pub(crate) const KEYS: [&str; 41] = [
     "snapshot",
     "seeds",
     "schema_version",
@@ -116,7 +122,16 @@ const KEYS: [&str; 41] = [
     "token_pool",
     "wall_ms_pool",
 ];
-const PIPELINE: [&str; 6] = ["header", "shard", "role", "gate", "quip", "import"];
+pub(crate) const PIPELINE: [&str; 6] = ["header", "shard", "role", "gate", "quip", "import"];
+/// Words between the parts of a statement.
+pub(crate) const CONNECTORS: [&str; 17] = [
+    "as", "rewrite", "HITL", "for", "when", "if", "ingress", "egress", "with", "using", "max_iter",
+    "until", "else", "release", "on", "input", "output",
+];
+/// Keys of parts that stand inside of a value.
+pub(crate) const PART_KEYS: [&str; 4] = ["quorum", "tie", "max", "soft"];
+/// What [`statement`] says of a word that it doesn't know.
+pub(crate) const ANY_KEY: &str = "<key>: <value>";
 
 impl<'s> Parser<'s, '_> {
     fn file(&mut self) {
@@ -359,7 +374,7 @@ impl<'s> Parser<'s, '_> {
 
     fn syntax_at(&mut self, span: Range<usize>, what: &str, says: &str) -> Broken {
         let message = format!("invalid {what} syntax: {says}");
-        let help = format!("write `{}`", form_of(what));
+        let help = format!("write `{}`", statement(what));
         self.error(codes::SYNTAX, span, message, help);
         Broken
     }
@@ -456,7 +471,7 @@ impl<'s> Parser<'s, '_> {
 }
 
 /// How a statement is written.
-fn form_of(what: &str) -> &'static str {
+pub(crate) fn statement(what: &str) -> &'static str {
     match what {
         "import" => "import policy \"<file>\" as <name>`, or `import flow \"<file>\" as <name>",
         "pipeline" => "pipeline \"<name>\" { ... }",
@@ -483,6 +498,6 @@ fn form_of(what: &str) -> &'static str {
         "retries" => "retries: { max_attempts: <n> backoff_ms: <n> }",
         "breaker" => "breaker: { failures: <n> cooldown_ms: <n> }",
         "on_fail" => "on_fail { if (<condition>) <action>; <action> }",
-        _ => "<key>: <value>",
+        _ => ANY_KEY,
     }
 }

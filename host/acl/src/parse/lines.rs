@@ -18,6 +18,7 @@ use crate::{
 mod plan;
 mod step;
 
+pub(crate) use step::BUDGET;
 pub(super) use step::{checked, checked_at};
 
 /// Every keyword of line form.
@@ -235,7 +236,7 @@ impl Parser<'_> {
 }
 
 /// How a keyword's statement is written.
-fn form_of(keyword: &str) -> Option<&'static str> {
+pub(crate) fn form_of(keyword: &str) -> Option<&'static str> {
     let row = STATEMENTS.iter().find(|(known, _)| *known == keyword);
     row.map(|(_, form)| *form)
 }

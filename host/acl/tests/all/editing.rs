@@ -1,7 +1,8 @@
 //! What an editor asks: where names are, what can be written, what can be mended.
 
 use aim_acl::{
-    CompletionKind, Context, Profile, SymbolKind, complete, fixed, lint, parse, symbols, token::lex,
+    CompletionKind, Context, Profile, SymbolKind, complete, complete_with, fixed, lint, parse,
+    symbols, token::lex,
 };
 
 use crate::corpus::{World, fixtures};
@@ -55,7 +56,7 @@ fn what_is_offered_fits_the_place() {
             .iter()
             .map(|one| one.text.as_str())
             .collect::<Vec<_>>(),
-        ["one", "two"]
+        ["one"]
     );
     let roles = offered("PLAN p:\nROLE own: llm\nSTEP one:\n  ASSIGN o|");
     assert!(
@@ -68,6 +69,78 @@ fn what_is_offered_fits_the_place() {
     let keys = offered("pipeline \"p\" {\n  step a: Builder {\n    bud|\n  }\n}");
     assert!(keys.iter().any(|one| one.text == "budget"));
     assert_eq!(offered("PLAN p:\nQUIP \"|"), []);
+}
+
+/// What is offered at the bar of a source, nodes being `n.one` and `n.two`, as one text.
+fn offered_at(source: &str) -> String {
+    let at = source.find('|').unwrap();
+    let offers = complete_with(&source.replace('|', ""), at, &["n.one", "n.two"]);
+    let texts: Vec<&str> = offers.iter().map(|one| one.text.as_str()).collect();
+    texts.join(" ")
+}
+
+#[test]
+fn every_place_of_a_plan_is_offered_what_belongs_there() {
+    let in_lines = |line: &str| {
+        offered_at(&format!(
+            "PLAN p:\nROLE own: llm\nSTEP zero:\nSTEP one:\n{line}"
+        ))
+    };
+    let in_braces = |text: &str| {
+        offered_at(&format!(
+            "import policy \"r\" as house\npipeline \"p\" {{\n  step one: Builder {{ gate egress g {{ require output.x }} }}\n{text}"
+        ))
+    };
+    for (found, wanted) in [
+        (in_lines("  ROLE x: llm(node=\"|"), "n.one n.two"),
+        (in_lines("  ROLE x: llm(node=n.|"), "n.one n.two"),
+        (
+            in_lines("  GATE g: output.x\n    ON_FAIL fallback(|"),
+            "zero",
+        ),
+        (in_lines("  BUDGET tokens=1, |"), "cost time tokens tools"),
+        (in_lines("  # REQ|"), ""),
+        (in_braces("  role r: llm { node: \"|"), "n.one n.two"),
+        (in_braces("  header { risk: |"), "critical high low medium"),
+        (
+            in_braces("  header { inputs: { a: str|"),
+            "any array artifact boolean evidence number object string",
+        ),
+        (in_braces("  header { policy: |"), "house"),
+        (
+            in_braces("  header {\n    budgets: { tokens: 1, |"),
+            "backoff calls cost headroom pool tokens wall_ms",
+        ),
+        (in_braces("  step two: Builder { inputs: { a: |"), "one ALL"),
+        (in_braces("  step two: Builder { depends one, |"), "one"),
+        (
+            in_braces("  step two: Builder { gate egress {\n on_fail {\n if (output.x) fallback(|"),
+            "one",
+        ),
+        (
+            in_braces("  step two: Builder { gate egress { |"),
+            "emit forbid on_fail require",
+        ),
+        (
+            in_braces("  gate u: UQGate { |"),
+            "inputs min on_fail policy strict",
+        ),
+        (in_braces("  policy rewrite { on gate_fail(|"), "g"),
+        (
+            in_braces("  policy rewrite { on |"),
+            "gate_fail low_confidence over_budget policy_violation step_fail",
+        ),
+        (
+            in_braces("  reduce one[1..2] -> one using |"),
+            "adjudicate=verifier merge=maxRS score=mean vote=majority",
+        ),
+        (in_braces("  // step |"), ""),
+        (in_braces("  step two: Builder { does: \"step |"), ""),
+    ] {
+        assert_eq!(found, wanted);
+    }
+    assert!(in_braces("  policy rewrite { on step_fail(one) => |").contains("quarantine"));
+    assert!(in_braces("  policy rewrite { require HITL for |").starts_with("one db.query"));
 }
 
 /// Control: with the default of another part put in, the plan that is compiled differs and this fails.

@@ -8,7 +8,7 @@ fn help_names_every_command_and_every_exit_code() {
     assert_eq!(came.code, 0);
     let text = came.text();
     for command in [
-        "run", "compile", "lint", "logs", "witness", "verify", "inspect", "keys",
+        "run", "compile", "lint", "lsp", "logs", "witness", "verify", "inspect", "keys",
     ] {
         assert!(
             text.lines()

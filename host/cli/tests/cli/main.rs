@@ -20,6 +20,7 @@ mod http;
 mod inspecting;
 mod keys;
 mod planning;
+mod lsp;
 mod policy;
 mod polyglot;
 mod runs;

@@ -12,8 +12,8 @@ use crate::{
     token::{Token, TokenKind},
 };
 
-const BLOCK: [&str; 4] = ["require", "forbid", "emit", "on_fail"];
-const TYPED: [&str; 5] = ["inputs", "policy", "strict", "min", "on_fail"];
+pub(crate) const BLOCK: [&str; 4] = ["require", "forbid", "emit", "on_fail"];
+pub(crate) const TYPED: [&str; 5] = ["inputs", "policy", "strict", "min", "on_fail"];
 
 impl<'s> Parser<'s, '_> {
     /// `gate ingress|egress [name] [when <condition>] { ... }`, `gate name { ... }` or `gate name: Type { ... }`

@@ -15,7 +15,7 @@ use crate::{
     token::Token,
 };
 
-const HEADER: [&str; 12] = [
+pub(crate) const HEADER: [&str; 12] = [
     "snapshot",
     "seeds",
     "schema_version",

@@ -8,7 +8,7 @@ use crate::{
     token::Token,
 };
 
-const SHARD: [&str; 8] = [
+pub(crate) const SHARD: [&str; 8] = [
     "caps", "step", "gate", "fanout", "reduce", "flow", "policy", "role",
 ];
 

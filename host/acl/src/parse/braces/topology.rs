@@ -19,7 +19,7 @@ use crate::{
 /// The most instances of one step.
 const INSTANCES_MAX: u64 = 10_000;
 const REDUCERS: &str = "merge=maxRS, vote=majority, score=mean or adjudicate=verifier";
-const EVENTS: [&str; 5] = [
+pub(crate) const EVENTS: [&str; 5] = [
     "gate_fail",
     "over_budget",
     "step_fail",

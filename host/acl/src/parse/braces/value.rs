@@ -26,7 +26,7 @@ use crate::{
     token::{Token, TokenKind},
 };
 
-const BUDGET: [&str; 7] = [
+pub(crate) const BUDGET: [&str; 7] = [
     "tokens", "wall_ms", "calls", "cost", "backoff", "pool", "headroom",
 ];
 

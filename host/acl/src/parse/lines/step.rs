@@ -21,6 +21,9 @@ use crate::{
     token::lex,
 };
 
+/// The parts of a budget.
+pub(crate) const BUDGET: [&str; 4] = ["tokens", "time", "tools", "cost"];
+
 impl Parser<'_> {
     /// `STEP name:`
     pub(super) fn step(&mut self, mut line: Cursor<'_>) {
@@ -146,7 +149,6 @@ impl Parser<'_> {
         key: &Spanned<&str>,
         value: &Spanned<&str>,
     ) -> bool {
-        const KEYS: [&str; 4] = ["tokens", "time", "tools", "cost"];
         let (slot, unit) = match key.value {
             "tokens" => (&mut budget.tokens, Unit::Count),
             "time" => (&mut budget.time_ms, Unit::Time),
@@ -154,7 +156,7 @@ impl Parser<'_> {
             "cost" => (&mut budget.cost_micros, Unit::Money),
             unknown => {
                 let message = format!("unknown budget part `{unknown}`");
-                let help = self.faults.suggest(unknown, KEYS);
+                let help = self.faults.suggest(unknown, BUDGET);
                 let help =
                     help.unwrap_or_else(|| "the parts are tokens, time, tools and cost".into());
                 self.error(codes::BAD_BUDGET, key.span.clone(), message, help);

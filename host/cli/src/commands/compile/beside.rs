@@ -4,7 +4,8 @@
 //! guessed at: its nodes are unknown here, and `run` says what is wrong with it.
 
 use std::{
-    collections::BTreeSet,
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Read as _,
     path::{Path, PathBuf},
@@ -20,16 +21,20 @@ use aim_core::{
 };
 use aim_policy_cedar::{CedarPolicy, PolicySource};
 use aim_ports::policy::Policy as _;
-use aim_registry_dir::Registry;
+use aim_registry_dir::{LoadFault, Registry};
 use aim_schema_json::JsonSchemas;
 
 use crate::paths;
 
 /// The folder of a plan and its deployment.
+#[derive(Debug)]
 pub(crate) struct Beside {
     folder: PathBuf,
     registry: Option<Registry>,
+    faults: Vec<LoadFault>,
     policy: Option<CedarPolicy>,
+    /// Components that were read and hashed; many steps may have the same one.
+    components: RefCell<BTreeMap<NodeId, Option<Digest>>>,
 }
 
 impl Beside {
@@ -37,10 +42,14 @@ impl Beside {
     pub(crate) fn of(plan: &Path) -> Self {
         let folder = paths::beside(plan);
         let config = folder.join("aim.toml");
-        let registry = config
+        let loaded = config
             .is_file()
-            .then(|| Registry::load(&config, &JsonSchemas).ok())
-            .flatten();
+            .then(|| Registry::load(&config, &JsonSchemas));
+        let (registry, faults) = match loaded {
+            Some(Ok(registry)) => (Some(registry), Vec::new()),
+            Some(Err(error)) => (None, error.faults),
+            None => (None, Vec::new()),
+        };
         let files = registry
             .as_ref()
             .and_then(|registry| registry.read_policy().ok().flatten());
@@ -54,8 +63,29 @@ impl Beside {
         Self {
             folder,
             registry,
+            faults,
             policy,
+            components: RefCell::default(),
         }
+    }
+
+    /// The deployment with its contracts, where there is one that can be read.
+    pub(crate) const fn registry(&self) -> Option<&Registry> {
+        self.registry.as_ref()
+    }
+
+    /// Why the deployment can not be read.
+    pub(crate) fn faults(&self) -> &[LoadFault] {
+        &self.faults
+    }
+
+    /// The digest of a node's component, as it is on disk.
+    fn component_of(&self, registry: &Registry, id: &NodeId) -> Option<Digest> {
+        let mut known = self.components.borrow_mut();
+        *known.entry(id.clone()).or_insert_with(|| {
+            let bytes = registry.read_component(id).ok()?;
+            Some(Digest::of(&bytes))
+        })
     }
 
     fn node_of(&self, plan: &Plan, step: &Step) -> Option<NodeId> {
@@ -143,12 +173,9 @@ impl Resolver for Beside {
         let registry = self.registry.as_ref()?;
         let contract = &registry.node(&id)?.contract;
         let component = match &contract.implementation {
-            Implementation::Component(component) => component.digest.or_else(|| {
-                registry
-                    .read_component(&id)
-                    .ok()
-                    .map(|bytes| Digest::of(&bytes))
-            }),
+            Implementation::Component(component) => component
+                .digest
+                .or_else(|| self.component_of(registry, &id)),
             _ => None,
         };
         let mut asked = effects(&contract.asks);
