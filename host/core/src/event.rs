@@ -16,6 +16,7 @@ use crate::{
     gate::{GateKind, GateRecord},
     id::{EventId, ExecutionId, RunId, SpanId, TraceId},
     name::{StepName, TenantId},
+    quarantine::ReleasePredicate,
     time::Timestamp,
     verdict::Verdict,
     witness::{AttemptPredicate, DeniedLoadPredicate, PlanPredicate},
@@ -197,6 +198,49 @@ pub fn of_attempt(
         }
     }
     events
+}
+
+/// The events of two people releasing what the gates of an attempt had held: released, then delivered.
+#[must_use]
+pub fn of_release(
+    frame: FrameOrigin<'_>,
+    plan_name: &StepName,
+    attempt: &AttemptPredicate,
+    release: &ReleasePredicate,
+) -> Vec<RuntimeEvent> {
+    let thread = Thread {
+        frame,
+        trace: attempt.trace,
+        span: attempt.span,
+        parent: attempt.parent_span.or(Some(root_span(attempt.execution))),
+        actor: &attempt.actor,
+        intent: plan_name.as_str(),
+    };
+    let step = || BTreeMap::from([("step".to_string(), attempt.step.to_string())]);
+    let names = release.approvers.iter().map(|one| one.name.as_str());
+    let names: Vec<&str> = names.collect();
+    let mut by = step();
+    by.insert("approvers".to_string(), names.join(" "));
+    let kinds = [
+        ("quarantine.released", EventPhase::Gate, by),
+        ("artifact.delivered", EventPhase::ControlPlane, step()),
+    ];
+    let artifact = attempt
+        .outputs
+        .first()
+        .map(|output| output.body.to_string());
+    (0..)
+        .zip(kinds)
+        .map(|(index, (kind, phase, attributes))| RuntimeEvent {
+            artifact_id: artifact.clone(),
+            ..thread.event(
+                index,
+                (kind.to_string(), phase),
+                release.released_at,
+                attributes,
+            )
+        })
+        .collect()
 }
 
 /// The event of a run that is over.

@@ -8,6 +8,7 @@
 
 pub mod calibration;
 pub mod composite;
+pub mod demand;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +26,8 @@ const STEP_DOWN_PPM: u32 = 50_000;
 
 /// How much depends on a step being right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Criticality {
     /// Little: it can be done again.
     LowStakes,
@@ -50,7 +52,7 @@ impl Criticality {
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
-            Self::LowStakes => "low-stakes",
+            Self::LowStakes => "low_stakes",
             Self::Routine => "routine",
             Self::Important => "important",
             Self::Critical => "critical",
@@ -82,6 +84,7 @@ impl Criticality {
 
 /// Which table of thresholds counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ThresholdSet {
     /// 0.95, 0.85, 0.70, 0.60 from critical to low stakes.
@@ -159,12 +162,15 @@ pub enum Escalation {
 }
 
 /// How well past confidences fitted what came of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TrackRecord {
-    /// Expected calibration error, in parts per million.
-    pub ece_ppm: Option<u32>,
     /// Share of past answers that were right, in parts per million.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy_ppm: Option<u32>,
+    /// Expected calibration error, in parts per million.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ece_ppm: Option<u32>,
 }
 
 /// The threshold that follows from a track record: bad calibration or accuracy raises it by 0.10 each, good ones lower it by

@@ -36,11 +36,12 @@ mod parallel;
 mod recovery;
 mod written;
 
+pub use crate::kappa::Criticality;
 pub use binding::{NODE_PARAM, Unbound, UnboundReason, bindings};
 pub use budget::{Budget, PlanBudget, PoolPolicy, SoftBackoff, SoftBudget};
 pub use check::{PlanError, PlanFault, text_fault};
 pub use data::{
-    Criticality, Effect, Header, Import, ImportKind, InputSource, Pins, Probe, RiskClass, Selector,
+    Effect, Header, Import, ImportKind, InputSource, Pins, Probe, RiskClass, Selector,
     SelectorIndex, TimeSlice,
 };
 pub use expand::{Expanded, FlowNodes, Node, Source, SourceKind, StepPath, expand};

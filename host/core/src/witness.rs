@@ -17,7 +17,7 @@ use crate::{
     envelope::{ArtifactRef, Target},
     gate::GateRecord,
     id::{AttemptId, EnvelopeId, ExecutionId, RunId, SpanId, TraceId},
-    kappa::composite::CompositeRecord,
+    kappa::{Criticality, Escalation, composite::CompositeRecord, demand::Bands},
     name::{NodeId, StepName, TenantId},
     outcome::{Fault, Outcome},
     plan::StepPath,
@@ -352,11 +352,20 @@ pub struct WouldDeny {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KappaRecord {
-    /// A from 900 000, B from 700 000, C below, in parts per million.
+    /// What was needed before the node's track record moved it, in parts per million; absent when nothing did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub adapted_from_ppm: Option<u32>,
+    /// A from 900 000, B from 700 000, C below, in parts per million, unless the deployment sets other borders.
     pub band: Band,
     /// What the guest claims, in parts per million; absent when it claims nothing.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub confidence_ppm: Option<u32>,
+    /// How much depends on the node, where its contract says so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub criticality: Option<Criticality>,
+    /// Why a person should look at it; absent when nobody needs to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub escalation: Option<Escalation>,
     /// What is needed, in parts per million.
     pub threshold_ppm: u32,
 }
@@ -375,14 +384,8 @@ pub enum Band {
 impl Band {
     /// The band of a confidence in parts per million.
     #[must_use]
-    pub const fn of(confidence_ppm: u32) -> Self {
-        if confidence_ppm >= 900_000 {
-            Self::A
-        } else if confidence_ppm >= 700_000 {
-            Self::B
-        } else {
-            Self::C
-        }
+    pub fn of(confidence_ppm: u32) -> Self {
+        Bands::default().of(confidence_ppm)
     }
 }
 
@@ -439,6 +442,9 @@ pub struct StepSummary {
     /// Where its node stands, for an instance of a fan-out or a round of a flow.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub path: Option<StepPath>,
+    /// Digest of the statement by which two people released what its gates had held.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub released_by: Option<Digest>,
     /// Its final state.
     pub state: StepState,
     /// Its name.

@@ -576,20 +576,17 @@ async fn finish(
         None => egress::Judged::nothing(),
     };
     let ended = ran.judge(judged.records);
-    // Keeping aside is for what people may lift; what they may not is refused as ever.
-    let is_kept_aside = unit.is_quarantining
-        && judged.disposition != Disposition::Abort
-        && !ended.is_releasable()
-        && !ended.emissions().is_empty()
-        && may_be_released_by_people(ended.gates());
-    Done {
-        disposition: if is_kept_aside {
+    let disposition = match may_be_kept_aside(&ended, &report) {
+        true if unit.is_quarantining && judged.disposition != Disposition::Abort => {
             Disposition::Quarantine
-        } else if asks_for_a_person(ended.gates()) {
-            judged.disposition.max(Disposition::Escalate)
-        } else {
-            judged.disposition
-        },
+        }
+        // What people may not release is not kept for them, whatever the plan says.
+        false if judged.disposition == Disposition::Quarantine => Disposition::Release,
+        _ if asks_for_a_person(ended.gates()) => judged.disposition.max(Disposition::Escalate),
+        _ => judged.disposition,
+    };
+    Done {
+        disposition,
         ended,
         report: Some(report),
         bodies,
@@ -598,6 +595,16 @@ async fn finish(
         effects: Vec::new(),
         reroute: judged.reroute,
     }
+}
+
+/// True when people may release all that the attempt would let go. What it has staged in buckets and folders can't be handed
+/// on later: others may have changed them by then.
+fn may_be_kept_aside(ended: &Ended, report: &StepReport) -> bool {
+    !ended.is_releasable()
+        && !ended.emissions().is_empty()
+        && report.effects.buckets.is_empty()
+        && report.effects.folders.is_empty()
+        && may_be_released_by_people(ended.gates())
 }
 
 async fn store_large(host: &Host, done: &Done) -> Result<(), PortError> {

@@ -10,12 +10,15 @@ use aim_core::{
     digest::Digest,
     envelope::{Emission, Envelope, Target},
     gate::{GateKind, GateRecord, GateRequest, Item, Phase},
-    kappa::composite::{CompositeRecord, Risks},
+    kappa::{
+        Escalation,
+        composite::{CompositeRecord, Risks},
+    },
     limits::Limits,
     name::StepName,
     staged::PathChangeKind,
     verdict::{Disposition, Verdict},
-    witness::{Band, KappaRecord},
+    witness::KappaRecord,
 };
 use aim_engine::{StagedArtifact, StagedEffects, StepReport};
 
@@ -334,35 +337,29 @@ fn check_kappa(
     accepted: Option<(&Accepted, &[Digest])>,
     request: Digest,
 ) -> (Option<GateRecord>, Option<KappaRecord>) {
-    let Some(threshold_ppm) = unit.step.kappa_ppm.or(unit.contract.kappa_ppm) else {
+    let Some(threshold) = unit.threshold else {
         return (None, None);
     };
-    let confidence_ppm = claims
-        .confidence
-        .as_ref()
-        .map(|confidence| confidence.score);
-    let is_enough = confidence_ppm.is_some_and(|confidence| confidence >= threshold_ppm);
-    let reason = match confidence_ppm {
-        Some(ppm) => format!("confidence {ppm} ppm, kappa {threshold_ppm} ppm"),
-        None => format!("no confidence claimed, kappa {threshold_ppm} ppm"),
+    let confidence = claims.confidence.as_ref().map(|one| one.score);
+    let kappa = threshold.judge(confidence, unit.bands);
+    let needed = threshold.ppm;
+    let mut reasons = vec![match confidence {
+        Some(ppm) => format!("confidence {ppm} ppm, kappa {needed} ppm"),
+        None => format!("no confidence claimed, kappa {needed} ppm"),
+    }];
+    let is_accepted = || accepted.is_some_and(|(yes, bodies)| yes.covers("kappa", bodies));
+    let verdict = match kappa.escalation {
+        None => Verdict::Pass,
+        Some(Escalation::NarrowPass) => {
+            reasons.push("a narrow pass where much depends on it; marked for review".to_owned());
+            Verdict::Warn
+        }
+        Some(Escalation::BelowThreshold) if is_accepted() => Verdict::Warn,
+        Some(Escalation::BelowThreshold) => Verdict::Abstain,
     };
     let record = GateRecord {
-        verdict: if is_enough {
-            Verdict::Pass
-        } else if accepted.is_some_and(|(accepted, bodies)| accepted.covers("kappa", bodies)) {
-            Verdict::Warn
-        } else {
-            Verdict::Abstain
-        },
-        ..builtin(GateKind::Kappa, Phase::Egress, request, vec![reason])
+        verdict,
+        ..builtin(GateKind::Kappa, Phase::Egress, request, reasons)
     };
-    let band = Band::of(confidence_ppm.unwrap_or(0));
-    (
-        Some(record),
-        Some(KappaRecord {
-            band,
-            confidence_ppm,
-            threshold_ppm,
-        }),
-    )
+    (Some(record), Some(kappa))
 }

@@ -38,11 +38,12 @@ use crate::{
     progress::Watcher,
     reach::Reach,
     record::LOG_BLOB_BYTES_MAX,
-    resume::{ReleasedStep, Resumed},
+    resume::{PastCase, ReleasedStep, Resumed},
     services::Contents,
     unit::Unit,
 };
 
+mod aside;
 mod conclude;
 mod dispatch;
 mod drive;
@@ -112,6 +113,8 @@ pub struct StepReport {
     pub fault: Option<Fault>,
     /// The question that nobody has answered yet.
     pub question: Option<String>,
+    /// The attempt whose outputs are kept aside until people have answered, by its witness.
+    pub case: Option<Digest>,
     /// What it released.
     pub released: Option<ReleasedStep>,
 }
@@ -168,6 +171,8 @@ struct Execution {
     asked: BTreeSet<String>,
     /// When tries are due, as an earlier try of the run has written down.
     due: BTreeMap<(StepPath, u32), Timestamp>,
+    /// What people said about what is kept aside, by the witness of the attempt.
+    cases: BTreeMap<Digest, PastCase>,
     is_replaying: bool,
 }
 
@@ -249,6 +254,7 @@ impl Execution {
             answers: BTreeMap::new(),
             asked: BTreeSet::new(),
             due: BTreeMap::new(),
+            cases: BTreeMap::new(),
             is_replaying: false,
         }
     }

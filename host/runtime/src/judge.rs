@@ -8,7 +8,7 @@ use std::{fmt::Debug, sync::Arc};
 use aim_core::{
     digest::Digest,
     gate::{CodexVersion, Decision, GateKind, GateRecord, GateRequest, floor::Floors},
-    kappa::composite::CompositeRule,
+    kappa::{composite::CompositeRule, demand::ConfidenceRules},
     limits::Limits,
     verdict::{Severity, Verdict},
 };
@@ -71,6 +71,8 @@ pub struct GateRules {
     pub floors: Floors,
     /// How several risks make one outcome; without it none is composed.
     pub composite: Option<CompositeRule>,
+    /// What confidences are held against.
+    pub confidence: ConfidenceRules,
     /// True when outputs that people may release are kept aside instead of dropped.
     pub is_quarantining: bool,
 }
@@ -80,7 +82,9 @@ impl GateRules {
     #[must_use]
     pub fn digest(&self) -> Option<Digest> {
         let composite = self.composite.as_ref().map(CompositeRule::digest);
-        if self.floors == Floors::default() && composite.is_none() && !self.is_quarantining {
+        let confidence = self.confidence.digest();
+        let says_nothing = self.floors == Floors::default() && !self.is_quarantining;
+        if says_nothing && composite.is_none() && confidence.is_none() {
             return None;
         }
         let Floors {
@@ -94,7 +98,9 @@ impl GateRules {
         }
         fields.push(u8::from(self.is_quarantining));
         let composite = composite.map_or([0; 32], |digest| *digest.as_bytes());
-        Some(Digest::derive("gate-rules", &[&fields, &composite]))
+        let confidence = confidence.map_or([0; 32], |digest| *digest.as_bytes());
+        let parts: [&[u8]; 3] = [&fields, &composite, &confidence];
+        Some(Digest::derive("gate-rules", &parts))
     }
 }
 

@@ -18,6 +18,7 @@ use aim_core::{
     id::{AttemptId, ExecutionId, RunId},
     leaf::{Leaf, LeafKind},
     plan::StepPath,
+    quarantine,
     question::{AnswerPredicate, Note, NoteKind, Question},
     staged::Published,
     witness::{AttemptPredicate, DeniedLoadPredicate, EpochPredicate, PlanPredicate, Statement},
@@ -84,6 +85,10 @@ pub enum EntryBody {
     DeniedLoad(Box<DeniedLoadPredicate>),
     /// A person's answer.
     Answer(Box<AnswerPredicate>),
+    /// An approver's answer about outputs that are kept aside.
+    Approval(Box<quarantine::AnswerPredicate>),
+    /// The release of outputs that were kept aside.
+    Release(Box<quarantine::ReleasePredicate>),
     /// The beginning of the log.
     Epoch(Box<EpochPredicate>),
     /// A kind that this version only carries.
@@ -397,6 +402,7 @@ impl Ledger {
             }
         }
         for entry in &self.entries {
+            events.extend((self.events_of_release(entry).into_iter()).map(|e| (entry.sequence, e)));
             if let EntryBody::DeniedLoad(denied) = &entry.body {
                 let frame = FrameOrigin {
                     origin: &self.origin,
@@ -409,6 +415,32 @@ impl Ledger {
         // Stable: events of one frame keep their order.
         events.sort_by_key(|(sequence, _)| *sequence);
         events.into_iter().map(|(_, event)| event).collect()
+    }
+
+    fn events_of_release(&self, entry: &Entry) -> Vec<RuntimeEvent> {
+        let EntryBody::Release(release) = &entry.body else {
+            return Vec::new();
+        };
+        let frame = FrameOrigin {
+            origin: &self.origin,
+            sequence: entry.sequence,
+        };
+        let attempts = self
+            .entries
+            .iter()
+            .filter(|one| one.witness == release.witness);
+        let attempts = attempts.filter_map(|one| match &one.body {
+            EntryBody::Attempt(attempt) => Some(attempt),
+            _ => None,
+        });
+        attempts
+            .filter_map(|attempt| {
+                let place = self.by_execution.get(&attempt.execution)?;
+                let plan_name = &self.executions.get(*place)?.start.plan_name;
+                Some(event::of_release(frame, plan_name, attempt, release))
+            })
+            .flatten()
+            .collect()
     }
 
     fn next_block(&self, reader: &dyn LogReader) -> Result<Option<Vec<u8>>, LedgerError> {
@@ -593,14 +625,26 @@ fn read_statement(sequence: u64, witness: &WitnessFrame<'_>) -> Result<EntryBody
             EntryBody::DeniedLoad(Box::new(statement.predicate))
         }
         LeafKind::Answer => {
-            // Answers to a run's questions are read here; approvals say their own kind and are read by who asks for them.
-            let said: Statement<AnswerKind> = read_json(sequence, "answer statement", json)?;
-            if said.predicate.kind.is_some() {
-                return Ok(EntryBody::Other);
+            // Answers to a run's questions say no kind of their own.
+            match said_kind(sequence, json)?.as_deref() {
+                Some(quarantine::ANSWER_KIND) => {
+                    let statement: Statement<quarantine::AnswerPredicate> =
+                        read_json(sequence, "approval statement", json)?;
+                    return Ok(EntryBody::Approval(Box::new(statement.predicate)));
+                }
+                Some(_) => return Ok(EntryBody::Other),
+                None => {}
             }
             let statement: Statement<AnswerPredicate> =
                 read_json(sequence, "answer statement", json)?;
             EntryBody::Answer(Box::new(statement.predicate))
+        }
+        LeafKind::Admin
+            if said_kind(sequence, json)?.as_deref() == Some(quarantine::RELEASE_KIND) =>
+        {
+            let statement: Statement<quarantine::ReleasePredicate> =
+                read_json(sequence, "release statement", json)?;
+            EntryBody::Release(Box::new(statement.predicate))
         }
         LeafKind::Epoch => {
             let statement: Statement<EpochPredicate> =
@@ -611,11 +655,16 @@ fn read_statement(sequence: u64, witness: &WitnessFrame<'_>) -> Result<EntryBody
     })
 }
 
-/// What an answer answers, where that is no question of a run.
+/// The kind word inside a predicate, where it has one.
 #[derive(serde::Deserialize)]
-struct AnswerKind {
+struct SaidKind {
     #[serde(default)]
     kind: Option<String>,
+}
+
+fn said_kind(sequence: u64, json: &[u8]) -> Result<Option<String>, LedgerError> {
+    let said: Statement<SaidKind> = read_json(sequence, "statement", json)?;
+    Ok(said.predicate.kind)
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(

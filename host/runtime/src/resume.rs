@@ -23,6 +23,7 @@ use aim_core::{
 use aim_ports::{artifact::ArtifactStore, log::LogReader};
 
 use crate::{
+    aside::{self, CaseEnd},
     execute::{NodeEnd, bodies, holding},
     ledger::{Execution, Ledger, LedgerError},
     services::Contents,
@@ -77,6 +78,25 @@ pub struct Resumed {
     pub(crate) asked: BTreeSet<String>,
     /// When tries are due.
     pub(crate) due: BTreeMap<(StepPath, u32), Timestamp>,
+    /// What people said about outputs that are kept aside, by the witness of the attempt.
+    pub(crate) cases: BTreeMap<Digest, PastCase>,
+}
+
+/// What people said about the outputs of an attempt that were kept aside.
+#[derive(Debug, Clone)]
+pub(crate) enum PastCase {
+    /// Two released them.
+    Released {
+        /// The outputs.
+        step: ReleasedStep,
+        /// Digest of the statement of the release.
+        witness: Digest,
+    },
+    /// One said no.
+    Rejected {
+        /// Their name in the deployment.
+        by: String,
+    },
 }
 
 /// Where payloads are found.
@@ -131,6 +151,7 @@ pub fn resume(
             is_interruption,
         });
     }
+    resumed.cases = cases_of(payloads, execution, contents)?;
     for note in &execution.notes {
         match &note.what {
             NoteKind::Asked(question) => drop(resumed.asked.insert(question.id.clone())),
@@ -147,6 +168,28 @@ pub fn resume(
         entry.or_insert_with(|| (answer.answer.clone(), witness));
     }
     Ok(resumed)
+}
+
+/// What became of everything that the execution has kept aside.
+fn cases_of(
+    payloads: Payloads<'_>,
+    execution: &Execution,
+    contents: &Contents,
+) -> Result<BTreeMap<Digest, PastCase>, ResumeError> {
+    let mut ends = aside::ends(payloads.ledger);
+    let mut cases = BTreeMap::new();
+    for (entry, attempt) in payloads.ledger.attempts_of(execution) {
+        let case = match ends.remove(&entry.witness) {
+            None => continue,
+            Some(CaseEnd::Released { witness, .. }) => PastCase::Released {
+                step: released(payloads, attempt, contents)?,
+                witness,
+            },
+            Some(CaseEnd::Rejected { approver, .. }) => PastCase::Rejected { by: approver.name },
+        };
+        cases.insert(entry.witness, case);
+    }
+    Ok(cases)
 }
 
 fn end_of(

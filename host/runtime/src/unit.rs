@@ -8,7 +8,10 @@ use aim_core::{
     access::Grant,
     contract::NodeContract,
     digest::Digest,
-    kappa::composite::CompositeRule,
+    kappa::{
+        composite::CompositeRule,
+        demand::{Bands, Threshold},
+    },
     limits::Limits,
     plan::{self, Step},
     witness::MonitorRecord,
@@ -67,6 +70,9 @@ pub struct Unit {
     pub(crate) gates: Vec<Gate>,
     pub(crate) conditions: Vec<plan::Gate>,
     pub(crate) composite: Option<CompositeRule>,
+    /// The confidence that is needed; `None` when nothing asks for one.
+    pub(crate) threshold: Option<Threshold>,
+    pub(crate) bands: Bands,
     pub(crate) is_quarantining: bool,
     pub(crate) folders: Arc<BTreeMap<String, Snapshot>>,
     pub(crate) folder_digests: BTreeMap<String, Digest>,
@@ -89,6 +95,10 @@ impl Unit {
         }
         let mut limits = parts.contract.limits;
         limits.deadline_ms_max = limits.deadline_ms_max.min(parts.step.budget.time_ms);
+        let confidence = &parts.rules.confidence;
+        let written = [parts.contract.kappa_ppm, parts.step.kappa_ppm];
+        let criticality = parts.contract.criticality.max(parts.step.criticality);
+        let threshold = confidence.threshold(&parts.contract.node_id, written, criticality);
         let mut conditions = parts.step.gates.clone();
         conditions.extend(parts.plan_gates);
         let folder_digests = parts
@@ -110,6 +120,8 @@ impl Unit {
             gates,
             conditions,
             composite: parts.rules.composite,
+            threshold,
+            bands: confidence.bands,
             is_quarantining: parts.rules.is_quarantining,
             folders: Arc::new(parts.folders),
             folder_digests,

@@ -22,7 +22,9 @@ use aim_core::{
     verdict::Verdict,
     witness::{EngineRecord, HostRecord},
 };
-use aim_engine::{AllocatorPreference, Engine, EngineProfile, VerifiedNativeCode, inspect};
+use aim_engine::{
+    AllocatorPreference, Engine, EngineProfile, LinkedGate, VerifiedNativeCode, inspect,
+};
 use aim_log_file::{FileLogReader, FileLogWriter};
 use aim_runtime::{
     attempt::RunFacts,
@@ -305,7 +307,8 @@ fn linkage(bytes: &[u8], world: World, asks: &[Ask], grant: &Grant) -> Result<Li
         .map_err(|mismatches| format!("a component is not admitted: {mismatches:?}").into())
 }
 
-fn component_gate(engine: &Engine, bytes: &[u8], codex: &Arc<[u8]>) -> Result<Gate> {
+/// A gate that may ask for its codex, admitted and loaded.
+pub(crate) fn linked_gate(engine: &Engine, bytes: &[u8]) -> Result<LinkedGate> {
     let asks = [Ask::plain(Capability::Codex)];
     let grant = Grant {
         asks: asks.to_vec(),
@@ -313,10 +316,14 @@ fn component_gate(engine: &Engine, bytes: &[u8], codex: &Arc<[u8]>) -> Result<Ga
     };
     let linkage = linkage(bytes, World::Gate, &asks, &grant)?;
     let native = VerifiedNativeCode::compiled_here(engine.profile(), bytes)?;
-    let linked = engine.load_gate(native, &linkage)?;
+    Ok(engine.load_gate(native, &linkage)?)
+}
+
+fn component_gate(engine: &Engine, bytes: &[u8], codex: &Arc<[u8]>) -> Result<Gate> {
+    let linked = linked_gate(engine, bytes)?;
     Ok(Gate {
         id: "ethical-gate".to_owned(),
-        component: Some(linkage.component()),
+        component: Some(linked.component()),
         codex: Some(Digest::of(codex)),
         codex_version: None,
         floors: Floors::default(),

@@ -25,6 +25,7 @@ use crate::{
 };
 
 pub(crate) use evidence::Evidence;
+pub(crate) use parts::bare_request;
 
 /// Envelopes of one group.
 pub(crate) const GROUP: usize = 64;

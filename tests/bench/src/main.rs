@@ -17,6 +17,7 @@ mod cold;
 mod compile;
 mod fixture;
 mod floor;
+mod gates;
 mod governed;
 mod memory;
 mod neighbour;
@@ -57,6 +58,10 @@ struct Options {
     is_neighbour: bool,
     /// Only what asking costs.
     is_asking: bool,
+    /// Only what a judgement costs.
+    is_gates: bool,
+    /// Another gate component, measured beside the shipped one.
+    other_gate: Option<std::path::PathBuf>,
     /// Only what compiling a plan costs; needs no guests.
     is_compile: bool,
     /// Only what the scheduler itself costs.
@@ -73,6 +78,8 @@ impl Options {
             only: String::new(),
             is_neighbour: false,
             is_asking: false,
+            is_gates: false,
+            other_gate: None,
             is_compile: false,
             is_scheduling: false,
             is_idle: false,
@@ -87,12 +94,15 @@ impl Options {
                 "--aimctl" => options.places.aimctl = value()?.into(),
                 "--neighbour" => options.is_neighbour = true,
                 "--asking" => options.is_asking = true,
+                "--gates" => options.is_gates = true,
+                "--other-gate" => options.other_gate = Some(value()?.into()),
                 "--compile" => options.is_compile = true,
                 "--scheduling" => options.is_scheduling = true,
                 "--idle" => options.is_idle = true,
                 _ => {
                     return Err("usage: aim-bench [--rounds N] \
-                                [--only TEXT | --neighbour | --asking | --compile | --scheduling] \
+                                [--only TEXT | --neighbour | --asking | --gates | --compile | --scheduling] \
+                                [--other-gate FILE] \
                                 [--guests FOLDER] [--aimctl FILE]"
                         .into());
                 }
@@ -127,6 +137,11 @@ fn run(options: &Options) -> Result<()> {
         fixture.engine.allocator().word(),
         options.rounds
     ));
+    if options.is_gates {
+        say::line(&asking::text()?);
+        say::line(&gates::text(&fixture, options.other_gate.as_deref())?);
+        return Ok(());
+    }
     if options.is_neighbour {
         let rows = neighbour::measure(&fixture, options.rounds)?;
         say::line(&neighbour::text(&rows));
@@ -153,6 +168,7 @@ fn run(options: &Options) -> Result<()> {
     }
     say::line(&results.text());
     say::line(&asking::text()?);
+    say::line(&gates::text(&fixture, options.other_gate.as_deref())?);
     say::line(&scheduling::text()?);
     if options.only.is_empty() {
         say::progress("compiling a large plan");

@@ -41,7 +41,8 @@ pub(crate) fn decide(request: &Request<'_>, codex: &Codex<'_>) -> Decision {
     let burden = weight_of(codex, &concerns_hit);
     let doubt = doubt_of(request, codex, burden);
     let score = score_of(codex, burden, &doubt);
-    let verdict = verdict_of(request, codex, score, !axioms_hit.is_empty(), &mut reasons);
+    let is_prohibited = !axioms_hit.is_empty();
+    let verdict = verdict_of(request, codex, (score, &doubt), is_prohibited, &mut reasons);
     Decision {
         verdict,
         ethical_score: score,
@@ -230,7 +231,7 @@ fn score_of(codex: &Codex<'_>, burden: u32, doubt: &Doubt) -> u32 {
 fn verdict_of(
     request: &Request<'_>,
     codex: &Codex<'_>,
-    score: u32,
+    (score, doubt): (u32, &Doubt),
     is_prohibited: bool,
     reasons: &mut Vec<String>,
 ) -> Verdict {
@@ -248,6 +249,14 @@ fn verdict_of(
     if score < kappa {
         reasons.push(format!(
             "score {score} is below {kappa}; a person must decide"
+        ));
+        return Verdict::Abstain;
+    }
+    // What may be wrong to do is held against the same border as a score: doubt takes from certainty.
+    if RATIO_ONE.saturating_sub(doubt.moral) < kappa {
+        let moral = doubt.moral;
+        reasons.push(format!(
+            "a moral doubt of {moral} leaves less than {kappa}; a person must decide"
         ));
         return Verdict::Abstain;
     }

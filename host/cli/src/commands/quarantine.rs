@@ -14,13 +14,13 @@ use aim_core::{
         self, ANSWER_KIND, Answer, AnswerPredicate, Approval, Approver, Case, QuarantineRules,
         RELEASE_KIND, ReleasePredicate, Standing,
     },
-    verdict::Disposition,
     witness::{AttemptPredicate, Statement, Subject},
 };
 use aim_hardening::key_file::{Role, load_secret};
 use aim_ports::clock::Clock as _;
 use aim_registry_dir::Registry;
 use aim_runtime::{
+    aside::kept_aside,
     commit::Submission,
     host::Host,
     ledger::{Entry, EntryBody, Ledger},
@@ -175,7 +175,12 @@ pub(crate) fn answer(
             ]);
             out::json_line("aim.quarantine-answer/v1", &body)?;
         }
-        Output::Text => out::line(&format!("{witness}  {}", standing.word()))?,
+        Output::Text => {
+            out::line(&format!("{witness}  {}", standing.word()))?;
+            if let Standing::Released(..) | Standing::Rejected(_) = &standing {
+                out::talk("a run that waits for it goes on when it is run again\n");
+            }
+        }
     }
     Ok(Exit::Ok)
 }
@@ -280,15 +285,6 @@ fn deployed(config: &Path) -> Result<Deployed, CliError> {
     })
 }
 
-fn kept_aside(entry: &Entry) -> Option<&AttemptPredicate> {
-    match &entry.body {
-        EntryBody::Attempt(attempt) if attempt.disposition == Disposition::Quarantine => {
-            Some(attempt)
-        }
-        _ => None,
-    }
-}
-
 fn find<'a>(ledger: &'a Ledger, id: &str) -> Result<(&'a Entry, &'a AttemptPredicate), CliError> {
     let entry = evidence::entry(ledger, id)?;
     let attempt = kept_aside(entry).ok_or_else(|| {
@@ -306,15 +302,11 @@ fn find<'a>(ledger: &'a Ledger, id: &str) -> Result<(&'a Entry, &'a AttemptPredi
 fn approvals(ledger: &Ledger, witness: Digest, deployed: &Deployed) -> Vec<Approval> {
     let answers = ledger.entries().iter();
     answers
-        .filter(|entry| entry.leaf.kind == LeafKind::Answer)
-        .filter_map(|entry| {
-            let statement: Statement<AnswerPredicate> =
-                serde_json::from_slice(&entry.statement).ok()?;
-            let answer = statement.predicate;
-            if answer.kind != ANSWER_KIND || answer.witness != witness {
-                return None;
+        .filter_map(|entry| match &entry.body {
+            EntryBody::Approval(answer) if answer.witness == witness => {
+                approval::verify(&answer.approval, &deployed.approvers).ok()
             }
-            approval::verify(&answer.approval, &deployed.approvers).ok()
+            _ => None,
         })
         .collect()
 }
@@ -322,14 +314,9 @@ fn approvals(ledger: &Ledger, witness: Digest, deployed: &Deployed) -> Vec<Appro
 /// True when the release of a case is in the log.
 fn is_recorded(ledger: &Ledger, witness: Digest) -> bool {
     let mut acts = ledger.entries().iter();
-    acts.any(|entry| {
-        let statement: Result<Statement<ReleasePredicate>, _> =
-            serde_json::from_slice(&entry.statement);
-        let is_release =
-            |release: ReleasePredicate| release.kind == RELEASE_KIND && release.witness == witness;
-        entry.leaf.kind == LeafKind::Admin
-            && statement.is_ok_and(|statement| is_release(statement.predicate))
-    })
+    acts.any(
+        |entry| matches!(&entry.body, EntryBody::Release(release) if release.witness == witness),
+    )
 }
 
 fn shown(ledger: &Ledger, entry: &Entry, attempt: &AttemptPredicate, deployed: &Deployed) -> Shown {

@@ -4,7 +4,10 @@
 
 use aim_core::outcome::Exit;
 use aim_engine::text::neutralise;
-use aim_runtime::ledger::{Execution, Ledger};
+use aim_runtime::{
+    aside,
+    ledger::{Execution, Ledger},
+};
 use serde::Serialize;
 
 use crate::{
@@ -21,6 +24,8 @@ const TEXT_BYTES_MAX: usize = 300;
 #[derive(Debug, Serialize)]
 struct RunLine<'a> {
     attempts: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cases: Vec<String>,
     execution: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     exit_code: Option<u8>,
@@ -50,6 +55,11 @@ pub(crate) fn runs(cli: &Cli, args: &DataArgs) -> Result<Exit, CliError> {
                     let text = neutralise(text, TEXT_BYTES_MAX);
                     out::line(&format!("  ? {id}  {step}  {text}"))?;
                 }
+                for case in &line.cases {
+                    out::line(&format!(
+                        "  ! {case}  kept aside until two people release it"
+                    ))?;
+                }
             }
         }
     }
@@ -65,16 +75,20 @@ fn line<'a>(ledger: &'a Ledger, execution: &'a Execution) -> RunLine<'a> {
             .map(|(path, one)| (one.id.as_str(), path.as_str(), one.text.as_str()))
             .collect()
     };
+    let cases: Vec<String> = (aside::open(ledger, execution).into_iter())
+        .map(|(entry, _)| entry.witness.to_string())
+        .collect();
     let state = match end {
         Some(0) => "succeeded",
         Some(8) => "abstained",
         Some(130) => "cancelled",
         Some(_) => "failed",
-        None if questions.is_empty() => "unfinished",
+        None if questions.is_empty() && cases.is_empty() => "unfinished",
         None => "waiting",
     };
     RunLine {
         attempts: execution.attempts.len(),
+        cases,
         execution: execution.start.execution.to_string(),
         exit_code: end,
         plan: execution.start.plan_name.as_str(),

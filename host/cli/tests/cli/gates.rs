@@ -171,7 +171,13 @@ fn kept_aside(interval_ms: u32) -> (Place, String) {
     }
     place.write("aim.toml", toml);
     let came = run(&place);
-    assert_ne!(came.code, 0, "{}", came.text());
+    assert_eq!(came.code, 9, "{}{}", came.text(), came.stderr);
+    assert!(
+        came.text().contains("aimctl quarantine show"),
+        "{}",
+        came.text()
+    );
+    assert!(place.run(&["runs"]).text().contains("waiting"));
     let list = place.run(&["quarantine", "list", "-ojson"]);
     let listed = list.documents();
     assert_eq!(listed.len(), 1, "{}{}", list.text(), list.stderr);
@@ -215,6 +221,24 @@ fn two_people_of_two_roles_release_what_a_single_key_can_not() {
     let body = fs::read_to_string(written.path()).unwrap();
     assert!(body.contains("hello"), "{body}");
     answer(&place, "reject", &case, "cat", "cat").assert_refused(3, "AIM-G027");
+    // The same run goes on with what was released, and is finished then.
+    let outputs = |came: &Came| {
+        let document = came.documents().remove(0);
+        let path = document["outputs"][0].as_str().unwrap().to_owned();
+        (document, fs::read_to_string(place.path(&path)).unwrap())
+    };
+    let on = place.run(&["run", "plan.acl", "-i", "word=hello", "-ojson"]);
+    assert_eq!(on.code, 0, "{}{}", on.text(), on.stderr);
+    let (first, text) = outputs(&on);
+    assert_eq!(text, body, "byte for byte what was kept");
+    assert_eq!(first["steps"][0]["attempts"], serde_json::json!([case]));
+    assert!(first["steps"][0]["releasedBy"].is_string(), "{first}");
+    let again = place.run(&["run", "plan.acl", "-i", "word=hello", "-ojson"]);
+    let (stored, _) = outputs(&again);
+    assert_eq!((again.code, &stored["is_stored"]), (0, &true.into()));
+    assert_eq!(stored["witness"], first["witness"], "nothing ran again");
+    let runs = place.run(&["runs"]).text();
+    assert!(runs.contains("succeeded"), "{runs}");
     place.write("aim.pub", place.run(&["keys", "show"]).stdout);
     let verified = place.run(&["verify", ".aim", "--key=aim.pub"]);
     assert_eq!(verified.code, 0, "{}{}", verified.text(), verified.stderr);
@@ -229,4 +253,7 @@ fn the_second_approval_waits_its_time_and_one_rejection_is_for_good() {
     assert_eq!(rejected.code, 0, "{}", rejected.stderr);
     answer(&place, "release", &case, "cat", "cat").assert_refused(3, "AIM-G027");
     out(&place, &case).assert_refused(3, "AIM-G030");
+    let ended = run(&place);
+    assert_eq!(ended.code, 8, "{}{}", ended.text(), ended.stderr);
+    assert!(ended.stderr.contains("rejected by ben"), "{}", ended.stderr);
 }

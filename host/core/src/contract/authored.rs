@@ -18,6 +18,7 @@ use crate::{
     access::{Capability, Mode},
     claims::RATIO_ONE,
     gate::floor::Floors,
+    kappa::Criticality,
     limits::Limits,
 };
 
@@ -106,6 +107,10 @@ pub struct NodeDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(max = 1_000_000)))]
     pub kappa_ppm: Option<u32>,
+    /// How much depends on the node: the table of the deployment says what confidence that needs. Beside `kappa_ppm` the
+    /// larger one counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub criticality: Option<Criticality>,
     /// What every ethical score must reach for this node, over the codex of the gate. It can only ask for more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ethics: Option<AuthoredFloors>,

@@ -23,6 +23,7 @@ use crate::{
     access::Ask,
     digest::Digest,
     gate::floor::Floors,
+    kappa::Criticality,
     limits::Limits,
     name::{NodeId, TenantId},
 };
@@ -67,6 +68,9 @@ pub struct NodeFacts {
     pub is_payload_opaque: bool,
     /// Confidence below which the step abstains, in parts per million.
     pub kappa_ppm: Option<u32>,
+    /// How much depends on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub criticality: Option<Criticality>,
     /// What every ethical score must reach.
     pub ethics: Floors,
 }

@@ -51,20 +51,6 @@ pub enum RiskClass {
     Critical,
 }
 
-/// How much depends on a step; fixes how sure it must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Criticality {
-    /// Nothing lasting.
-    LowStakes,
-    /// The usual.
-    Routine,
-    /// People rely on it.
-    Important,
-    /// Harm follows from an error.
-    Critical,
-}
-
 /// What a step's answer may depend on, held still.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

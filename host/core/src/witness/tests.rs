@@ -238,8 +238,11 @@ fn attempt() -> AttemptPredicate {
         },
         host_calls: host_calls(),
         kappa: Some(KappaRecord {
+            adapted_from_ppm: Some(3),
             band: Band::A,
             confidence_ppm: Some(1),
+            criticality: Some(Criticality::Important),
+            escalation: Some(Escalation::BelowThreshold),
             threshold_ppm: 2,
         }),
         monitor: Some(monitor()),

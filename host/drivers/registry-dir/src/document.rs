@@ -135,7 +135,7 @@ impl Located<'_> {
             "" => fault.message.clone(),
             name => format!("`{name}`: {}", fault.message),
         };
-        self.fault(fault.code(), &fault.field, &message, fault.help())
+        self.fault(fault.code(), &fault.field, &message, &self.help(fault.rule))
     }
 
     fn schema_fault(&self, fault: &SchemaFault) -> LoadFault {
@@ -152,7 +152,20 @@ impl Located<'_> {
             SchemaFaultKind::Value => format!("`{}` {}", field_name(&fault.field), fault.message),
             _ => fault.message.clone(),
         };
-        LoadFault::at(rule.code(), self.file, place, message, rule.help())
+        LoadFault::at(rule.code(), self.file, place, message, self.help(rule))
+    }
+
+    /// The remedy for a rule, naming the page that is about this kind of file.
+    fn help(&self, rule: ContractRule) -> String {
+        let is_deployment = self.file.extension().is_some_and(|end| end == "toml");
+        match (is_deployment, rule) {
+            (true, ContractRule::UnknownKey) => {
+                "remove the key or correct its spelling; docs/formats/aim-toml.md has them all"
+                    .to_owned()
+            }
+            (true, _) => rule.help().replace("contract.md", "aim-toml.md"),
+            (false, _) => rule.help().to_owned(),
+        }
     }
 
     /// Runs schema, types and rules.

@@ -6,10 +6,15 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use aim_core::{
+    claims::RATIO_ONE,
     contract::{ContractRule, authored::AuthoredFloors},
     digest::decode_hex,
     gate::{CodexVersion, floor::Floors},
-    kappa::composite::{Borders, CompositeRule, Weights},
+    kappa::{
+        ThresholdSet, TrackRecord,
+        composite::{Borders, CompositeRule, CompositeRuleError, Weights},
+        demand::{Bands, ConfidenceRules},
+    },
     name::NodeId,
     quarantine::{Approver, QuarantineRules},
 };
@@ -37,6 +42,9 @@ pub struct AuthoredGates {
     /// How several risks make one outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kappa: Option<AuthoredComposite>,
+    /// What confidences are held against, and where their bands begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<AuthoredConfidence>,
     /// Keep outputs aside that people may release, instead of dropping them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<AuthoredQuarantine>,
@@ -62,26 +70,68 @@ pub struct AuthoredComposite {
     #[serde(default)]
     #[schemars(range(max = 1_000_000))]
     pub hysteresis_ppm: u32,
-    /// How much each risk weighs: `budget`, `context`, `policy`, `retrieval`, `uncertainty`. What is absent is left out.
-    pub weights: BTreeMap<RiskName, u32>,
+    /// How much each risk weighs.
+    pub weights: AuthoredWeights,
 }
 
-/// A risk by name.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum RiskName {
+/// What confidences are held against; every number in parts per million.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthoredConfidence {
+    /// The table of thresholds for contracts that say how much depends on a node: `usual` (the default) or `strict`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<ThresholdSet>,
+    /// From this confidence on a claim is in band A; 900000 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub a_ppm: Option<u32>,
+    /// From this confidence on a claim is in band B; 700000 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub b_ppm: Option<u32>,
+    /// How well past claims fitted what came of them, by node. It moves thresholds; it lowers no number of a contract.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub records: BTreeMap<String, AuthoredTrackRecord>,
+}
+
+/// What was measured of a node's past claims; one of both at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthoredTrackRecord {
+    /// Expected calibration error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub ece_ppm: Option<u32>,
+    /// Share of past answers that were right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub accuracy_ppm: Option<u32>,
+}
+
+/// How much each risk weighs, in parts per million; what is absent is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthoredWeights {
     /// Share of the limits that is used up.
-    Budget,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub budget: Option<u32>,
     /// Share of the items that gates can't read.
-    Context,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub context: Option<u32>,
     /// How far the gates' scores are from full.
-    Policy,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub policy: Option<u32>,
     /// Share of the sources that speak against the output.
-    Retrieval,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub retrieval: Option<u32>,
     /// How unsure the step is.
-    Uncertainty,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub uncertainty: Option<u32>,
 }
 
 /// What is kept aside, and what it takes to release it.
@@ -126,6 +176,8 @@ pub struct DeploymentGates {
     pub floors: Floors,
     /// How risks are composed.
     pub composite: Option<CompositeRule>,
+    /// What confidences are held against.
+    pub confidence: ConfidenceRules,
     /// What it takes to release what is kept aside; `None` when nothing is.
     pub quarantine: Option<QuarantineRules>,
     /// Who may answer.
@@ -166,7 +218,10 @@ impl AuthoredGates {
             );
         }
         let composite = self.kappa.as_ref().map(AuthoredComposite::rule);
-        if let Some(Err(error)) = &composite {
+        // A number above one is the schema's to refuse, at its own place.
+        if let Some(Err(error)) = &composite
+            && !matches!(error, CompositeRuleError::AboveOne(_))
+        {
             add(
                 ContractRule::Value,
                 "/gates/kappa".to_owned(),
@@ -182,6 +237,9 @@ impl AuthoredGates {
                 .map(|floors| floors.floors())
                 .unwrap_or_default(),
             composite: composite.and_then(Result::ok),
+            confidence: (self.confidence.as_ref())
+                .map(|written| written.rules(add))
+                .unwrap_or_default(),
             quarantine: self.quarantine.as_ref().map(|written| written.rules(add)),
             approvers: self.approvers(add),
         }
@@ -212,8 +270,8 @@ impl AuthoredGates {
 }
 
 impl AuthoredComposite {
-    fn rule(&self) -> Result<CompositeRule, aim_core::kappa::composite::CompositeRuleError> {
-        let weight = |name| self.weights.get(&name).copied().unwrap_or(0);
+    fn rule(&self) -> Result<CompositeRule, CompositeRuleError> {
+        let written = self.weights;
         let borders = Borders {
             low_ppm: self.low_ppm,
             mid_ppm: self.mid_ppm,
@@ -221,13 +279,72 @@ impl AuthoredComposite {
             hysteresis_ppm: self.hysteresis_ppm,
         };
         let weights = Weights {
-            budget: weight(RiskName::Budget),
-            context: weight(RiskName::Context),
-            policy: weight(RiskName::Policy),
-            retrieval: weight(RiskName::Retrieval),
-            uncertainty: weight(RiskName::Uncertainty),
+            budget: written.budget.unwrap_or(0),
+            context: written.context.unwrap_or(0),
+            policy: written.policy.unwrap_or(0),
+            retrieval: written.retrieval.unwrap_or(0),
+            uncertainty: written.uncertainty.unwrap_or(0),
         };
         CompositeRule::new(borders, weights)
+    }
+}
+
+impl AuthoredConfidence {
+    fn rules(&self, add: &mut impl FnMut(ContractRule, String, String)) -> ConfidenceRules {
+        let usual = Bands::default();
+        let bands = Bands {
+            a_ppm: self.a_ppm.unwrap_or(usual.a_ppm),
+            b_ppm: self.b_ppm.unwrap_or(usual.b_ppm),
+        };
+        if bands.a_ppm <= RATIO_ONE && !bands.are_in_order() {
+            add(
+                ContractRule::Value,
+                "/gates/confidence".to_owned(),
+                format!(
+                    "bands must fall from A to B, and `a_ppm` is {}, `b_ppm` is {}",
+                    bands.a_ppm, bands.b_ppm
+                ),
+            );
+        }
+        let mut records = BTreeMap::new();
+        for (name, written) in &self.records {
+            let at = format!("/gates/confidence/records/{name}");
+            written.check(&at, add);
+            match NodeId::parse(name) {
+                Ok(node) => drop(records.insert(
+                    node,
+                    TrackRecord {
+                        accuracy_ppm: written.accuracy_ppm,
+                        ece_ppm: written.ece_ppm,
+                    },
+                )),
+                Err(error) => add(ContractRule::Name, at, error.to_string()),
+            }
+        }
+        ConfidenceRules {
+            bands,
+            records,
+            set: self.table.unwrap_or_default(),
+        }
+    }
+}
+
+impl AuthoredTrackRecord {
+    fn check(self, at: &str, add: &mut impl FnMut(ContractRule, String, String)) {
+        let named = [
+            ("accuracy_ppm", self.accuracy_ppm),
+            ("ece_ppm", self.ece_ppm),
+        ];
+        for (name, value) in named {
+            if value.is_some_and(|value| value > RATIO_ONE) {
+                let message = format!("`{name}` must be at most 1000000");
+                add(ContractRule::Limit, format!("{at}/{name}"), message);
+            }
+        }
+        if named.iter().all(|(_, value)| value.is_none()) {
+            let message = "a track record without a number says nothing".to_owned();
+            add(ContractRule::Value, at.to_owned(), message);
+        }
     }
 }
 
@@ -245,8 +362,7 @@ impl AuthoredQuarantine {
                 "/gates/quarantine/ttl_ms".to_owned(),
                 message,
             );
-        }
-        if rules.interval_ms_min >= rules.ttl_ms_max {
+        } else if rules.interval_ms_min >= rules.ttl_ms_max {
             let message = "the first approval would be void before the second may come".to_owned();
             add(
                 ContractRule::Limit,

@@ -30,8 +30,8 @@ pub use approvals::{Approvals, approval_text, downgrade_text};
 pub use deployment::{AuthoredDeployment, Deployment, Signing};
 pub use fault::{LoadError, LoadFault};
 pub use gates::{
-    AuthoredApprover, AuthoredComposite, AuthoredGates, AuthoredQuarantine, DeploymentGates,
-    RiskName,
+    AuthoredApprover, AuthoredComposite, AuthoredConfidence, AuthoredGates, AuthoredQuarantine,
+    AuthoredTrackRecord, AuthoredWeights, DeploymentGates,
 };
 pub use outside::{AuthoredHttpClient, AuthoredSecret, OutsideUse, SecretSource, SecretUse};
 pub use registry::{LoadedHost, LoadedNode, Registry};

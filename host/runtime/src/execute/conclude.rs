@@ -46,6 +46,7 @@ pub fn abandoned(host: &Host, ledger: &Ledger, execution: &Begun) -> Option<Vec<
             state,
             step: step.name.clone(),
             path,
+            released_by: None,
         })
     });
     let predicate = PlanPredicate {
@@ -189,6 +190,7 @@ impl Execution {
                     is_required: self.is_required(index),
                     outcome: slot.outcome.clone(),
                     path: (node.path.as_str() != step.name.as_str()).then(|| node.path.clone()),
+                    released_by: slot.released_by,
                     state: self.state(index),
                     step: step.name.clone(),
                 })
@@ -211,6 +213,7 @@ impl Execution {
                     outcome: slot.outcome,
                     fault: slot.fault,
                     question: slot.open_question,
+                    case: slot.case,
                     released: slot.released,
                 })
             })

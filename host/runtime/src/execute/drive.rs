@@ -26,6 +26,7 @@ impl Execution {
         self.answers = std::mem::take(&mut resumed.answers);
         self.asked = std::mem::take(&mut resumed.asked);
         self.due = std::mem::take(&mut resumed.due);
+        self.cases = std::mem::take(&mut resumed.cases);
         self.is_replaying = true;
         for index in 0..self.nodes.len() {
             let Some(path) = self.nodes.get(index).map(|node| node.path.clone()) else {

@@ -79,7 +79,7 @@ impl Execution {
                 self.settle_end(index, end);
                 self.stop();
             }
-            Next::Quarantine => self.settle_end(index, end),
+            Next::Quarantine => self.keep_aside(index, end),
             Next::Abstain => self.settle(index, StepState::Abstained),
             Next::Retry => self.retry(index, step, end.number),
             Next::Repair | Next::Degrade => self.mend(index, next, &end, rule),
@@ -339,7 +339,7 @@ impl Execution {
         }
     }
 
-    fn settle_end(&mut self, index: usize, end: NodeEnd) {
+    pub(super) fn settle_end(&mut self, index: usize, end: NodeEnd) {
         let state = state_of(&end.outcome, end.disposition, end.released.is_some());
         if let Some(slot) = self.slots.get_mut(index) {
             slot.released = end.released;
@@ -372,7 +372,7 @@ impl Execution {
         self.timers.clear();
     }
 
-    fn told(&self, index: usize, state: StepState) {
+    pub(super) fn told(&self, index: usize, state: StepState) {
         if let Some(node) = self.nodes.get(index) {
             self.watcher.notice(Progress::Settled {
                 step: node.path.clone(),

@@ -47,6 +47,10 @@ pub(crate) struct Slot {
     /// Questions that were asked and not answered.
     pub(crate) open_question: Option<String>,
     pub(crate) answered_by: Option<aim_core::name::StepName>,
+    /// The attempt whose outputs are kept aside and nobody has answered about, by its witness.
+    pub(crate) case: Option<Digest>,
+    /// Digest of the statement by which people released what gates had held.
+    pub(crate) released_by: Option<Digest>,
     /// What was taken from pools for the attempt that runs.
     pub(crate) taken: Amount,
 }

@@ -12,12 +12,14 @@
 )]
 
 mod asking;
+mod confidence;
 mod crash;
 mod effects;
 mod gates;
 mod immediate;
 mod orchestration;
 mod policy_gates;
+mod released;
 mod rig;
 mod runs;
 mod traffic;

@@ -203,7 +203,8 @@ fn bare_envelope(fixture: &Fixture) -> wit::Envelope {
     }
 }
 
-fn bare_request(request: &GateRequest) -> wit_gate::Request {
+/// The same request for a gate on a bare engine.
+pub(crate) fn bare_request(request: &GateRequest) -> wit_gate::Request {
     use crate::bare::gate::aim::types::types::Target;
     let item = |item: &aim_core::gate::Item| wit_gate::Item {
         target: match &item.target {

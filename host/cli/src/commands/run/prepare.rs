@@ -175,6 +175,7 @@ pub(crate) fn prepare(wanted: Wanted<'_>) -> Result<Prepared, CliError> {
         rules: GateRules {
             floors: deployment.gates.floors,
             composite: deployment.gates.composite,
+            confidence: deployment.gates.confidence.clone(),
             is_quarantining: deployment.gates.quarantine.is_some(),
         },
     })

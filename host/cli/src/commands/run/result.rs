@@ -9,6 +9,7 @@ use aim_core::{
     witness::{AttemptPredicate, PlanPredicate, StepState, StepSummary},
 };
 use aim_runtime::{
+    aside::{self, CaseEnd},
     ledger::{Entry, Execution, Ledger},
     resume::Payloads,
 };
@@ -60,8 +61,12 @@ pub(crate) fn print(
             continue;
         }
         let attempts = payloads.ledger.attempts_of(execution);
-        let released =
-            attempts.filter(|(_, attempt)| attempt.step == summary.step && attempt.released);
+        let by_people = |entry: &Entry| {
+            summary.released_by.is_some() && summary.attempts.last() == Some(&entry.witness)
+        };
+        let released = attempts.filter(|(entry, attempt)| {
+            attempt.step == summary.step && (attempt.released || by_people(entry))
+        });
         if let Some((_, attempt)) = released.last() {
             outputs.extend(write_outputs(payloads, attempt, &folder)?);
         }
@@ -83,6 +88,7 @@ pub(crate) fn print(
     match cli.output {
         Output::Json => out::json_line("aim.run/v1", &result)?,
         Output::Text => {
+            rejected(payloads.ledger, plan);
             progress::summary(&talk(plan, entry, &result));
             for path in &result.outputs {
                 out::line(path)?;
@@ -90,6 +96,24 @@ pub(crate) fn print(
         }
     }
     Ok(exit_of(plan))
+}
+
+/// Says which steps ended because somebody rejected what was kept aside.
+fn rejected(ledger: &Ledger, plan: &PlanPredicate) {
+    let ends = aside::ends(ledger);
+    for step in plan
+        .steps
+        .iter()
+        .filter(|step| step.state == StepState::Failed)
+    {
+        let last = step.attempts.last().and_then(|witness| ends.get(witness));
+        if let Some(CaseEnd::Rejected { approver, .. }) = last {
+            progress::summary(&format!(
+                "  {} was kept aside and rejected by {} (AIM-G031)",
+                step.step, approver.name
+            ));
+        }
+    }
 }
 
 /// Says what a run waits for, and how to answer.
@@ -105,9 +129,16 @@ pub(crate) fn print_waiting(
             text: &question.text,
         })
         .collect();
+    let cases: Vec<WaitingCase<'_>> = (aside::open(ledger, execution).into_iter())
+        .map(|(entry, attempt)| WaitingCase {
+            case: entry.witness.to_string(),
+            step: attempt.step.as_str(),
+        })
+        .collect();
     match cli.output {
         Output::Json => {
             let body = RunWaiting {
+                cases,
                 execution: execution.start.execution.to_string(),
                 exit_code: Exit::Waiting.code(),
                 questions,
@@ -130,6 +161,13 @@ pub(crate) fn print_waiting(
                     execution.start.run, one.question
                 ))?;
             }
+            for one in cases {
+                progress::summary(&format!(
+                    "  ! {} · its outputs are kept aside; two people may release them, one may reject them",
+                    one.step
+                ));
+                out::line(&format!("aimctl quarantine show {}", one.case))?;
+            }
         }
     }
     Ok(Exit::Waiting)
@@ -141,10 +179,19 @@ const TEXT_BYTES_MAX: usize = 500;
 /// A run that waits for a person.
 #[derive(Debug, Serialize)]
 struct RunWaiting<'a> {
+    /// Outputs that gates held back and that two people may release.
+    cases: Vec<WaitingCase<'a>>,
     execution: String,
     exit_code: u8,
     questions: Vec<Waiting<'a>>,
     run: String,
+}
+
+/// Outputs that are kept aside, by the witness of their attempt.
+#[derive(Debug, Serialize)]
+struct WaitingCase<'a> {
+    case: String,
+    step: &'a str,
 }
 
 /// One question that nobody has answered yet.

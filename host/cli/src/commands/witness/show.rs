@@ -10,6 +10,7 @@ use aim_core::{
     gate::GateRecord,
     leaf::{LeafKind, SigningMode},
     outcome::{Exit, Fault, Outcome},
+    quarantine::ReleasePredicate,
     question::{Answer, AnswerPredicate},
     time::Timestamp,
     witness::{
@@ -62,6 +63,12 @@ fn text(entry: &Entry) -> String {
         EntryBody::DeniedLoad(denied) => denied_load(&mut lines, denied),
         EntryBody::Epoch(epoch) => self::epoch(&mut lines, epoch),
         EntryBody::Answer(answer) => self::answer(&mut lines, answer),
+        EntryBody::Approval(approval) => {
+            lines.add("log", &approval.origin);
+            lines.add("about", approval.witness.to_string());
+            lines.add("approval", &approval.approval);
+        }
+        EntryBody::Release(release) => self::release(&mut lines, release),
         EntryBody::Other => other(&mut lines, entry),
     }
     lines.into_text()
@@ -104,6 +111,18 @@ fn approved(lines: &mut Lines, answer: &Approved) {
     }
     let signature = answer.signature.as_deref().unwrap_or("none");
     lines.add("signed", signature);
+}
+
+fn release(lines: &mut Lines, release: &ReleasePredicate) {
+    lines.add("log", &release.origin);
+    lines.add("released", release.witness.to_string());
+    for output in &release.outputs {
+        lines.add("output", output.to_string());
+    }
+    for one in &release.approvers {
+        lines.add("by", format!("{} · {} · {}", one.name, one.role, one.actor));
+    }
+    lines.add("at", release.released_at.to_string());
 }
 
 fn answer(lines: &mut Lines, answer: &AnswerPredicate) {

@@ -79,6 +79,7 @@ impl NodeDocument {
                 autonomy,
                 is_payload_opaque: self.opaque_payload.unwrap_or(false),
                 kappa_ppm: self.kappa_ppm,
+                criticality: self.criticality,
                 ethics: self
                     .ethics
                     .map(|floors| floors.floors())

@@ -1,0 +1,101 @@
+//! Claimed confidence against what is needed: by how much depends on a node, by what was measured of it, by plan and contract.
+
+use aim_core::{
+    kappa::{Criticality, Escalation, ThresholdSet, TrackRecord},
+    name::NodeId,
+    outcome::Exit,
+    plan::Plan,
+};
+use serde_json::json;
+
+use crate::rig::Rig;
+
+const INPUTS: &[(&str, &str)] = &[("word", "hello")];
+
+/// What a contract that says how much depends on a node does to a claim of 0.9.
+#[test]
+fn a_claim_is_held_against_how_much_depends_on_the_node() {
+    let (completed, abstained) = (Exit::Ok, Exit::Abstained);
+    for (criticality, strict, record, threshold, escalation, exit) in [
+        ("routine", false, None, 700_000, None, completed),
+        (
+            "important",
+            false,
+            None,
+            850_000,
+            Some(Escalation::NarrowPass),
+            completed,
+        ),
+        (
+            "critical",
+            false,
+            None,
+            950_000,
+            Some(Escalation::BelowThreshold),
+            abstained,
+        ),
+        (
+            "important",
+            true,
+            None,
+            900_000,
+            Some(Escalation::NarrowPass),
+            completed,
+        ),
+        ("routine", false, Some(600_000), 800_000, None, completed),
+        (
+            "important",
+            false,
+            Some(600_000),
+            950_000,
+            Some(Escalation::BelowThreshold),
+            abstained,
+        ),
+    ] {
+        let mut rig = confident(criticality);
+        if strict {
+            rig.rules.confidence.set = ThresholdSet::Strict;
+        }
+        if let Some(accuracy) = record {
+            let record = TrackRecord {
+                accuracy_ppm: Some(accuracy),
+                ece_ppm: None,
+            };
+            let node = NodeId::parse("sure").unwrap();
+            rig.rules.confidence.records.insert(node, record);
+        }
+        assert_eq!(
+            rig.run(INPUTS).unwrap().exit,
+            exit,
+            "{criticality} {strict}"
+        );
+        let kappa = rig.attempt("s").kappa.unwrap();
+        assert_eq!(kappa.threshold_ppm, threshold, "{criticality} {strict}");
+        assert_eq!(kappa.escalation, escalation, "{criticality} {strict}");
+        assert_eq!(kappa.criticality, Criticality::parse(criticality));
+        assert_eq!(kappa.adapted_from_ppm.is_some(), record.is_some());
+        assert_eq!(kappa.confidence_ppm, Some(900_000));
+    }
+}
+
+/// A plan may ask for more confidence than the contract, never for less.
+#[test]
+fn a_plan_can_not_lower_what_a_contract_needs() {
+    for (plan_ppm, exit, threshold) in [
+        (Some(100_000), Exit::Abstained, 950_000),
+        (Some(990_000), Exit::Abstained, 990_000),
+    ] {
+        let mut rig = confident("critical");
+        let mut parts = rig.plan.clone().into_parts();
+        parts.steps[0].kappa_ppm = plan_ppm;
+        rig.plan = Plan::check(parts).unwrap();
+        assert_eq!(rig.run(INPUTS).unwrap().exit, exit);
+        assert_eq!(rig.attempt("s").kappa.unwrap().threshold_ppm, threshold);
+    }
+}
+
+fn confident(criticality: &str) -> Rig {
+    let plan = "PLAN p:\n  QUIP \"One hand claps.\"\n  ROLE a: custom(node=\"sure\")\n  STEP s:\n    ASSIGN a: \"x\"\n";
+    let contract = json!({ "criticality": criticality, "asks": [{ "capability": "attest" }] });
+    Rig::new(plan).node("sure", "conformance-sure", contract)
+}
