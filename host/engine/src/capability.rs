@@ -1,7 +1,17 @@
 //! One module for each interface that the host serves: how its calls are permitted, charged, recorded and answered.
 //!
-//! A module has the interface's name and says what is linked; in its folder `calls` holds the functions, `state` what an
-//! attempt keeps, `types` the shapes, where there is more than fits one file.
+//! A module has the name of its capability in contracts and policy, and every one is built from the same few files:
+//!
+//! | file | holds | there |
+//! | --- | --- | --- |
+//! | `<name>.rs` | what the capability is, and `link`: which interface gets which calls | always |
+//! | `<name>/calls.rs` | the functions: permit, charge, record, answer | always |
+//! | `<name>/calls/*.rs` | families of functions, where one file would hold several ideas | where needed |
+//! | `<name>/state.rs` | what an attempt keeps between two calls | where it keeps something |
+//! | `<name>/streams.rs` | what stands behind the streams that it hands out | where it does |
+//! | `<name>/types.rs` | the shapes of the interface's own types | where it has any |
+//!
+//! A test of this crate reads the folder and holds it against this table and `aim_core`'s list of capabilities.
 //!
 //! INVARIANT: every function here goes through `crate::door`, but for granted folders, where opening and changing do and
 //! reading what was opened is implied by the digest of the opening.
@@ -21,4 +31,4 @@ pub(crate) mod keyvalue;
 pub(crate) mod log;
 pub(crate) mod model;
 pub(crate) mod random;
-pub(crate) mod secret;
+pub(crate) mod secrets;

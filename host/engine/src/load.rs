@@ -19,7 +19,7 @@ use crate::{
     adapter,
     capability::{
         artifact, attest, budget, cli, clocks, codex, config, consult, context, filesystem, http,
-        keyvalue, log, model, random, secret,
+        keyvalue, log, model, random, secrets,
     },
     compile::compile,
     engine::{Engine, Shared},
@@ -278,14 +278,8 @@ fn serve(
         Capability::Config => config::link(instance),
         Capability::Keyvalue => keyvalue::link(instance, binding),
         Capability::Model => model::link(instance),
-        Capability::Http if binding.interface == "wasi:http/outgoing-handler" => {
-            http::link_handler(instance)
-        }
-        Capability::Http => http::link_types(instance, binding),
-        Capability::Secrets => secret::link(instance),
-        Capability::Filesystem if binding.interface == "wasi:filesystem/preopens" => {
-            filesystem::link_preopens(instance)
-        }
-        Capability::Filesystem => filesystem::link_types(instance, binding),
+        Capability::Http => http::link(instance, binding),
+        Capability::Secrets => secrets::link(instance),
+        Capability::Filesystem => filesystem::link(instance, binding),
     }
 }

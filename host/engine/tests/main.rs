@@ -22,5 +22,6 @@ mod proposals;
 mod steps;
 mod support;
 mod tokens;
+mod vocabulary;
 mod wasi;
 mod wasi_table;

@@ -2,27 +2,13 @@
 //!
 //! INVARIANT: the bytes are those whose digest the host writes into the decision.
 
-use aim_core::transcript::{CallVerdict, Fields};
-use wasmtime::{StoreContextMut, component::LinkerInstance};
+mod calls;
 
-use crate::{
-    door::{self, Class},
-    guest::Guest,
-};
+use wasmtime::component::LinkerInstance;
+
+use crate::guest::Guest;
 
 /// Links the interface.
 pub(crate) fn link(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
-    instance.func_wrap("document", |mut cx: StoreContextMut<'_, Guest>, (): ()| {
-        let codex = std::sync::Arc::clone(&cx.data().codex);
-        door::begin(&mut cx, Class::Read, 0)?;
-        door::charge(&mut cx, Class::Read, codex.len())?;
-        door::record(
-            cx.data_mut(),
-            "aim:gate/codex.document",
-            CallVerdict::Ok,
-            Fields::new(),
-            Fields::new().number(codex.len() as u64),
-        )?;
-        Ok((codex,))
-    })
+    calls::link(instance)
 }

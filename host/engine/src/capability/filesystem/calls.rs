@@ -1,36 +1,39 @@
-//! Opening and reading.
+//! The functions of `wasi:filesystem`: opening and reading here, changing in `changes`.
 //!
 //! INVARIANT: opening is recorded with what pins every byte behind it; reading is charged for the bytes that cross.
+
+mod changes;
 
 use std::sync::Arc;
 
 use aim_core::{
     access::{Capability, Mode},
+    admission::Binding,
     transcript::{CallVerdict, Fields},
 };
 use wasmtime::{
     StoreContextMut,
-    component::{LinkerInstance, Resource},
+    component::{LinkerInstance, Resource, ResourceType},
 };
 use wasmtime_wasi_io::streams::DynInputStream;
 
 use super::{
-    Mount,
-    node::{Listing, Node, Place},
-    streams::{FileReader, READ_BYTES_MAX, Source},
+    state::{self, Listing, Mount, Node, Place},
+    streams::{self, FileReader, READ_BYTES_MAX, Source},
     types::{
-        DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, ErrorCode, MetadataHash,
-        OpenFlags, PathFlags,
+        self, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, ErrorCode,
+        MetadataHash, OpenFlags, PathFlags,
     },
 };
 use crate::{
-    adapter::table_error,
+    adapter::{self, Fixed, table_error},
     door::{self, Class},
     folder::Found,
     guest::Guest,
     stage::How,
 };
 
+const PREOPENS: &str = "wasi:filesystem/preopens.get-directories";
 const OPEN_AT: &str = "wasi:filesystem/types.[method]descriptor.open-at";
 const READ: &str = "wasi:filesystem/types.[method]descriptor.read";
 const READ_DIRECTORY: &str = "wasi:filesystem/types.[method]descriptor.read-directory";
@@ -39,7 +42,64 @@ const READ_MODE: Option<Mode> = Some(Mode::Read);
 type Cx<'a> = StoreContextMut<'a, Guest>;
 type Answer<T> = wasmtime::Result<(Result<T, ErrorCode>,)>;
 
-pub(super) fn link(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+pub(super) fn link_preopens(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+    instance.func_wrap("get-directories", |mut cx: Cx<'_>, (): ()| {
+        door::begin(&mut cx, Class::Read, 0)?;
+        let guest = cx.data_mut();
+        let mut nodes = Vec::new();
+        let mut response = Fields::new();
+        for (name, stage) in &guest.held.stages {
+            response = response.text(name).bytes(stage.base_digest().as_bytes());
+            nodes.push(Node::root(name, Place::StagedFolder(stage.clone())));
+        }
+        for (name, snapshot) in guest.folders.iter() {
+            response = response.text(name).bytes(snapshot.digest().as_bytes());
+            let place = Place::Given(snapshot.clone(), Found::Folder);
+            nodes.push(Node::root(name, place));
+        }
+        door::record(guest, PREOPENS, CallVerdict::Ok, Fields::new(), response)?;
+        let mut directories = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            let path = format!("/{}", node.mount);
+            let node: Resource<Node> = guest.table.push(node).map_err(table_error)?;
+            directories.push((node, path));
+        }
+        Ok((directories,))
+    })
+}
+
+pub(super) fn link_types(
+    instance: &mut LinkerInstance<'_, Guest>,
+    binding: &Binding,
+) -> wasmtime::Result<()> {
+    instance.resource("descriptor", ResourceType::host::<Node>(), |mut cx, rep| {
+        cx.data_mut().table.delete(Resource::<Node>::new_own(rep))?;
+        Ok(())
+    })?;
+    let listing = ResourceType::host::<Listing>();
+    instance.resource("directory-entry-stream", listing, |mut cx, rep| {
+        cx.data_mut()
+            .table
+            .delete(Resource::<Listing>::new_own(rep))?;
+        Ok(())
+    })?;
+    link_reading(instance)?;
+    changes::link(instance)?;
+    for function in &binding.import.functions {
+        let fixed = match function.as_str() {
+            "[method]descriptor.advise"
+            | "[method]descriptor.sync"
+            | "[method]descriptor.sync-data"
+            | "filesystem-error-code" => Fixed::Empty,
+            "[method]descriptor.readlink-at" => Fixed::Error("invalid"),
+            _ => continue,
+        };
+        adapter::link_fixed(instance, function, fixed, None)?;
+    }
+    Ok(())
+}
+
+fn link_reading(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     instance.func_wrap("[method]descriptor.open-at", open_at)?;
     instance.func_wrap("[method]descriptor.read-via-stream", read_via_stream)?;
     instance.func_wrap("[method]descriptor.read", read)?;

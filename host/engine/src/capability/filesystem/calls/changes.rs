@@ -14,8 +14,7 @@ use wasmtime::{
 use wasmtime_wasi_io::streams::DynOutputStream;
 
 use super::{
-    Mount,
-    node::{Node, Place, stage_error},
+    state::{Mount, Node, Place, stage_error},
     streams::FileWriter,
     types::{ErrorCode, NewTimestamp, PathFlags},
 };

@@ -2,16 +2,18 @@
 //!
 //! INVARIANT: a descriptor never leads outside of its own mount, and never does more than it was opened for.
 
+use std::sync::Arc;
+
 use aim_core::{digest::Digest, transcript::Fields};
 
-use super::{
-    Mount,
-    types::{DescriptorStat, DescriptorType, ErrorCode, MetadataHash},
-};
+use super::types::{DescriptorStat, DescriptorType, ErrorCode, MetadataHash};
 use crate::{
     folder::{Found, PathFault, Snapshot},
     stage::{About, FileHandle, How, Opened, SharedStage, StageFault},
 };
+
+/// The name of a mount, for as many descriptors as there are.
+pub(super) type Mount = Arc<str>;
 
 /// Where a descriptor leads.
 #[derive(Debug)]

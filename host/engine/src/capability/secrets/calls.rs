@@ -1,6 +1,6 @@
-//! `aim:secret/handles`: the names of granted secrets, and the text that stands for one in a header's value.
+//! The functions of `aim:secret/handles`.
 //!
-//! INVARIANT: no secret is in reach here; a guest learns the names that its own contract asked for.
+//! INVARIANT: what crosses is a name or a placeholder, never a value.
 
 use aim_core::{
     access::Capability,
@@ -18,8 +18,7 @@ use crate::{
 const NAMES: &str = "aim:secret/handles.names";
 const PLACEHOLDER: &str = "aim:secret/handles.placeholder";
 
-/// Links the interface.
-pub(crate) fn link(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+pub(super) fn link(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     instance.func_wrap("names", |mut cx: StoreContextMut<'_, Guest>, (): ()| {
         door::begin(&mut cx, Class::Read, 0)?;
         let guest = cx.data_mut();
