@@ -20,6 +20,7 @@ use crate::{
 
 mod approval;
 mod decided;
+mod dial;
 mod effect;
 mod matcher;
 mod resource;
@@ -30,9 +31,10 @@ mod written;
 
 pub use approval::{SignedUseApproval, UseApproval, UseApprovalError};
 pub use decided::{DECISIONS_KEPT_MAX, DecisionCache};
+pub use dial::{DialRule, RefusedDial};
 pub use effect::{Effect, EffectRow, Tool, effect_rows, undeclared};
 pub use matcher::GrantMatcher;
-pub use resource::{Fact, Resource, ResourceKind};
+pub use resource::{ADDRESS, Fact, Resource, ResourceKind};
 pub use rollback::{AcceptedVersions, Candidate, Downgrade, RollbackError, SignedDowngrade};
 pub use smallest::{smallest_permit, smallest_unless};
 pub use token::{

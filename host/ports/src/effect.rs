@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use aim_core::{
     effect::EffectKind,
-    http::{HttpRequest, HttpResponse, Network},
+    http::{HttpRequest, HttpResponse, HttpScope},
 };
 
 use crate::http::{HttpCaps, HttpFault};
@@ -28,8 +28,8 @@ pub enum EffectRequest {
     Http {
         /// With placeholders where secrets will stand.
         request: HttpRequest,
-        /// Networks out of the special ranges that the matching scope names.
-        networks: Vec<Network>,
+        /// The granted scope that allows it, with the networks out of the special ranges that may be dialled.
+        scope: HttpScope,
         /// Its maxima.
         caps: HttpCaps,
     },

@@ -1,10 +1,10 @@
 //! Sending one HTTP request, and finding the addresses of a name.
 //!
 //! What may be sent where is decided before; the driver judges each address it is about to dial with
-//! [`aim_core::http::check_address`] and dials exactly the one that it judged. It follows no redirect, adds no header of
+//! [`aim_core::http::check_address`] and the call's own [`AddressJudge`], and dials exactly the one that it judged. It follows no redirect, adds no header of
 //! its own but those that the message format needs, keeps nothing between two requests, and uses no proxy.
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::{fmt::Debug, net::IpAddr};
 
 use aim_core::{
@@ -30,6 +30,14 @@ pub struct HttpCall {
     pub networks: Vec<Network>,
     /// How long it may take, and how much may come back.
     pub caps: HttpCaps,
+    /// What policy says about addresses; absent where it says nothing about any.
+    pub judge: Option<Arc<dyn AddressJudge>>,
+}
+
+/// Judges addresses that are about to be dialled and that the ranges let pass.
+pub trait AddressJudge: Debug + Send + Sync {
+    /// True when `address` may be dialled for this request.
+    fn permits(&self, address: IpAddr) -> bool;
 }
 
 /// Inclusive maxima of one request.
@@ -65,6 +73,8 @@ pub enum HttpFaultKind {
     Name,
     /// Every address of the name is refused.
     Address,
+    /// Policy refuses an address, and no other one took the connection.
+    Denied,
     /// Nobody took the connection.
     Refused,
     /// The connection did not stand in time.
@@ -96,6 +106,7 @@ impl HttpFaultKind {
         match self {
             Self::Name => "name-not-found",
             Self::Address => "address-refused",
+            Self::Denied => "address-denied",
             Self::Refused => "connection-refused",
             Self::ConnectTimeout => "connection-timeout",
             Self::Certificate => "certificate-refused",

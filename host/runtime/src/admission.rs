@@ -39,7 +39,7 @@ use aim_trust::{
     use_approval::UseApprovals,
 };
 
-use crate::judge::GateRules;
+use crate::{judge::GateRules, outside::Addresses};
 
 pub use clear::Permit;
 pub use error::{AdmissionError, ReadyError, RefusedLoad, RefusedReason};
@@ -85,9 +85,9 @@ pub struct Request<'a> {
     /// What the deployment wants of gates, and after them.
     pub rules: GateRules,
     /// The operator's policy; without one only effect-free capabilities are granted.
-    pub policy: Option<&'a dyn Policy>,
+    pub policy: Option<Arc<dyn Policy>>,
     /// A policy on trial: it is asked about what was granted, its refusals are counted, and nothing is done about them.
-    pub monitor: Option<&'a dyn Policy>,
+    pub monitor: Option<Arc<dyn Policy>>,
     /// Whose run it is.
     pub tenant: &'a TenantId,
     /// The engine profile that code is compiled for.
@@ -118,6 +118,7 @@ struct AdmittedStep {
     contract: NodeContract,
     grant: Grant,
     monitor: Option<MonitorRecord>,
+    addresses: Option<Arc<Addresses>>,
     component: AdmittedComponent,
     config: Arc<BTreeMap<String, String>>,
     input: Option<Arc<dyn Schema>>,

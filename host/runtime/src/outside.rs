@@ -5,6 +5,7 @@
 //!
 //! INVARIANT: nothing is sent before its intent is durable, and no answer reaches a guest before its outcome is.
 
+mod addresses;
 mod desk;
 mod http;
 mod secrets;
@@ -15,6 +16,7 @@ use aim_core::{digest::Digest, effect::Prior, id::AttemptId};
 use aim_ports::http::Http;
 use tokio::sync::Semaphore;
 
+pub use addresses::Addresses;
 pub(crate) use desk::{DeskParts, EffectDesk};
 pub use secrets::{SecretBinding, SecretBook};
 

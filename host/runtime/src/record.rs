@@ -22,7 +22,7 @@ use aim_core::{
     verdict::Disposition,
     witness::{
         ATTEMPT_PREDICATE, AttemptPredicate, BudgetUse, DeniedCall, EngineRecord, EnvelopeRecord,
-        HostCallRecord, KappaRecord, MonitorRecord, OutputRecord, Statement, Subject,
+        HostCallRecord, KappaRecord, MonitorRecord, OutputRecord, Statement, Subject, WouldDeny,
     },
 };
 use aim_engine::{LogLine, StagedArtifact, StagedEffects, StepReport};
@@ -60,6 +60,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) composite: Option<CompositeRecord>,
     pub(crate) disposition: Disposition,
     pub(crate) effects: &'a [EffectRecord],
+    /// What the policy on trial would have refused when addresses were known.
+    pub(crate) would_deny: &'a [WouldDeny],
     pub(crate) reroute: Option<StepName>,
     pub(crate) started_at: Timestamp,
     pub(crate) ended_at: Timestamp,
@@ -216,7 +218,7 @@ fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<At
         host: host.host.clone(),
         host_calls: host_calls(facts.report, logs, transcript),
         kappa: facts.kappa.clone(),
-        monitor: monitor(unit, facts.report),
+        monitor: monitor(unit, facts.report, facts.would_deny),
         node: unit.contract.node_id.clone(),
         origin: host.origin.clone(),
         outcome: ended.outcome().clone(),
@@ -384,7 +386,11 @@ fn denied_call(transcript: &Transcript, record: &CallRecord) -> DeniedCall {
 }
 
 /// What the policy on trial would have refused of what this attempt was granted, with the calls that it made.
-fn monitor(unit: &Unit, report: Option<&StepReport>) -> Option<MonitorRecord> {
+fn monitor(
+    unit: &Unit,
+    report: Option<&StepReport>,
+    dialled: &[WouldDeny],
+) -> Option<MonitorRecord> {
     let mut record = unit.monitor.clone()?;
     let tokens = report
         .map(|report| report.tokens.as_slice())
@@ -395,6 +401,7 @@ fn monitor(unit: &Unit, report: Option<&StepReport>) -> Option<MonitorRecord> {
             .filter(|token| token.claims.act == one.action && token.claims.res == one.resource);
         one.calls = same.map(|token| u64::from(token.used.calls)).sum();
     }
+    record.would_deny.extend(dialled.iter().cloned());
     Some(record)
 }
 

@@ -19,7 +19,10 @@ use aim_core::{
 use aim_engine::{LinkedStep, Snapshot};
 use aim_ports::schema::Schema;
 
-use crate::judge::{Gate, GateRules};
+use crate::{
+    judge::{Gate, GateRules},
+    outside::Addresses,
+};
 
 /// What a unit is made of.
 #[derive(Debug)]
@@ -50,6 +53,8 @@ pub struct UnitParts {
     pub folders: BTreeMap<String, Snapshot>,
     /// Configuration values that the deployment gives, by key.
     pub config: Arc<BTreeMap<String, String>>,
+    /// What policy is asked when an address is about to be dialled.
+    pub addresses: Option<Arc<Addresses>>,
     /// What the policy on trial would refuse of the grant, with no calls counted yet.
     pub monitor: Option<MonitorRecord>,
 }
@@ -77,6 +82,7 @@ pub struct Unit {
     pub(crate) folders: Arc<BTreeMap<String, Snapshot>>,
     pub(crate) folder_digests: BTreeMap<String, Digest>,
     pub(crate) config: Arc<BTreeMap<String, String>>,
+    pub(crate) addresses: Option<Arc<Addresses>>,
     pub(crate) monitor: Option<MonitorRecord>,
 }
 
@@ -126,6 +132,7 @@ impl Unit {
             folders: Arc::new(parts.folders),
             folder_digests,
             config: parts.config,
+            addresses: parts.addresses,
             monitor: parts.monitor,
         }
     }

@@ -87,6 +87,13 @@ fn page(call: &HttpCall, port: u16) -> Result<HttpResponse, HttpFault> {
         .map_err(|_| fault(HttpFaultKind::Name, HttpStage::NotSent))?;
     check_address(address, &call.networks)
         .map_err(|_| fault(HttpFaultKind::Address, HttpStage::NotSent))?;
+    if !call
+        .judge
+        .as_ref()
+        .is_none_or(|judge| judge.permits(address))
+    {
+        return Err(fault(HttpFaultKind::Denied, HttpStage::NotSent));
+    }
     if call.target.port != port {
         return Err(fault(HttpFaultKind::Refused, HttpStage::NotSent));
     }

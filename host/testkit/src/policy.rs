@@ -22,6 +22,10 @@ impl Policy for FixedPolicy {
         Digest::derive("test-policy", &[self.rule().as_bytes()])
     }
 
+    fn depends_on(&self, _fact: &str) -> bool {
+        false
+    }
+
     fn decide(&self, _request: &AccessRequest) -> AccessDecision {
         AccessDecision {
             is_permitted: *self == Self::Permit,

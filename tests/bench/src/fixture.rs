@@ -342,6 +342,7 @@ fn unit(
     let linkage = linkage(bytes, World::Step, &grant.asks, grant)?;
     let native = VerifiedNativeCode::compiled_here(engine.profile(), bytes)?;
     Ok(Unit::new(UnitParts {
+        addresses: None,
         step: step.clone(),
         contract: contract.clone(),
         component: linkage.component(),

@@ -210,7 +210,7 @@ impl Rig {
                     least: None,
                 },
                 rules: GateRules::default(),
-                policy: Some(&FixedPolicy::Permit),
+                policy: Some(Arc::new(FixedPolicy::Permit)),
                 monitor: None,
                 tenant: &TenantId::parse("global").unwrap(),
                 profile: EngineProfile::default(),

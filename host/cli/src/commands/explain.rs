@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use aim_core::{
     access::{
-        Ask, Asker, Capability, Resource, ResourceKind, Use, WrittenRequest, smallest_permit,
+        ADDRESS, AccessRequest, Ask, Asker, Capability, Fact, Mode, RefusedDial, Resource,
+        ResourceKind, Use, WrittenRequest, smallest_permit, smallest_unless,
     },
     contract::Autonomy,
     name::StepName,
@@ -117,7 +118,9 @@ fn call(plan: &StepName, attempt: &AttemptPredicate, denied: &DeniedCall) -> Exp
         tenant: attempt.tenant.clone(),
         autonomy: Autonomy::default(),
     };
-    if let Some(wanted) = wanted(denied) {
+    if let Some(request) = dialled(attempt, denied, &asker) {
+        explain_address(&mut explained, &request);
+    } else if let Some(wanted) = wanted(denied) {
         "ask for it in the contract, and permit it in the policy".clone_into(&mut explained.change);
         let ask = widened(attempt, &wanted);
         let granted: BTreeSet<Use> = attempt.grant.uses().collect();
@@ -145,6 +148,53 @@ fn call(plan: &StepName, attempt: &AttemptPredicate, denied: &DeniedCall) -> Exp
         .to_owned();
     }
     explained
+}
+
+/// The question that policy refused when the address was known; `None` for every other denial.
+fn dialled(
+    attempt: &AttemptPredicate,
+    denied: &DeniedCall,
+    asker: &Asker,
+) -> Option<AccessRequest> {
+    let mut effects = attempt.effects.iter();
+    let effect = effects.find(|effect| effect.call == denied.call)?;
+    let reasons = effect.gates.iter().flat_map(|gate| &gate.reasons);
+    let (action, endpoint, address) = reasons
+        .filter_map(|reason| RefusedDial::parse_shown(reason))
+        .next()?;
+    let mode = if action == "http.special" {
+        Mode::Special
+    } else {
+        Mode::Request
+    };
+    let mut request = asker.request(&Use {
+        capability: Capability::Http,
+        mode: Some(mode),
+        resource: Resource::new(ResourceKind::Endpoint, endpoint),
+    });
+    request.facts.push((ADDRESS, Fact::Address(address)));
+    Some(request)
+}
+
+fn explain_address(explained: &mut Explained, request: &AccessRequest) {
+    let address = request.facts.iter().find_map(|(_, fact)| match fact {
+        Fact::Address(address) => Some(address.to_string()),
+        _ => None,
+    });
+    explained.request = format!(
+        "{} on {} to {}",
+        request.action(),
+        request.resource.name,
+        address.unwrap_or_default()
+    );
+    if explained.rules.iter().any(|rule| rule == "http.address") {
+        explained.rules.clear();
+        "permit the address in the policy".clone_into(&mut explained.change);
+        explained.permit = Some(smallest_permit(request, false));
+    } else {
+        let clause = smallest_unless(request);
+        explained.change = format!("make an exception in each rule that forbids it: {clause}");
+    }
 }
 
 /// The use that a grant would have to hold; `None` when the rule is of another kind.
@@ -260,10 +310,7 @@ fn text(explained: &Explained) -> String {
 }
 
 /// The requests that a run's policy on trial would have refused.
-pub(crate) fn would_deny(
-    ledger: &Ledger,
-    run: &str,
-) -> Result<Vec<aim_core::access::AccessRequest>, CliError> {
+pub(crate) fn would_deny(ledger: &Ledger, run: &str) -> Result<Vec<AccessRequest>, CliError> {
     let execution = evidence::execution(ledger, run)?;
     let mut requests = Vec::new();
     for (_, attempt) in ledger.attempts_of(execution) {
@@ -272,6 +319,7 @@ pub(crate) fn would_deny(
             let (kind, name) = one.resource.split_once('/').unwrap_or(("", ""));
             let written = WrittenRequest {
                 action: Some(one.action.clone()),
+                address: None,
                 autonomy: None,
                 component: Some(attempt.component.to_string()),
                 kind: Some(kind.to_owned()),

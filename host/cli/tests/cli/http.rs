@@ -236,6 +236,103 @@ fn without_a_rule_for_the_endpoint_the_step_is_not_admitted() {
     assert!(server.seen().is_empty());
 }
 
+const ALL: &str = "@id(\"all\") permit (principal, action, resource);\n";
+
+/// A rule against an address, which is known only when a connection is made.
+fn against(network: &str) -> String {
+    format!(
+        "{ALL}@id(\"not-there\") forbid (principal, action == Aim::Action::\"http.request\", resource)\n\
+         when {{ context has address && context.address.isInRange(ip(\"{network}\")) }};\n"
+    )
+}
+
+// Negative control (expected): with the judge left out of the call, the request arrives and this fails.
+#[test]
+fn a_policy_against_an_address_stops_the_dial_and_is_explained() {
+    let server = serve(|_| ok("paid"));
+    let place = deployment(server.port, LOOPBACK, "");
+    place.write("policy.cedar", against("127.0.0.0/8"));
+    let both = json!([
+        request(server.port, "/v1/pay"),
+        request(server.port, "/v1/more")
+    ]);
+    let body = output(&place, &run(&place, &both));
+    for one in [0, 1] {
+        let error = body[one]["err"].as_str().unwrap();
+        assert!(error.contains("HttpRequestDenied"), "{body}");
+    }
+    assert!(server.seen().is_empty(), "nothing was dialled");
+    assert_verified(&place);
+    let shown = witness(&place).to_string();
+    assert!(shown.contains("\"address-denied\""), "{shown}");
+    assert!(shown.contains("not-there"), "{shown}");
+    let explained = place.run(&["explain", "deny", "last", "one", "0"]);
+    assert_eq!(explained.code, 0, "{}", explained.stderr);
+    let text = explained.text();
+    assert!(text.contains("by not-there"), "{text}");
+    assert!(
+        text.contains("context.address == ip(\"127.0.0.1\")"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_policy_against_another_address_lets_it_through() {
+    let server = serve(|_| ok("paid"));
+    let place = deployment(server.port, LOOPBACK, "");
+    place.write("policy.cedar", against("10.0.0.0/8"));
+    let body = output(&place, &run(&place, &request(server.port, "/v1/pay")));
+    assert_eq!(body[0]["body"], "paid", "{body}");
+    assert_eq!(server.seen().len(), 1);
+    assert_verified(&place);
+}
+
+#[test]
+fn a_policy_on_trial_against_an_address_is_counted_and_not_obeyed() {
+    let server = serve(|_| ok("paid"));
+    let place = deployment(server.port, LOOPBACK, "");
+    place.write("next.cedar", against("127.0.0.0/8"));
+    let config = format!(
+        "monitor = \"next.cedar\"\n{DEPLOYMENT}{}",
+        secret(server.port)
+    );
+    place.write("aim.toml", config);
+    let both = json!([
+        request(server.port, "/v1/pay"),
+        request(server.port, "/v1/more")
+    ]);
+    let body = output(&place, &run(&place, &both));
+    assert_eq!(body[1]["body"], "paid", "{body}");
+    assert_eq!(server.seen().len(), 2);
+    assert_verified(&place);
+    let shown = witness(&place);
+    let found = find(&shown, "would_deny").unwrap_or_else(|| panic!("{shown}"));
+    assert_eq!(found[0]["action"], "http.request", "{found}");
+    assert_eq!(found[0]["calls"], 2, "{found}");
+    assert_eq!(found[0]["rules"], json!(["not-there"]), "{found}");
+}
+
+/// The statement about the only attempt of the newest run.
+fn witness(place: &Place) -> Value {
+    let plan = place.run(&["witness", "show", "last", "-o", "json"]);
+    let attempts = find(&plan.documents()[0], "attempts").unwrap();
+    let digest = attempts[0].as_str().unwrap().to_owned();
+    let came = place.run(&["witness", "show", &digest, "-o", "json"]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    came.documents().remove(0)
+}
+
+/// The first value under a key, at any depth.
+fn find(value: &Value, key: &str) -> Option<Value> {
+    match value {
+        Value::Object(map) => {
+            (map.get(key).cloned()).or_else(|| map.values().find_map(|inner| find(inner, key)))
+        }
+        Value::Array(items) => items.iter().find_map(|inner| find(inner, key)),
+        _ => None,
+    }
+}
+
 /// Kills the run when the server has its request, then runs again.
 fn killed_and_run_again(more: &str) -> (Server, Place, Came) {
     let server = serve(|text| text.contains("answer me").then(|| ok("paid")).flatten());

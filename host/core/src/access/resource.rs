@@ -142,6 +142,9 @@ impl Resource {
     }
 }
 
+/// The name of the fact that is known when a connection is made: the resolved address.
+pub const ADDRESS: &str = "address";
+
 /// A value that policy can compare.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fact {

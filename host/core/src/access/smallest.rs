@@ -5,11 +5,25 @@
 
 use alloc::{format, string::String};
 
-use super::AccessRequest;
+use super::{AccessRequest, Fact};
 
 /// A text inside a quoted string of Cedar.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.escape_default())
+}
+
+/// The condition that holds for the facts of this request and no others; empty at admission, where there are none.
+fn of_facts(request: &AccessRequest) -> String {
+    let facts = request.facts.iter();
+    facts.fold(String::new(), |text, (name, fact)| {
+        let value = match fact {
+            Fact::Text(text) => quoted(text),
+            Fact::Number(number) => format!("{number}"),
+            Fact::Flag(flag) => format!("{flag}"),
+            Fact::Address(address) => format!("ip(\"{address}\")"),
+        };
+        format!("{text} && context has {name} && context.{name} == {value}")
+    })
 }
 
 /// A rule that permits this request and no wider one. `is_pinned` holds it to the component's exact bytes too.
@@ -24,6 +38,7 @@ pub fn smallest_permit(request: &AccessRequest, is_pinned: bool) -> String {
     };
     let id = quoted(&format!("{plan}.{step}-{action}{scoped}"));
     let principal = quoted(&format!("{plan}.{step}"));
+    let facts = of_facts(request);
     let entity = resource.kind.entity();
     let name = quoted(&resource.name);
     let (node, tenant) = (
@@ -37,7 +52,7 @@ pub fn smallest_permit(request: &AccessRequest, is_pinned: bool) -> String {
     };
     format!(
         "@id({id})\npermit (\n  principal == Aim::Step::{principal},\n  action == Aim::Action::\"{action}\",\n  \
-         resource == Aim::{entity}::{name}\n)\nwhen {{ principal.node == {node} && context.tenant == {tenant}{pin} }};\n"
+         resource == Aim::{entity}::{name}\n)\nwhen {{ principal.node == {node} && context.tenant == {tenant}{pin}{facts} }};\n"
     )
 }
 
@@ -49,8 +64,9 @@ pub fn smallest_unless(request: &AccessRequest) -> String {
     let name = quoted(&request.resource.name);
     let action = request.action();
     let tenant = quoted(request.tenant.as_str());
+    let facts = of_facts(request);
     format!(
         "unless {{ principal == Aim::Step::{principal} && action == Aim::Action::\"{action}\" && \
-         resource == Aim::{entity}::{name} && context.tenant == {tenant} }}"
+         resource == Aim::{entity}::{name} && context.tenant == {tenant}{facts} }}"
     )
 }

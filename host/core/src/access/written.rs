@@ -9,10 +9,11 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
+use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccessRequest, Capability, Resource, ResourceKind};
+use super::{ADDRESS, AccessRequest, Capability, Fact, Resource, ResourceKind};
 use crate::{
     contract::Autonomy,
     digest::Digest,
@@ -25,6 +26,9 @@ use crate::{
 pub struct WrittenRequest {
     /// `artifact.put`, `log`.
     pub action: Option<String>,
+    /// The address that is about to be dialled; absent at admission, where nobody knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
     /// `RO` (the default), `REC` or `PROP`.
     pub autonomy: Option<String>,
     /// `blake3:` and 64 hex digits.
@@ -93,6 +97,7 @@ impl WrittenRequest {
         for (name, value) in pairs {
             let slot = match name {
                 "action" => &mut written.action,
+                "address" => &mut written.address,
                 "autonomy" => &mut written.autonomy,
                 "component" => &mut written.component,
                 "kind" => &mut written.kind,
@@ -141,8 +146,16 @@ impl WrittenRequest {
             mode,
             resource: self.named(capability)?,
             autonomy,
-            facts: Vec::new(),
+            facts: self.facts()?,
         })
+    }
+
+    fn facts(&self) -> Result<Vec<(&'static str, Fact)>, UnknownRequestError> {
+        let Some(text) = self.address.as_deref() else {
+            return Ok(Vec::new());
+        };
+        let address = self.typed(ADDRESS, Some(text), |text| text.parse::<IpAddr>().ok())?;
+        Ok(alloc::vec![(ADDRESS, Fact::Address(address))])
     }
 
     fn named(&self, capability: Capability) -> Result<Resource, UnknownRequestError> {
@@ -175,6 +188,10 @@ impl From<&AccessRequest> for WrittenRequest {
     fn from(request: &AccessRequest) -> Self {
         Self {
             action: Some(request.action()),
+            address: request.facts.iter().find_map(|(name, fact)| match fact {
+                Fact::Address(address) if *name == ADDRESS => Some(address.to_string()),
+                _ => None,
+            }),
             autonomy: Some(request.autonomy.word().to_string()),
             component: Some(request.component.to_string()),
             kind: Some(request.resource.kind.entity().to_string()),

@@ -78,11 +78,20 @@ async fn addresses(resolver: &dyn Resolver, target: &Target) -> Result<Vec<IpAdd
 
 /// Dials the addresses that pass, in order. One that does not pass is left out; when none passes, nothing is dialled.
 ///
-/// Negative control: with the call of `check_address` taken out, the test of refused addresses connects and fails.
+/// Negative control: with the call of `check_address` taken out, the test of refused addresses connects and fails; with
+/// the judge's answer taken for a yes, the suite's test of it does (expected).
 async fn dial(call: &HttpCall, addresses: &[IpAddr]) -> Result<TcpStream, HttpFault> {
     let mut worst = not_sent(HttpFaultKind::Address);
     for address in addresses.iter().take(ADDRESSES_MAX) {
         if check_address(*address, &call.networks).is_err() {
+            continue;
+        }
+        if !call
+            .judge
+            .as_ref()
+            .is_none_or(|judge| judge.permits(*address))
+        {
+            worst = not_sent(HttpFaultKind::Denied);
             continue;
         }
         let socket = SocketAddr::new(*address, call.target.port);
@@ -91,6 +100,8 @@ async fn dial(call: &HttpCall, addresses: &[IpAddr]) -> Result<TcpStream, HttpFa
                 drop(stream.set_nodelay(true));
                 return Ok(stream);
             }
+            // A denial is what a person can do something about.
+            Err(_) if worst.kind == HttpFaultKind::Denied => {}
             Err(_) => worst = not_sent(HttpFaultKind::Refused),
         }
     }

@@ -305,6 +305,7 @@ fn result(
 fn fill(request: &mut WrittenRequest, base: &WrittenRequest) {
     let fields = [
         (&mut request.action, &base.action),
+        (&mut request.address, &base.address),
         (&mut request.autonomy, &base.autonomy),
         (&mut request.component, &base.component),
         (&mut request.kind, &base.kind),

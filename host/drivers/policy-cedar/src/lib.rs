@@ -25,6 +25,7 @@ pub mod cases;
 mod compile;
 mod error;
 mod explain;
+mod reads;
 
 pub use compile::PolicySource;
 pub use error::{PolicyFault, PolicyLoadError};
@@ -41,6 +42,7 @@ pub struct CedarPolicy {
     schema: Schema,
     rules: PolicySet,
     places: BTreeMap<String, compile::Place>,
+    reads: reads::Reads,
     authorizer: Authorizer,
 }
 
@@ -63,6 +65,7 @@ impl CedarPolicy {
             digest: digest(sources),
             names: Names::parse().ok_or_else(|| PolicyLoadError::bug("entity types"))?,
             schema: compiled.schema,
+            reads: reads::Reads::of(&compiled.rules),
             rules: compiled.rules,
             places: compiled.places,
             authorizer: Authorizer::new(),
@@ -110,6 +113,10 @@ impl CedarPolicy {
 impl Policy for CedarPolicy {
     fn digest(&self) -> Digest {
         self.digest
+    }
+
+    fn depends_on(&self, fact: &str) -> bool {
+        self.reads.includes(fact)
     }
 
     fn decide(&self, asked: &AccessRequest) -> AccessDecision {

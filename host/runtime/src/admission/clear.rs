@@ -2,7 +2,10 @@
 //!
 //! INVARIANT: every reason of a refusal is collected; an ask that policy refuses stops the load even where nothing uses it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use aim_core::{
     access::{AccessDecision, Ask, Asker, Capability, Grant, Mode, RefusedAsk, Use, grant},
@@ -13,9 +16,9 @@ use aim_core::{
     witness::{MonitorRecord, WouldDeny},
 };
 use aim_engine::inspect;
-use aim_ports::policy::Policy;
 
 use super::{Node, RefusedLoad, RefusedReason, Request, approved::Waits, declared, rollback};
+use crate::outside::Addresses;
 
 /// What a step may use and be linked to, and the approvals that it took.
 pub(super) struct Cleared {
@@ -51,7 +54,7 @@ pub(super) fn clear_step(
     let mut permits = Vec::new();
     let (granted, refused_asks) = grant(
         &node.contract.asks,
-        request.policy.map(Policy::digest),
+        request.policy.as_ref().map(|policy| policy.digest()),
         |ask, mode, resource| {
             let wanted = Use {
                 capability: ask.capability,
@@ -60,7 +63,7 @@ pub(super) fn clear_step(
             };
             let asked = asker.request(&wanted);
             let none = AccessDecision::default();
-            let decision = request.policy.map_or(none, |policy| policy.decide(&asked));
+            let decision = (request.policy.as_ref()).map_or(none, |policy| policy.decide(&asked));
             let settled = waits.settle(decision, &asked, (ask, &wanted));
             if settled.is_permitted {
                 permits.push(Permit {
@@ -175,7 +178,7 @@ pub(super) fn monitor(
     node: &Node,
     granted: &Grant,
 ) -> Option<MonitorRecord> {
-    let policy = request.monitor?;
+    let policy = request.monitor.as_ref()?;
     let asker = asker(request, step, node, Digest::of(&node.component));
     let refused = granted.uses().filter_map(|wanted| {
         let asked = asker.request(&wanted);
@@ -191,6 +194,22 @@ pub(super) fn monitor(
         policy: policy.digest(),
         would_deny: refused.collect(),
     })
+}
+
+/// What both policies are asked once addresses are known.
+pub(super) fn addresses(
+    request: &Request<'_>,
+    step: &Step,
+    node: &Node,
+    granted: &Grant,
+) -> Option<Arc<Addresses>> {
+    let asker = asker(request, step, node, Digest::of(&node.component));
+    Addresses::of(
+        asker,
+        granted,
+        request.policy.as_ref(),
+        request.monitor.as_ref(),
+    )
 }
 
 fn asker(request: &Request<'_>, step: &Step, node: &Node, component: Digest) -> Asker {

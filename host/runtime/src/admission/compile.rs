@@ -63,6 +63,7 @@ fn admitted_step(step: ResolvedStep<'_>, native: Arc<[u8]>) -> AdmittedStep {
         contract: step.node.contract.clone(),
         config: step.config,
         monitor: step.monitor,
+        addresses: step.addresses,
         grant: step.grant,
         component: AdmittedComponent {
             native,

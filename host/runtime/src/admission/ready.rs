@@ -101,6 +101,7 @@ impl Admitted {
             },
             folders,
             config: Arc::clone(&step.config),
+            addresses: step.addresses.clone(),
             monitor: step.monitor.clone(),
         }))
     }

@@ -16,16 +16,14 @@ use aim_core::{
     plan::{CompilerPin, GatePin, LOCK_VERSION, Lock, Plan, Step, StepPin, wit_versions},
     witness::MonitorRecord,
 };
-use aim_ports::{
-    policy::Policy,
-    schema::{Schema, SchemaCompiler},
-};
+use aim_ports::schema::{Schema, SchemaCompiler};
 use aim_trust::codex::{self, CodexTrust};
 
 use super::{
     AdmissionError, AdmittedCodex, Node, RefusedLoad, Request,
-    clear::{Permit, asks_for_codex, clear_gate, clear_step, config_of, monitor},
+    clear::{Permit, addresses, asks_for_codex, clear_gate, clear_step, config_of, monitor},
 };
+use crate::outside::Addresses;
 
 /// A plan resolved against a deployment. Nothing of it was compiled and nothing has run.
 #[derive(Debug)]
@@ -54,6 +52,7 @@ pub struct ResolvedStep<'a> {
     /// The approvals that its grant took.
     pub approvals: BTreeSet<Digest>,
     pub(super) monitor: Option<MonitorRecord>,
+    pub(super) addresses: Option<Arc<Addresses>>,
     pub(super) config: Arc<BTreeMap<String, String>>,
     pub(super) input: Option<Arc<dyn Schema>>,
     pub(super) output: Option<Arc<dyn Schema>>,
@@ -198,6 +197,7 @@ fn resolved_step<'a>(
     Some(ResolvedStep {
         config: Arc::new(config_of(request, &cleared.grant)),
         monitor: monitor(request, step, node, &cleared.grant),
+        addresses: addresses(request, step, node, &cleared.grant),
         grant: cleared.grant,
         permits: cleared.permits,
         linkage: cleared.linkage,
@@ -281,7 +281,7 @@ impl<'a> Resolution<'a> {
                 .collect(),
             lock_version: LOCK_VERSION,
             plan: request.plan.digest(),
-            policy: request.policy.map_or_else(none, Policy::digest),
+            policy: (request.policy.as_ref()).map_or_else(none, |policy| policy.digest()),
             steps: (self.steps.iter())
                 .map(|step| (step.step.name.clone(), step_pin(request.plan, step)))
                 .collect(),

@@ -15,6 +15,7 @@ use aim_core::{
     http::HttpResponse,
     id::{AttemptId, EffectKey, ExecutionId},
     verdict::{Severity, Verdict},
+    witness::WouldDeny,
 };
 use aim_ports::{
     artifact::ArtifactStore,
@@ -27,7 +28,8 @@ use tokio::{
 };
 
 use super::{
-    Outside,
+    Addresses, Outside,
+    addresses::{DialJudge, WouldDenied},
     http::{self, Did, Sendable},
 };
 use crate::{
@@ -43,6 +45,7 @@ pub(crate) struct DeskParts {
     pub(crate) execution: ExecutionId,
     pub(crate) attempt: AttemptId,
     pub(crate) outside: Outside,
+    pub(crate) addresses: Option<Arc<Addresses>>,
     pub(crate) commit: CommitHandle,
     pub(crate) store: Arc<dyn ArtifactStore>,
     pub(crate) gates: Vec<Gate>,
@@ -70,6 +73,7 @@ pub(crate) struct EffectDesk {
 struct Inner {
     parts: DeskParts,
     records: Mutex<BTreeMap<u32, EffectRecord>>,
+    would_deny: Mutex<WouldDenied>,
 }
 
 impl EffectDesk {
@@ -78,6 +82,7 @@ impl EffectDesk {
             inner: Arc::new(Inner {
                 parts,
                 records: Mutex::new(BTreeMap::new()),
+                would_deny: Mutex::default(),
             }),
             stop: watch::Sender::new(false),
             running: Mutex::new(Vec::new()),
@@ -122,6 +127,13 @@ impl EffectDesk {
         }
         records.into_values().collect()
     }
+
+    /// What the policy on trial would have refused of this attempt's requests.
+    pub(crate) fn would_deny(&self) -> Vec<WouldDeny> {
+        let counted = &self.inner.would_deny;
+        let counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.listed()
+    }
 }
 
 /// What is known about an effect before it is begun.
@@ -157,7 +169,7 @@ impl Inner {
     ) -> Result<EffectAnswer, EffectFault> {
         let EffectRequest::Http {
             request,
-            networks,
+            scope,
             caps,
         } = call.request.clone()
         else {
@@ -204,7 +216,8 @@ impl Inner {
         let sendable = Sendable {
             request,
             headers,
-            networks,
+            judge: (self.parts.addresses.as_ref()).map(|addresses| addresses.judge(&scope)),
+            networks: scope.networks,
             caps,
         };
         self.begin(begun, sendable, stop).await
@@ -316,7 +329,7 @@ impl Inner {
 
     async fn begin(
         &self,
-        begun: Begun,
+        mut begun: Begun,
         sendable: Sendable,
         mut stop: watch::Receiver<bool>,
     ) -> Result<EffectAnswer, EffectFault> {
@@ -337,8 +350,9 @@ impl Inner {
         let call = begun.intent.call;
         self.lock().insert(call, record(&begun, None));
         let secrets = &outside.secrets;
+        let judge = sendable.judge.clone();
         let sending = http::send(outside.http.clone(), secrets, sendable, begun.intent.key);
-        let did = tokio::select! {
+        let mut did = tokio::select! {
             biased;
             did = sending => did,
             _ = stop.wait_for(|stop| *stop) => Did::failed(HttpFault {
@@ -346,7 +360,28 @@ impl Inner {
                 stage: HttpStage::Sent,
             }),
         };
+        if let Some(judge) = judge {
+            self.hear(&judge, &mut begun, &mut did);
+        }
         self.end(begun, did).await
+    }
+
+    /// Takes down what policy said about the addresses that were to be dialled.
+    ///
+    /// Negative control (expected): without the record, a request that policy stopped looks like one that nobody answered.
+    fn hear(&self, judge: &DialJudge, begun: &mut Begun, did: &mut Did) {
+        let mut would_deny = self
+            .would_deny
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        would_deny.add(judge.would_deny());
+        if did.fault.as_deref() != Some(HttpFaultKind::Denied.word()) {
+            return;
+        }
+        if let Some((rule, record)) = judge.refusal(begun.intent.request) {
+            begun.gates.push(record);
+            did.answer = Err(EffectFault::Denied(rule));
+        }
     }
 
     /// Makes the outcome durable, with the answer beside it, and hands the answer on.

@@ -8,10 +8,10 @@ use aim_core::{digest::Digest, envelope::Target as ItemTarget};
 use aim_core::{effect::EffectEnd, gate::Item, http::HttpRequest, id::EffectKey, secret::Filled};
 use aim_ports::{
     effect::{EffectAnswer, EffectFault},
-    http::{Http, HttpCall, HttpCaps, HttpFault, HttpFaultKind, HttpStage},
+    http::{AddressJudge, Http, HttpCall, HttpCaps, HttpFault, HttpFaultKind, HttpStage},
 };
 
-use super::SecretBook;
+use super::{SecretBook, addresses::DialJudge};
 
 /// What doing it came to.
 pub(super) struct Did {
@@ -71,6 +71,7 @@ pub(super) struct Sendable {
     pub(super) headers: Vec<(String, Filled)>,
     pub(super) networks: Vec<aim_core::http::Network>,
     pub(super) caps: HttpCaps,
+    pub(super) judge: Option<Arc<DialJudge>>,
 }
 
 /// Sends it. The other side can tell a repetition by `key`.
@@ -91,6 +92,7 @@ pub(super) async fn send(
         mut headers,
         networks,
         caps,
+        judge,
     } = sendable;
     let key = key.to_string().into_bytes();
     headers.push(("idempotency-key".to_owned(), Filled::Plain(key)));
@@ -101,6 +103,7 @@ pub(super) async fn send(
         body: request.body,
         networks,
         caps,
+        judge: judge.map(|judge| judge as Arc<dyn AddressJudge>),
     };
     // The driver keeps to its times itself; this is for one that does not.
     let patience = Duration::from_millis(caps.total_ms.saturating_add(1_000));

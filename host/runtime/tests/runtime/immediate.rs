@@ -118,6 +118,10 @@ fn an_effect_has_its_intent_before_it_and_its_outcome_before_the_witness_that_li
     assert_eq!(judged, ["grant", "ethical"]);
     let sent = http.sent();
     assert_eq!(sent.len(), 1);
+    assert!(
+        sent[0].judge.is_none(),
+        "a policy that reads no address is not asked about one"
+    );
     let key = sent[0]
         .headers
         .iter()

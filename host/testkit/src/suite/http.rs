@@ -1,10 +1,15 @@
 //! What sending a request promises, whoever does it. The site behind it is plain: see [`http`].
 
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use aim_core::{
     http::{HttpResponse, Network, Scheme, Target},
     secret::Filled,
 };
-use aim_ports::http::{Http, HttpCall, HttpCaps, HttpFaultKind, HttpStage};
+use aim_ports::http::{AddressJudge, Http, HttpCall, HttpCaps, HttpFaultKind, HttpStage};
 
 /// Bytes of the page `/large`.
 pub const LARGE_BYTES: usize = 100_000;
@@ -32,6 +37,7 @@ pub fn call_to(port: u16, method: &str, path: &str) -> HttpCall {
             total_ms: 10_000,
             body_bytes: LARGE_BYTES as u64,
         },
+        judge: None,
     }
 }
 
@@ -44,6 +50,53 @@ pub async fn http(http: &dyn Http, port: u16, dead_port: u16) {
     headers_and_bodies_arrive_as_they_are(http, port).await;
     limits_are_kept(http, port).await;
     stages_are_told(http, port, dead_port).await;
+    a_judge_is_asked_about_each_address(http, port).await;
+}
+
+/// Says the same about every address, and remembers which it was asked about.
+#[derive(Debug)]
+struct Judge {
+    answer: bool,
+    asked: Mutex<Vec<IpAddr>>,
+}
+
+impl AddressJudge for Judge {
+    fn permits(&self, address: IpAddr) -> bool {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.push(address);
+        self.answer
+    }
+}
+
+async fn a_judge_is_asked_about_each_address(http: &dyn Http, port: u16) {
+    for answer in [true, false] {
+        let judge = Arc::new(Judge {
+            answer,
+            asked: Mutex::default(),
+        });
+        let mut call = call_to(port, "GET", "/hello");
+        call.judge = Some(Arc::clone(&judge) as Arc<dyn AddressJudge>);
+        if answer {
+            assert_eq!(answered(http, call).await.body, b"hello");
+        } else {
+            let fault = failed(http, call).await;
+            assert_eq!(fault, (HttpFaultKind::Denied, HttpStage::NotSent));
+        }
+        let asked = judge.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(*asked, [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
+    }
+    // What the ranges refuse is not even asked about.
+    let judge = Arc::new(Judge {
+        answer: true,
+        asked: Mutex::default(),
+    });
+    let mut call = call_to(port, "GET", "/hello");
+    call.networks.clear();
+    call.judge = Some(Arc::clone(&judge) as Arc<dyn AddressJudge>);
+    let fault = failed(http, call).await;
+    assert_eq!(fault, (HttpFaultKind::Address, HttpStage::NotSent));
+    let asked = judge.asked.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(asked.is_empty());
 }
 
 async fn get(http: &dyn Http, port: u16, path: &str) -> HttpResponse {

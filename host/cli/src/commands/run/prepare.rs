@@ -5,6 +5,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use aim_clock_system::SystemClock;
@@ -47,8 +48,8 @@ pub(crate) struct Prepared {
     pub(crate) codex_keys: Option<KeySet>,
     pub(crate) codex_least: Option<CodexVersion>,
     pub(crate) rules: GateRules,
-    pub(crate) policy: Option<CedarPolicy>,
-    pub(crate) monitor: Option<CedarPolicy>,
+    pub(crate) policy: Option<Arc<CedarPolicy>>,
+    pub(crate) monitor: Option<Arc<CedarPolicy>>,
     pub(crate) approvals: Approvals,
     pub(crate) approvers: Vec<Approver>,
     pub(crate) signing: Signing,
@@ -112,8 +113,8 @@ impl Prepared {
                 least: self.codex_least,
             },
             rules: self.rules.clone(),
-            policy: self.policy.as_ref().map(|policy| policy as _),
-            monitor: self.monitor.as_ref().map(|policy| policy as _),
+            policy: self.policy.clone().map(|policy| policy as _),
+            monitor: self.monitor.clone().map(|policy| policy as _),
             tenant: &self.tenant,
             profile,
             schemas: &JsonSchemas,
@@ -152,8 +153,8 @@ pub(crate) fn prepare(wanted: Wanted<'_>) -> Result<Prepared, CliError> {
     Ok(Prepared {
         data_dir: (wanted.data_dir).map_or_else(|| folder.join(paths::DATA_DIR), Path::to_path_buf),
         tenant: deployment.tenant.clone(),
-        policy: read_policy(wanted.policy, &registry)?,
-        monitor: read_monitor(&registry)?,
+        policy: read_policy(wanted.policy, &registry)?.map(Arc::new),
+        monitor: read_monitor(&registry)?.map(Arc::new),
         approvals: registry
             .read_approvals()
             .map_err(|error| load_error(&error))?,

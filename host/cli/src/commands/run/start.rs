@@ -21,7 +21,9 @@ use aim_hardening::{
     side_process::SideCommand,
 };
 use aim_log_file::{FileLogReader, FileLogWriter, OpenLogError};
-use aim_ports::{PortError, PortFault, clock::Clock as _, policy::Policy, signer::Signer as _};
+use aim_ports::{
+    PortError, PortFault, clock::Clock as _, policy::Policy as _, signer::Signer as _,
+};
 use aim_registry_dir::Signing as DeploymentSigning;
 use aim_runtime::{
     accepted::accepted_in,
@@ -368,7 +370,7 @@ fn denied_load(host: &Host, prepared: &Prepared, load: &RefusedLoad) -> Vec<u8> 
         node: load.node.clone(),
         origin: host.facts.origin.clone(),
         plan: Some(prepared.plan.name().clone()),
-        policy: prepared.policy.as_ref().map(Policy::digest),
+        policy: prepared.policy.as_ref().map(|policy| policy.digest()),
         refused_at: host.clock.now(),
         refused_asks: load.refused_asks.clone(),
         reasons: load

@@ -182,6 +182,7 @@ impl ErrorCode {
         match (fault.kind, fault.stage) {
             (HttpFaultKind::Name, _) => Self::DestinationNotFound,
             (HttpFaultKind::Address, _) => Self::DestinationIpProhibited,
+            (HttpFaultKind::Denied, _) => Self::HttpRequestDenied,
             (HttpFaultKind::Refused, _) => Self::ConnectionRefused,
             (HttpFaultKind::ConnectTimeout, _) => Self::ConnectionTimeout,
             (HttpFaultKind::Certificate, _) => Self::TlsCertificateError,

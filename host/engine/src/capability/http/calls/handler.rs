@@ -207,7 +207,7 @@ pub(super) async fn send(
         action: HANDLE,
         request: EffectRequest::Http {
             request,
-            networks: scope.networks,
+            scope,
             caps: caps(guest, &options),
         },
     };

@@ -1,0 +1,291 @@
+//! What policy says about an address at the moment when it is about to be dialled.
+//!
+//! At admission nobody knows where a name leads, so policy granted the endpoint without its address. When a connection is
+//! made, the questions of the grant that covers it are put once more with the address as a fact, and the answers are kept.
+//!
+//! INVARIANT: this can only take away. What the grant does not cover is refused without asking, and a use that a person had
+//! to approve stays permitted only where it would still be theirs to approve.
+
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use core::{fmt, net::IpAddr};
+
+use super::{
+    ADDRESS, AccessDecision, AccessRequest, Asker, Capability, DecisionCache, Fact, Grant,
+    GrantMatcher, Mode, Resource, Use,
+};
+use crate::{
+    digest::Digest,
+    http::{HttpScope, special_range},
+};
+
+/// Whose requests are judged, and what was granted to them.
+#[derive(Debug, Clone)]
+pub struct DialRule {
+    asker: Asker,
+    matcher: GrantMatcher,
+    uses: Vec<Use>,
+}
+
+/// A use that policy takes back for one address.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RefusedDial {
+    /// The action: `http.request`, `http.special`.
+    pub action: String,
+    /// The granted endpoint.
+    pub resource: Resource,
+    /// The address.
+    pub address: IpAddr,
+    /// Rules that forbid it; empty when none permits it.
+    pub rules: Vec<String>,
+}
+
+impl DialRule {
+    /// Of one step's grant; `None` when it grants no requests.
+    #[must_use]
+    pub fn of(asker: Asker, grant: &Grant) -> Option<Self> {
+        let is_http = grant.permits(Capability::Http, None);
+        is_http.then(|| Self {
+            asker,
+            matcher: GrantMatcher::compile(grant),
+            uses: grant.uses().collect(),
+        })
+    }
+
+    /// The granted endpoint that covers `scope`: the one whose token pays for the request.
+    #[must_use]
+    pub fn granted(&self, scope: &HttpScope) -> Option<&Resource> {
+        let name = alloc::format!("{scope}");
+        let place = (self.matcher).find(Capability::Http, Some(Mode::Request), &name)?;
+        self.uses.get(place).map(|one| &one.resource)
+    }
+
+    /// Asks the policy with this digest about dialling `address` for a granted endpoint, where `kept` has no answer yet.
+    /// `None` when it may be dialled.
+    pub fn refusal(
+        &self,
+        (resource, address): (&Resource, IpAddr),
+        kept: &mut DecisionCache,
+        policy: Digest,
+        decide: impl Fn(&AccessRequest) -> AccessDecision,
+    ) -> Option<RefusedDial> {
+        let special = special_range(address).map(|_| Mode::Special);
+        let modes = [Some(Mode::Request), special];
+        modes.into_iter().flatten().find_map(|mode| {
+            let bare = self.asker.request(&Use {
+                capability: Capability::Http,
+                mode: Some(mode),
+                resource: resource.clone(),
+            });
+            let mut asked = bare.clone();
+            asked.facts.push((ADDRESS, Fact::Address(address)));
+            let decision = kept.decide(policy, &asked, &decide);
+            if decision.is_permitted {
+                return None;
+            }
+            if decision.is_approvable && kept.decide(policy, &bare, &decide).is_approvable {
+                return None;
+            }
+            Some(RefusedDial {
+                action: asked.action(),
+                resource: resource.clone(),
+                address,
+                rules: decision.rules,
+            })
+        })
+    }
+
+    /// What a policy on trial would take back for `address`. What it would not have granted in the first place was counted
+    /// at admission.
+    pub fn trial(
+        &self,
+        (resource, address): (&Resource, IpAddr),
+        kept: &mut DecisionCache,
+        policy: Digest,
+        decide: impl Fn(&AccessRequest) -> AccessDecision,
+    ) -> Option<RefusedDial> {
+        let refused = self.refusal((resource, address), kept, policy, &decide)?;
+        let mode = if refused.action == "http.special" {
+            Mode::Special
+        } else {
+            Mode::Request
+        };
+        let bare = self.asker.request(&Use {
+            capability: Capability::Http,
+            mode: Some(mode),
+            resource: resource.clone(),
+        });
+        let is_granted = kept.decide(policy, &bare, &decide).is_permitted;
+        is_granted.then_some(refused)
+    }
+}
+
+impl fmt::Display for RefusedDial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.resource.name.escape_debug();
+        write!(f, "{} on `{name}` to {}", self.action, self.address)
+    }
+}
+
+impl RefusedDial {
+    /// Action, endpoint and address of what `Display` writes; `None` for any other text.
+    #[must_use]
+    pub fn parse_shown(text: &str) -> Option<(&str, &str, IpAddr)> {
+        let (action, rest) = text.split_once(" on `")?;
+        let (endpoint, address) = rest.rsplit_once("` to ")?;
+        Some((action, endpoint, address.parse().ok()?))
+    }
+}
+
+/// The rule of a refusal that no rule of policy made: none permits the address.
+const NO_RULE: &str = "http.address";
+
+impl RefusedDial {
+    /// The rule that a denial cites.
+    #[must_use]
+    pub fn rule(&self) -> String {
+        self.rules
+            .first()
+            .cloned()
+            .unwrap_or_else(|| NO_RULE.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{string::ToString, vec};
+    use core::{cell::Cell, net::Ipv4Addr};
+
+    use super::*;
+    use crate::{
+        access::Ask,
+        contract::Autonomy,
+        name::{NodeId, StepName, TenantId},
+    };
+
+    const NAME: &str = "POST http://local.example:80/v1/ via 10.0.0.0/8,127.0.0.0/8";
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const FAR: IpAddr = IpAddr::V4(Ipv4Addr::new(93, 184, 216, 34));
+
+    fn rule(modes: &[Mode]) -> DialRule {
+        let asker = Asker {
+            component: Digest::of(b"component"),
+            node: NodeId::parse("node").unwrap(),
+            plan: StepName::parse("plan").unwrap(),
+            step: StepName::parse("step").unwrap(),
+            tenant: TenantId::parse("global").unwrap(),
+            autonomy: Autonomy::ReadOnly,
+        };
+        let ask = Ask {
+            modes: modes.iter().copied().collect(),
+            scope: [NAME.to_string()].into(),
+            ..Ask::plain(Capability::Http)
+        };
+        let grant = Grant {
+            asks: vec![ask],
+            policy: None,
+        };
+        DialRule::of(asker, &grant).unwrap()
+    }
+
+    fn address(request: &AccessRequest) -> Option<IpAddr> {
+        request.facts.iter().find_map(|(name, fact)| match fact {
+            Fact::Address(address) if *name == ADDRESS => Some(*address),
+            _ => None,
+        })
+    }
+
+    fn answer(is_permitted: bool, is_approvable: bool) -> AccessDecision {
+        AccessDecision {
+            is_permitted,
+            is_approvable,
+            rules: vec!["rule".to_string()],
+        }
+    }
+
+    // Negative control (expected): with the address left out of the question, the first address is dialled and this fails.
+    #[test]
+    fn an_address_that_policy_forbids_is_refused_and_asked_about_once() {
+        let rule = rule(&[Mode::Request, Mode::Special]);
+        let resource = Resource::new(super::super::ResourceKind::Endpoint, NAME);
+        let mut kept = DecisionCache::default();
+        let asked = Cell::new(0);
+        let decide = |request: &AccessRequest| {
+            asked.set(asked.get() + 1);
+            answer(address(request) != Some(HERE), false)
+        };
+        for _ in 0..3 {
+            let refused = rule.refusal((&resource, HERE), &mut kept, Digest::of(b"p"), decide);
+            let refused = refused.unwrap();
+            let shown = alloc::format!("{refused}");
+            let parsed = RefusedDial::parse_shown(&shown);
+            assert_eq!(parsed, Some(("http.request", NAME, HERE)));
+            assert_eq!(refused.rule(), "rule");
+            let open = rule.refusal((&resource, FAR), &mut kept, Digest::of(b"p"), decide);
+            assert_eq!(open, None);
+        }
+        assert_eq!(asked.get(), 2, "once for each address");
+    }
+
+    #[test]
+    fn a_special_address_is_asked_about_as_a_request_and_as_special() {
+        let rule = rule(&[Mode::Request, Mode::Special]);
+        let resource = Resource::new(super::super::ResourceKind::Endpoint, NAME);
+        let mut kept = DecisionCache::default();
+        let decide = |request: &AccessRequest| answer(request.mode != Some(Mode::Special), false);
+        let policy = Digest::of(b"p");
+        let refused = rule.refusal((&resource, HERE), &mut kept, policy, decide);
+        assert_eq!(refused.unwrap().action, "http.special");
+        assert_eq!(
+            rule.refusal((&resource, FAR), &mut kept, policy, decide),
+            None
+        );
+    }
+
+    #[test]
+    fn what_a_person_approved_stays_permitted_and_nothing_else_becomes_so() {
+        let rule = rule(&[Mode::Request]);
+        let resource = Resource::new(super::super::ResourceKind::Endpoint, NAME);
+        let policy = Digest::of(b"p");
+        let always = |_: &AccessRequest| answer(false, true);
+        let mut kept = DecisionCache::default();
+        assert_eq!(
+            rule.refusal((&resource, FAR), &mut kept, policy, always),
+            None
+        );
+        // Granted without a person, and a person's to approve for this address: nobody did.
+        let late = |request: &AccessRequest| {
+            let is_known = address(request).is_some();
+            answer(!is_known, is_known)
+        };
+        let mut kept = DecisionCache::default();
+        assert!(
+            rule.refusal((&resource, FAR), &mut kept, policy, late)
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn a_trial_counts_only_what_it_would_have_granted() {
+        let rule = rule(&[Mode::Request]);
+        let resource = Resource::new(super::super::ResourceKind::Endpoint, NAME);
+        let policy = Digest::of(b"p");
+        let never = |_: &AccessRequest| answer(false, false);
+        let mut kept = DecisionCache::default();
+        assert_eq!(rule.trial((&resource, FAR), &mut kept, policy, never), None);
+        let not_there = |request: &AccessRequest| answer(address(request).is_none(), false);
+        let mut kept = DecisionCache::default();
+        assert!(
+            rule.trial((&resource, FAR), &mut kept, policy, not_there)
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn a_request_belongs_to_the_granted_endpoint_that_covers_it() {
+        let rule = rule(&[Mode::Request]);
+        let find = |text: &str| rule.granted(&text.parse().unwrap());
+        assert_eq!(find("POST http://local.example:80/v1/").unwrap().name, NAME);
+        assert_eq!(find("POST http://local.example:80/v2/"), None);
+        assert_eq!(find("GET http://local.example:80/v1/"), None);
+    }
+}
