@@ -246,7 +246,7 @@ fn against(network: &str) -> String {
     )
 }
 
-// Negative control (expected): with the judge left out of the call, the request arrives and this fails.
+// Negative control: with the answer of the judge taken for a yes by the driver, the request arrives and this fails.
 #[test]
 fn a_policy_against_an_address_stops_the_dial_and_is_explained() {
     let server = serve(|_| ok("paid"));

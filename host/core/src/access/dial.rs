@@ -202,7 +202,7 @@ mod tests {
         }
     }
 
-    // Negative control (expected): with the address left out of the question, the first address is dialled and this fails.
+    // Negative control: with the address left out of the question, the first address is dialled and this fails.
     #[test]
     fn an_address_that_policy_forbids_is_refused_and_asked_about_once() {
         let rule = rule(&[Mode::Request, Mode::Special]);

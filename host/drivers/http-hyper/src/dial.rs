@@ -79,7 +79,7 @@ async fn addresses(resolver: &dyn Resolver, target: &Target) -> Result<Vec<IpAdd
 /// Dials the addresses that pass, in order. One that does not pass is left out; when none passes, nothing is dialled.
 ///
 /// Negative control: with the call of `check_address` taken out, the test of refused addresses connects and fails; with
-/// the judge's answer taken for a yes, the suite's test of it does (expected).
+/// the judge's answer taken for a yes, the suite's test of it does.
 async fn dial(call: &HttpCall, addresses: &[IpAddr]) -> Result<TcpStream, HttpFault> {
     let mut worst = not_sent(HttpFaultKind::Address);
     for address in addresses.iter().take(ADDRESSES_MAX) {

@@ -368,7 +368,7 @@ impl Inner {
 
     /// Takes down what policy said about the addresses that were to be dialled.
     ///
-    /// Negative control (expected): without the record, a request that policy stopped looks like one that nobody answered.
+    /// Negative control: without this, a request that policy stopped looks like one that nobody answered.
     fn hear(&self, judge: &DialJudge, begun: &mut Begun, did: &mut Did) {
         let mut would_deny = self
             .would_deny
