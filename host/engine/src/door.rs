@@ -71,6 +71,14 @@ pub(crate) fn charge(cx: &mut Cx<'_>, class: Class, bytes: usize) -> wasmtime::R
     cx.set_fuel(left - cost)
 }
 
+/// Takes fuel for bookkeeping that moves `bytes` and leaves no record of its own.
+pub(crate) fn charged(cx: &mut Cx<'_>, bytes: usize) -> wasmtime::Result<()> {
+    if bytes as u64 > u64::from(cx.data().limits.host_call_bytes_max) {
+        return Err(Stop::Limit(LimitKind::HostCallBytes).error());
+    }
+    charge(cx, Class::Adapted, bytes)
+}
+
 /// Opens the door for a call that brings `bytes` from the guest.
 pub(crate) fn begin(cx: &mut Cx<'_>, class: Class, bytes: usize) -> wasmtime::Result<()> {
     let guest = cx.data();

@@ -18,6 +18,7 @@ mod door;
 mod guest;
 mod lane;
 mod limiter;
+mod plumbing;
 mod stage;
 mod store;
 mod trap;

@@ -10,10 +10,9 @@ use aim_core::{
     admission::{Binding, How, Linkage, World},
 };
 use wasmtime::component::{
-    Component, ComponentExportIndex, ComponentNamedList, HasData, InstancePre, Lift, Linker,
-    LinkerInstance, Lower, ResourceTable, types::ComponentItem,
+    Component, ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Linker, LinkerInstance,
+    Lower, types::ComponentItem,
 };
-use wasmtime_wasi_io::bindings::wasi::io;
 
 use crate::{
     adapter,
@@ -26,6 +25,7 @@ use crate::{
     error::{CompileError, LoadError, shown},
     guest::Guest,
     invoke::{HandleParams, HandleResults, JudgeParams, JudgeResults},
+    plumbing,
     profile::{Allocator, EngineProfile},
 };
 
@@ -224,13 +224,6 @@ where
     Ok(index)
 }
 
-/// Gives wasmtime's own `wasi:io` nothing but the store's resource table.
-struct HasTable;
-
-impl HasData for HasTable {
-    type Data<'a> = &'a mut ResourceTable;
-}
-
 fn link(linker: &mut Linker<Guest>, binding: &Binding) -> wasmtime::Result<()> {
     if binding.how == How::TypesOnly {
         return Ok(());
@@ -239,23 +232,8 @@ fn link(linker: &mut Linker<Guest>, binding: &Binding) -> wasmtime::Result<()> {
     match binding.how {
         How::TypesOnly => Ok(()),
         How::Adapt => adapter::link(&mut instance, binding),
-        How::Plumbing => link_plumbing(&mut instance, &binding.interface),
+        How::Plumbing => plumbing::link(&mut instance, &binding.interface),
         How::Serve(capability) => serve(&mut instance, capability, binding),
-    }
-}
-
-fn link_plumbing(
-    instance: &mut LinkerInstance<'_, Guest>,
-    interface: &str,
-) -> wasmtime::Result<()> {
-    let table: fn(&mut Guest) -> &mut ResourceTable = |guest| &mut guest.table;
-    match interface {
-        "wasi:io/error" => io::error::add_to_linker_instance::<Guest, HasTable>(instance, table),
-        "wasi:io/poll" => io::poll::add_to_linker_instance::<Guest, HasTable>(instance, table),
-        "wasi:io/streams" => {
-            io::streams::add_to_linker_instance::<Guest, HasTable>(instance, table)
-        }
-        other => wasmtime::bail!("`{other}` is no plumbing"),
     }
 }
 

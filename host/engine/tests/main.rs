@@ -18,6 +18,7 @@ mod hostile;
 mod http;
 mod imports;
 mod languages;
+mod plumbing;
 mod proposals;
 mod steps;
 mod support;

@@ -276,14 +276,13 @@ pub async fn run_attempt(
     unit: &Unit,
     run: &RunFacts,
     contents: &Arc<Contents>,
-    task: Task,
+    mut task: Task,
     cancel: &Cancel,
 ) -> Result<Concluded, AttemptError> {
     let started_at = host.clock.now();
     let began = host.clock.elapsed();
     let attempt = AttemptId::of(run.execution, task.path.as_str(), task.attempt_no);
     let body = Digest::of(&task.envelope.body);
-    let mut task = task;
     let envelope = take_envelope(&mut task);
     let turn = host.effects.turn(unit, run).await;
     let desk = Arc::new(desk(host, unit, run, attempt));

@@ -94,6 +94,9 @@ pub(super) async fn send(
         caps,
         judge,
     } = sendable;
+    let is_carrying = headers
+        .iter()
+        .any(|(_, value)| matches!(value, Filled::Secret(_)));
     let key = key.to_string().into_bytes();
     headers.push(("idempotency-key".to_owned(), Filled::Plain(key)));
     let call = HttpCall {
@@ -116,12 +119,17 @@ pub(super) async fn send(
     };
     match sent {
         Err(fault) => Did::failed(fault),
-        Ok(response) if secrets.is_echoed(&response) => Did {
-            end: EffectEnd::Done,
-            fault: Some(WITHHELD.to_owned()),
-            response: Vec::new(),
-            answer: Err(EffectFault::Withheld),
-        },
+        Ok(response)
+            if (is_carrying && SecretBook::is_unsearchable(&response))
+                || secrets.is_echoed(&response) =>
+        {
+            Did {
+                end: EffectEnd::Done,
+                fault: Some(WITHHELD.to_owned()),
+                response: Vec::new(),
+                answer: Err(EffectFault::Withheld),
+            }
+        }
         Ok(response) => Did {
             end: EffectEnd::Done,
             fault: None,

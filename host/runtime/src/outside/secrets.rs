@@ -83,6 +83,12 @@ impl SecretBook {
         Ok(())
     }
 
+    /// True when an answer says that its body is encoded, so that nobody can tell whether a secret is in it.
+    pub(crate) fn is_unsearchable(response: &HttpResponse) -> bool {
+        let plain = |value: &[u8]| value.eq_ignore_ascii_case(b"identity");
+        (response.headers.iter()).any(|(name, value)| name == "content-encoding" && !plain(value))
+    }
+
     /// True when an answer holds any secret of this deployment, in a form that can be recognised.
     pub(crate) fn is_echoed(&self, response: &HttpResponse) -> bool {
         self.0.values().any(|binding| {
@@ -196,6 +202,13 @@ mod tests {
         let header = ("x-echo".to_owned(), b"canary-0123456789".to_vec());
         assert!(book().is_echoed(&answer(vec![header], b"")));
         assert!(!book().is_echoed(&answer(vec![], b"canary")));
+        let encoded = |how: &str| {
+            let header = ("content-encoding".to_owned(), how.as_bytes().to_vec());
+            SecretBook::is_unsearchable(&answer(vec![header], b"?"))
+        };
+        assert!(encoded("gzip") && encoded("br"));
+        assert!(!encoded("identity"));
+        assert!(!SecretBook::is_unsearchable(&answer(vec![], b"?")));
         assert!(!format!("{:?}", book()).contains("canary"));
     }
 }

@@ -180,12 +180,20 @@ fn s3_an_answer_that_echoes_the_secret_is_withheld_and_kept_nowhere() {
         CANARY.to_owned(),
         "Y2FuYXJ5LTAxMjM0NTY3ODk".to_owned(),
         "63616e6172792d30313233343536373839".to_owned(),
+        "c&#97;nary-0123456789".to_owned(),
+        "canary%2D0123456789".to_owned(),
+        "compressed".to_owned(),
     ] {
         let body = format!("you sent {echo}");
+        let how = if echo == "compressed" {
+            "gzip"
+        } else {
+            "identity"
+        };
         let http = TestHttp::new(move |_: &HttpCall| {
             Ok(HttpResponse {
                 status: 200,
-                headers: vec![],
+                headers: vec![("content-encoding".to_owned(), how.into())],
                 body: body.clone().into_bytes(),
             })
         });
@@ -198,6 +206,123 @@ fn s3_an_answer_that_echoes_the_secret_is_withheld_and_kept_nowhere() {
         let bytes = rig.log.bytes();
         assert!(!has(&bytes, &echo), "{echo}");
         assert!(rig.verify().authenticated);
+    }
+}
+
+/// One way in which a request with a secret can fail.
+struct Failing {
+    name: &'static str,
+    http: TestHttp,
+    /// What the contract says besides.
+    contract: Value,
+    /// What the request says besides.
+    request: Value,
+    gate: Option<&'static [u8]>,
+}
+
+fn failing() -> Vec<Failing> {
+    let of = |name, http| Failing {
+        name,
+        http,
+        contract: json!({}),
+        request: json!({}),
+        gate: None,
+    };
+    let kinds = [
+        ("name", HttpFaultKind::Name, HttpStage::NotSent),
+        ("address", HttpFaultKind::Address, HttpStage::NotSent),
+        ("denied", HttpFaultKind::Denied, HttpStage::NotSent),
+        ("refused", HttpFaultKind::Refused, HttpStage::NotSent),
+        (
+            "slow dial",
+            HttpFaultKind::ConnectTimeout,
+            HttpStage::NotSent,
+        ),
+        (
+            "certificate",
+            HttpFaultKind::Certificate,
+            HttpStage::NotSent,
+        ),
+        ("tls", HttpFaultKind::Tls, HttpStage::NotSent),
+        ("cut", HttpFaultKind::Cut, HttpStage::Sent),
+        ("protocol", HttpFaultKind::Protocol, HttpStage::Sent),
+        ("timeout", HttpFaultKind::Timeout, HttpStage::Sent),
+        ("head", HttpFaultKind::HeadSize, HttpStage::Sent),
+        ("body", HttpFaultKind::BodySize, HttpStage::Answered),
+        ("cut answer", HttpFaultKind::Cut, HttpStage::Answered),
+        (
+            "unsupported",
+            HttpFaultKind::Unsupported,
+            HttpStage::NotSent,
+        ),
+    ];
+    let mut all: Vec<Failing> = kinds
+        .map(|(name, kind, stage)| of(name, fails(kind, stage)))
+        .into();
+    all.push(Failing {
+        request: json!({ "path": "/v2/pay" }),
+        ..of("target", hello())
+    });
+    all.push(Failing {
+        request: json!({ "secret": ["x-debug", "", "api-token"] }),
+        ..of("header", hello())
+    });
+    all.push(Failing {
+        gate: Some(b"fail-effect"),
+        ..of("gate", hello())
+    });
+    all.push(Failing {
+        request: json!({ "fail": "transient" }),
+        ..of("failing step", hello())
+    });
+    all.push(Failing {
+        contract: json!({ "limits": { "effect_bytes_max": 150 } }),
+        ..of("limit", hello())
+    });
+    all.push(of(
+        "panicking client",
+        TestHttp::new(|_: &HttpCall| panic!("a bug")),
+    ));
+    all
+}
+
+// Negative control (expected): with the request's headers written into the intent's target, every row fails.
+#[test]
+fn s3_the_canary_is_in_no_error_no_log_no_transcript_and_no_debug_form_whatever_goes_wrong() {
+    for one in failing() {
+        let name = one.name;
+        let mut rig = rig(&one.http, one.contract);
+        if let Some(gate) = one.gate {
+            rig.gate("gate-hostile", gate.to_vec());
+        }
+        let mut fields = json!({ "secret": ["authorization", "Bearer ", "api-token"] });
+        fields
+            .as_object_mut()
+            .unwrap()
+            .extend(one.request.as_object().unwrap().clone());
+        let report = rig.run(&[("request", &post(fields))]);
+        let attempts = rig.attempts();
+        assert!(!attempts.is_empty(), "{name}: there is a witness");
+        let shown = format!(
+            "{report:?} {attempts:?} {:?} {:?} {:?}",
+            rig.outside,
+            one.http.sent(),
+            rig.verify()
+        );
+        let known = Secret::parse(Zeroizing::new(CANARY.as_bytes().to_vec())).unwrap();
+        assert!(!known.appears_in(shown.as_bytes()), "{name}: {shown}");
+        assert!(!known.appears_in(&rig.log.bytes()), "{name}: the log");
+        if let Ok(report) = &report {
+            for released in report
+                .steps
+                .iter()
+                .filter_map(|step| step.released.as_ref())
+            {
+                for emission in &released.emissions {
+                    assert!(!known.appears_in(&emission.body), "{name}: the output");
+                }
+            }
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use wasmtime_wasi_io::streams::Error as IoError;
 use super::types;
 use crate::{
     adapter::{self, Fixed},
-    door::{self, Class},
+    door::charged,
     guest::{Guest, Stop},
 };
 
@@ -64,14 +64,6 @@ fn link_receiving(
         adapter::link_fixed(instance, function, Fixed::Empty, None)?;
     }
     Ok(())
-}
-
-/// Takes fuel for bookkeeping that moves `bytes`.
-fn charged(cx: &mut StoreContextMut<'_, Guest>, bytes: usize) -> wasmtime::Result<()> {
-    if bytes as u64 > u64::from(cx.data().limits.host_call_bytes_max) {
-        return Err(Stop::Limit(LimitKind::HostCallBytes).error());
-    }
-    door::charge(cx, Class::Adapted, bytes)
 }
 
 fn push<T: Send + 'static>(guest: &mut Guest, value: T) -> wasmtime::Result<Resource<T>> {
