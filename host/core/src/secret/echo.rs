@@ -269,7 +269,7 @@ mod tests {
     }
 
     // Negative controls: with the plain form alone, with one alignment of base64, with one of the four ways of undoing or
-    // the second round left out, or with the separators kept, a line of this list fails (expected).
+    // the second round left out, or with the separators kept, a line of this list fails.
     #[test]
     fn an_echo_is_seen_in_the_usual_encodings_at_every_alignment() {
         let padded = base64::engine::general_purpose::STANDARD;
