@@ -44,11 +44,13 @@ pub enum LeafKind {
     Config,
     /// A checkpoint that was handed out.
     CheckpointExport,
+    /// A replay that came to something else than its record.
+    Diagnostic,
 }
 
 impl LeafKind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Attempt,
         Self::Plan,
         Self::DeniedLoad,
@@ -60,6 +62,7 @@ impl LeafKind {
         Self::Admin,
         Self::Config,
         Self::CheckpointExport,
+        Self::Diagnostic,
     ];
 
     /// Returns the byte that stands for the kind in a leaf.
@@ -77,6 +80,7 @@ impl LeafKind {
             Self::Admin => 9,
             Self::Config => 10,
             Self::CheckpointExport => 11,
+            Self::Diagnostic => 12,
         }
     }
 
@@ -101,6 +105,7 @@ impl LeafKind {
             Self::Admin => "admin",
             Self::Config => "config",
             Self::CheckpointExport => "checkpoint-export",
+            Self::Diagnostic => "diagnostic",
         }
     }
 
@@ -119,6 +124,7 @@ impl LeafKind {
             Self::Admin => "urn:aim:predicate:admin:v1",
             Self::Config => "urn:aim:predicate:config:v1",
             Self::CheckpointExport => "urn:aim:predicate:checkpoint-export:v1",
+            Self::Diagnostic => "urn:aim:predicate:diagnostic:v1",
         }
     }
 }
@@ -358,7 +364,7 @@ mod tests {
         };
         check(0, 2, DecodeLeafError::Version);
         check(1, 0, DecodeLeafError::Kind);
-        check(1, 12, DecodeLeafError::Kind);
+        check(1, 13, DecodeLeafError::Kind);
         check(2, 3, DecodeLeafError::Mode);
         check(3, 1, DecodeLeafError::Reserved);
         check(115, 1, DecodeLeafError::Signature);

@@ -55,5 +55,7 @@ pub mod secret;
 pub mod traffic;
 pub mod transcript;
 
+pub mod replay;
+
 pub mod frame;
 pub mod leaf;

@@ -36,6 +36,16 @@ impl CallVerdict {
         }
     }
 
+    /// The word for people.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::Denied => "denied",
+        }
+    }
+
     const fn of_byte(byte: u8) -> Option<Self> {
         match byte {
             0 => Some(Self::Ok),

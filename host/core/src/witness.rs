@@ -119,6 +119,9 @@ pub struct AttemptPredicate {
     pub attempt: AttemptId,
     /// From 1.
     pub attempt_no: u32,
+    /// Folders that it may read and change: the manifest of what each held when the attempt began.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub bases: BTreeMap<String, Digest>,
     /// What was used of each budget and limit.
     pub budgets: Vec<BudgetUse>,
     /// The component that ran.
@@ -520,4 +523,4 @@ pub struct EpochPredicate {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

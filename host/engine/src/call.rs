@@ -138,6 +138,9 @@ pub struct StepCall {
     pub folders: Arc<BTreeMap<String, Snapshot>>,
     /// What else its grant may name.
     pub resources: Resources,
+    /// The host calls of an earlier try of the same attempt: what this machine would answer by its own clocks, budgets and
+    /// chance is answered from there instead. `None` for an attempt that counts.
+    pub playback: Option<Arc<Transcript>>,
     /// Stops it.
     pub cancel: Cancel,
 }

@@ -338,6 +338,24 @@ pub(crate) fn port_error(error: &PortError, what: &str) -> wit::HostError {
     }
 }
 
+/// What an earlier try of the attempt was answered at this very call of `function`: the numbers of the answer, in order.
+/// `None` without a playback, and where that try called something else here.
+pub(crate) fn played_numbers(guest: &Guest, function: &str) -> Option<Vec<u64>> {
+    let number = |field: &[u8]| field.try_into().ok().map(u64::from_le_bytes);
+    played(guest, function)?.into_iter().map(number).collect()
+}
+
+/// As [`played_numbers`], as bytes: the fields of the answer.
+pub(crate) fn played<'a>(guest: &'a Guest, function: &str) -> Option<Vec<&'a [u8]>> {
+    let transcript = guest.playback.as_ref()?;
+    let index = usize::try_from(guest.transcript.next_index()).ok()?;
+    let record = transcript.records().get(index)?;
+    if record.function != function {
+        return None;
+    }
+    Fields::read(transcript.payloads().get(&record.response.digest)?)
+}
+
 /// Links a function without arguments that tells the guest something and can not fail.
 pub(crate) fn tell<R>(
     instance: &mut LinkerInstance<'_, Guest>,

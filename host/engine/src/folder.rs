@@ -56,6 +56,12 @@ impl Snapshot {
                 (path, SnapshotFile { bytes, digest })
             })
             .collect();
+        Self::of_files(files)
+    }
+
+    /// Takes files with their digests.
+    #[must_use]
+    pub fn of_files(files: BTreeMap<String, SnapshotFile>) -> Self {
         let mut listing = Vec::new();
         for (path, file) in &files {
             listing.extend_from_slice(&(path.len() as u64).to_le_bytes());

@@ -213,6 +213,8 @@ pub(crate) struct Guest {
     pub(crate) adapter_counts: Vec<u64>,
     pub(crate) codex: Arc<[u8]>,
     pub(crate) held: Held,
+    /// The calls of an earlier try, which answer in place of this machine.
+    pub(crate) playback: Option<Arc<Transcript>>,
     pub(crate) endpoints: Vec<HttpScope>,
     pub(crate) secrets: BTreeSet<String>,
     pub(crate) effects: u32,
@@ -234,6 +236,7 @@ pub(crate) struct Setup {
     pub(crate) inputs: Vec<ArtifactRef>,
     pub(crate) codex: Arc<[u8]>,
     pub(crate) held: Held,
+    pub(crate) playback: Option<Arc<Transcript>>,
     pub(crate) endpoints: Vec<HttpScope>,
     pub(crate) secrets: BTreeSet<String>,
 }
@@ -279,6 +282,7 @@ impl Guest {
             adapter_counts: Vec::new(),
             codex: setup.codex,
             held: setup.held,
+            playback: setup.playback,
             endpoints: setup.endpoints,
             secrets: setup.secrets,
             effects: 0,

@@ -65,6 +65,7 @@ impl LinkedStep {
             services,
             folders,
             resources,
+            playback,
             cancel,
         } = call;
         let too_long = exceeds(envelope.body.len(), limits.payload_bytes_max);
@@ -84,6 +85,7 @@ impl LinkedStep {
             inputs: envelope.artifacts.clone(),
             codex: Arc::default(),
             held: Held::of(&grant, &resources, &limits),
+            playback,
             endpoints: grant.endpoints().collect(),
             secrets: (grant.scope_of(Capability::Secrets))
                 .map(str::to_owned)
@@ -140,6 +142,7 @@ impl LinkedGate {
             inputs: Vec::new(),
             codex: Arc::clone(&codex.bytes),
             held: Held::default(),
+            playback: None,
             endpoints: Vec::new(),
             secrets: BTreeSet::new(),
         };

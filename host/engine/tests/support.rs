@@ -262,6 +262,7 @@ impl Try {
             },
             services: Arc::new(services),
             folders: Arc::new(self.folders),
+            playback: None,
             resources: self.resources,
             cancel: self.cancel,
         }

@@ -100,6 +100,30 @@ pub enum HttpFaultKind {
 }
 
 impl HttpFaultKind {
+    /// Every kind.
+    pub const ALL: [Self; 14] = [
+        Self::Name,
+        Self::Address,
+        Self::Denied,
+        Self::Refused,
+        Self::ConnectTimeout,
+        Self::Certificate,
+        Self::Tls,
+        Self::Cut,
+        Self::Protocol,
+        Self::Timeout,
+        Self::HeadSize,
+        Self::BodySize,
+        Self::Stopped,
+        Self::Unsupported,
+    ];
+
+    /// Reads the word in evidence; `None` for any other.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
     /// The word in evidence.
     #[must_use]
     pub const fn word(self) -> &'static str {

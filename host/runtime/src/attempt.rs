@@ -27,9 +27,10 @@ use aim_engine::{Cancel, PlanBudget, Resources, StepCall, StepContext, StepEnd, 
 use aim_ports::PortError;
 
 use crate::{
+    around::{Around, Live},
     commit::CommitError,
     conditions,
-    effects::documents,
+    effects::{Base, bases, documents},
     egress::{self, Outgoing},
     history::Scope,
     host::Host,
@@ -38,7 +39,7 @@ use crate::{
     outside::{DeskParts, EffectDesk},
     reach::Reach,
     record::{self, Facts},
-    services::{AttemptServices, Contents},
+    services::{Asking, Contents},
     tokens,
     traffic::Place,
     unit::Unit,
@@ -189,20 +190,22 @@ pub enum AttemptError {
 }
 
 /// The judged end of an attempt, before it is written down.
-struct Done {
-    ended: Ended,
-    report: Option<StepReport>,
-    bodies: Vec<Digest>,
-    kappa: Option<KappaRecord>,
-    composite: Option<CompositeRecord>,
-    disposition: Disposition,
-    effects: Vec<EffectRecord>,
-    reroute: Option<StepName>,
+pub(crate) struct Done {
+    pub(crate) ended: Ended,
+    pub(crate) report: Option<StepReport>,
+    pub(crate) bodies: Vec<Digest>,
+    pub(crate) kappa: Option<KappaRecord>,
+    pub(crate) composite: Option<CompositeRecord>,
+    pub(crate) disposition: Disposition,
+    pub(crate) effects: Vec<EffectRecord>,
+    pub(crate) reroute: Option<StepName>,
+    /// What the writable folders held that it could read.
+    pub(crate) bases: Vec<Base>,
 }
 
 impl Done {
     /// True when outputs are stored: they will be released, or people may still release them.
-    fn is_kept(&self) -> bool {
+    pub(crate) fn is_kept(&self) -> bool {
         self.ended.is_releasable() || self.disposition == Disposition::Quarantine
     }
 
@@ -221,22 +224,19 @@ impl Done {
             disposition,
             effects: Vec::new(),
             reroute: None,
+            bases: Vec::new(),
         }
-    }
-}
-
-/// Where a gate's own last verdict is looked up.
-fn scope_of(host: &Host, unit: &Unit, run: &RunFacts) -> Scope {
-    Scope {
-        history: Arc::clone(&host.history),
-        run: run.run,
-        step: unit.step.name.clone(),
-        turnstile: host.turnstile.clone(),
     }
 }
 
 /// Where the attempt's effects are judged and written down.
 fn desk(host: &Host, unit: &Unit, run: &RunFacts, attempt: AttemptId) -> EffectDesk {
+    let scope = Scope {
+        history: Arc::clone(&host.history),
+        run: run.run,
+        step: unit.step.name.clone(),
+        turnstile: host.turnstile.clone(),
+    };
     let left = &host.unwitnessed;
     let priors = left.priors.get(&attempt).cloned().unwrap_or_default();
     let answers = if priors.is_empty() {
@@ -251,12 +251,7 @@ fn desk(host: &Host, unit: &Unit, run: &RunFacts, attempt: AttemptId) -> EffectD
         addresses: unit.addresses.clone(),
         commit: host.committer.handle(),
         store: Arc::clone(&host.store),
-        gates: unit.gates.clone(),
-        scope: scope_of(host, unit, run),
-        plan: run.plan_name.to_string(),
-        step: unit.step.name.to_string(),
-        role: unit.step.role.to_string(),
-        effects: unit.effects.clone(),
+        asking: Asking::new(unit, run.plan_name.as_str(), &scope),
         is_idempotent: unit.contract.is_idempotent,
         is_opaque: unit.contract.is_payload_opaque,
         secrets: (unit.grant.scope_of(Capability::Secrets))
@@ -295,15 +290,19 @@ pub async fn run_attempt(
     let mut done = match place {
         Ok(_place) => {
             let given = (attempt, envelope, body);
-            drive(host, unit, run, (contents, &desk), &task, given, cancel).await
+            let desk = &desk;
+            let around = Around::Live(Live {
+                host,
+                contents,
+                desk,
+            });
+            drive(&around, unit, run, &task, given, cancel).await
         }
         Err((outcome, fault)) => Done::early(Received::new(envelope).stop(outcome, fault)),
     };
     // Nothing is begun behind this point; what was is in the list, for an attempt that ended early as well.
     done.effects = desk.close().await;
-    if done.is_kept() {
-        store_large(host, &done).await?;
-    }
+    store_large(host, &done).await?;
     let documents = (done.report.as_ref()).map_or_else(Vec::new, |r| documents(&r.effects));
     let facts = Facts {
         documents: &documents,
@@ -322,6 +321,7 @@ pub async fn run_attempt(
         effects: &done.effects,
         would_deny: &desk.would_deny(),
         reroute: done.reroute.clone(),
+        bases: &done.bases,
         started_at,
         ended_at: host.clock.now(),
     };
@@ -376,7 +376,7 @@ async fn take_place(
 }
 
 /// Moves the envelope out, so that its body is never copied on the way to the guest's door.
-fn take_envelope(task: &mut Task) -> Envelope {
+pub(crate) fn take_envelope(task: &mut Task) -> Envelope {
     let empty = Envelope {
         id: task.envelope.id,
         correlation: task.envelope.correlation,
@@ -389,11 +389,11 @@ fn take_envelope(task: &mut Task) -> Envelope {
     std::mem::replace(&mut task.envelope, empty)
 }
 
-async fn drive(
-    host: &Host,
+/// From the envelope to the judged end: the one loop, for attempts that count and for replays of them.
+pub(crate) async fn drive(
+    around: &Around<'_>,
     unit: &Unit,
     run: &RunFacts,
-    (contents, desk): (&Arc<Contents>, &Arc<EffectDesk>),
     task: &Task,
     (attempt, envelope, body): (AttemptId, Envelope, Digest),
     cancel: &Cancel,
@@ -407,7 +407,7 @@ async fn drive(
         Ok(screened) => screened,
         Err(ended) => return Done::early(ended),
     };
-    let scope = scope_of(host, unit, run);
+    let scope = around.scope(unit, run);
     let conditions = conditions::ingress(unit, screened.envelope(), digest);
     let (disposition, reroute) = (conditions.disposition(), conditions.reroute());
     let mut records = ask_all(&unit.gates, request, digest, &scope).await;
@@ -423,23 +423,17 @@ async fn drive(
             };
         }
     };
-    let resources = match host.effects.resources(host, unit, run).await {
+    let resources = match around.resources(unit, run).await {
         Ok(resources) => resources,
         Err(error) => return Done::early(unavailable(cleared, &error)),
     };
-    let mut call = call(
-        host,
-        unit,
-        run,
-        (contents, desk),
-        (task, attempt),
-        (&cleared, &scope),
-        cancel,
-    );
-    call.resources = resources;
+    let bases = bases(unit, &resources);
+    let about = (&cleared, &scope, resources);
+    let call = call(around, unit, run, (task, attempt), about, cancel);
     let report = unit.linked.invoke(call).await;
-    let effects = desk.close().await;
-    finish((unit, task), run, cleared, report, (&scope, &effects)).await
+    let effects = around.close().await;
+    let done = finish((unit, task), run, cleared, report, (&scope, &effects)).await;
+    Done { bases, ..done }
 }
 
 /// What the step needs can not be read now; nothing of it ran.
@@ -453,17 +447,17 @@ fn unavailable(cleared: Cleared, error: &PortError) -> Ended {
 }
 
 fn call(
-    host: &Host,
+    around: &Around<'_>,
     unit: &Unit,
     run: &RunFacts,
-    (contents, desk): (&Arc<Contents>, &Arc<EffectDesk>),
     (task, attempt): (&Task, AttemptId),
-    (cleared, scope): (&Cleared, &Scope),
+    (cleared, scope, resources): (&Cleared, &Scope, Resources),
     cancel: &Cancel,
 ) -> StepCall {
     let envelope = cleared.envelope().clone();
     let span = SpanId::of(attempt).to_string();
     let short_span = span.get(..16).unwrap_or_default();
+    let clock = around.clock();
     StepCall {
         context: Arc::new(StepContext {
             run: run.run.to_string(),
@@ -483,27 +477,18 @@ fn call(
         }),
         envelope,
         grant: Arc::clone(&unit.grant),
-        terms: tokens::terms(host, unit, run, task),
-        clock: Arc::clone(&host.clock),
+        terms: tokens::terms((around.origin(), clock.now()), unit, run, task),
+        clock,
         limits: limits(unit, task),
         budget: PlanBudget {
             calls: Some(task.share.tools),
             tokens: Some(task.share.tokens),
             cost_micros: (unit.step.budget.cost_micros).map(|_| task.share.cost_micros),
         },
-        services: Arc::new(AttemptServices {
-            contents: Arc::clone(contents),
-            store: Arc::clone(&host.store),
-            gates: unit.gates.clone(),
-            plan: run.plan_name.to_string(),
-            step: unit.step.name.to_string(),
-            role: unit.step.role.to_string(),
-            effects: unit.effects.clone(),
-            scope: scope.clone(),
-            desk: Arc::clone(desk),
-        }),
+        services: around.services(unit, run, scope),
         folders: Arc::clone(&unit.folders),
-        resources: Resources::default(),
+        playback: around.playback(),
+        resources,
         cancel: cancel.clone(),
     }
 }
@@ -595,6 +580,7 @@ async fn finish(
         composite: judged.composite,
         effects: Vec::new(),
         reroute: judged.reroute,
+        bases: Vec::new(),
     }
 }
 
@@ -609,17 +595,10 @@ fn may_be_kept_aside(ended: &Ended, report: &StepReport) -> bool {
 }
 
 async fn store_large(host: &Host, done: &Done) -> Result<(), PortError> {
-    let staged = done
-        .report
-        .as_ref()
-        .map(|report| report.staged.as_slice())
-        .unwrap_or_default();
-    let effects = done.report.as_ref().map(|report| &report.effects);
-    let large = record::large_outputs(done.ended.emissions(), staged, effects);
+    let large = record::large_contents(done);
     if large.is_empty() {
         return Ok(());
     }
-    let large: Vec<Vec<u8>> = large.into_iter().map(<[u8]>::to_vec).collect();
     let store = Arc::clone(&host.store);
     let written = tokio::task::spawn_blocking(move || {
         large

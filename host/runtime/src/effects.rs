@@ -10,6 +10,7 @@
 //!
 //! INVARIANT: nothing is applied or published before the witness that names it is durable, and nothing is skipped.
 
+mod base;
 mod document;
 mod rebuild;
 mod view;
@@ -35,9 +36,10 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::{attempt::RunFacts, commit::Submission, host::Host, unit::Unit};
 
+pub(crate) use base::{Base, bases};
 pub(crate) use document::{Document, documents};
 pub(crate) use rebuild::{pending, publication, rebuild};
-use view::{BucketState, Value};
+pub(crate) use view::{BucketState, Value, View};
 
 /// The folders of the machine that steps may change, by name.
 pub type WritableFolders = BTreeMap<String, Arc<dyn WritableFolder>>;
@@ -144,10 +146,10 @@ impl Effects {
         ))
     }
 
-    fn view(&self, namespace: &Namespace) -> view::View {
+    fn view(&self, namespace: &Namespace) -> View {
         let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let state = buckets.get(namespace).map(Arc::clone).unwrap_or_default();
-        view::View::new(state, Arc::clone(&self.store))
+        View::new(state, Arc::clone(&self.store))
     }
 
     /// Makes what a durable witness names visible.
@@ -187,7 +189,7 @@ impl Effects {
 }
 
 impl Namespace {
-    fn of(unit: &Unit, run: &RunFacts, bucket: &str) -> Self {
+    pub(crate) fn of(unit: &Unit, run: &RunFacts, bucket: &str) -> Self {
         Self {
             tenant: run.tenant.to_string(),
             node: unit.contract.node_id.to_string(),

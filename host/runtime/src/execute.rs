@@ -56,6 +56,7 @@ pub use conclude::abandoned;
 pub use timer::{RealTimer, Timer};
 
 pub(crate) use drive::{bodies, holding};
+pub(crate) use envelope::{Outputs, Sources};
 pub(crate) use slot::NodeEnd;
 use slot::{Origins, Slot};
 

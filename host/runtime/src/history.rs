@@ -17,6 +17,7 @@ use aim_core::{
     kappa::composite::KappaOutcome,
     name::StepName,
     verdict::Verdict,
+    witness::AttemptPredicate,
 };
 
 use crate::{
@@ -50,6 +51,22 @@ impl GateHistory {
             }
         }
         history
+    }
+
+    /// What the gates of `attempt` were told about their past.
+    #[must_use]
+    pub fn as_told(attempt: &AttemptPredicate) -> Self {
+        let told = attempt.gates.iter().filter_map(|record| {
+            let prior = record.prior?;
+            Some((record.gate.clone(), record.phase, prior))
+        });
+        let key = (attempt.run, attempt.step.clone());
+        let outcome = attempt.composite.as_ref().and_then(|record| record.prior);
+        Self(Mutex::new(Known {
+            verdicts: BTreeMap::from([(key.clone(), told.collect())]),
+            outcomes: outcome.map(|outcome| (key, outcome)).into_iter().collect(),
+            codexes: BTreeMap::new(),
+        }))
     }
 
     /// Remembers what the gates of an attempt said, once its witness is durable.

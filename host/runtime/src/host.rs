@@ -213,11 +213,14 @@ impl Host {
         finish_publications(&mut parts, &mut ledger)?;
         let unwitnessed = unwitnessed(&ledger, &parts)?;
         let effects = Arc::new(Effects::new(
-            rebuild(Payloads {
-                ledger: &ledger,
-                reader: &*reader,
-                store: &*parts.store,
-            }),
+            rebuild(
+                Payloads {
+                    ledger: &ledger,
+                    reader: &*reader,
+                    store: &*parts.store,
+                },
+                u64::MAX,
+            ),
             parts.folders,
             Arc::clone(&parts.store),
         ));

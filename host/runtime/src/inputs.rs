@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: equal bytes under equal names are equal inputs, wherever they came from.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use aim_core::{
     digest::Digest,
@@ -12,7 +12,7 @@ use aim_core::{
 };
 use aim_engine::Snapshot;
 use aim_ports::folder::SnapshotFile;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One input as it was given.
 #[derive(Debug, Clone)]
@@ -31,18 +31,56 @@ pub struct Inputs {
     contents: BTreeMap<Digest, Arc<[u8]>>,
 }
 
-#[derive(Serialize)]
+/// `$type` of a folder's manifest.
+const MANIFEST: &str = "aim.folder/v1";
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Manifest<'a> {
-    #[serde(rename = "$type")]
-    document: &'static str,
+    #[serde(rename = "$type", borrow)]
+    document: Cow<'a, str>,
+    #[serde(borrow)]
     files: Vec<ManifestFile<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ManifestFile<'a> {
     digest: Digest,
-    path: &'a str,
+    #[serde(borrow)]
+    path: Cow<'a, str>,
     size_bytes: usize,
+}
+
+/// What a folder holds: every file by path, digest and size.
+pub(crate) fn manifest(snapshot: &Snapshot) -> Vec<u8> {
+    let files = snapshot.files().iter();
+    let manifest = Manifest {
+        document: MANIFEST.into(),
+        files: files
+            .map(|(path, file)| ManifestFile {
+                digest: file.digest,
+                path: path.into(),
+                size_bytes: file.bytes.len(),
+            })
+            .collect(),
+    };
+    // Plain data with string keys only: serialisation has no failure to report.
+    serde_json::to_vec(&manifest).unwrap_or_default()
+}
+
+/// A file as a manifest lists it: path, digest, size in bytes.
+pub(crate) type ListedFile = (String, Digest, usize);
+
+/// Reads a manifest; `None` for anything that is none.
+pub(crate) fn listed(manifest: &[u8]) -> Option<Vec<ListedFile>> {
+    let read: Manifest<'_> = serde_json::from_slice(manifest).ok()?;
+    let files = read.files.into_iter();
+    (read.document == MANIFEST).then(|| {
+        files
+            .map(|file| (file.path.into_owned(), file.digest, file.size_bytes))
+            .collect()
+    })
 }
 
 impl Inputs {
@@ -89,20 +127,7 @@ impl Inputs {
 
     fn add_folder(&mut self, name: StepName, files: Vec<SnapshotFile>) {
         let snapshot = Snapshot::new(files.into_iter().map(|file| (file.path, file.bytes)));
-        let manifest = Manifest {
-            document: "aim.folder/v1",
-            files: snapshot
-                .files()
-                .iter()
-                .map(|(path, file)| ManifestFile {
-                    digest: file.digest,
-                    path,
-                    size_bytes: file.bytes.len(),
-                })
-                .collect(),
-        };
-        // Plain data with string keys only: serialisation has no failure to report.
-        let manifest = serde_json::to_vec(&manifest).unwrap_or_default();
+        let manifest = manifest(&snapshot);
         for file in snapshot.files().values() {
             self.contents.insert(file.digest, Arc::clone(&file.bytes));
         }

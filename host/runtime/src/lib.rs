@@ -26,12 +26,14 @@ pub mod ledger;
 pub mod outside;
 pub mod progress;
 pub mod reach;
+pub mod replay;
 pub mod resume;
 pub mod services;
 pub mod traffic;
 pub mod turnstile;
 pub mod unit;
 
+mod around;
 mod conditions;
 mod egress;
 mod ingress;

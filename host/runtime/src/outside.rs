@@ -16,8 +16,10 @@ use aim_core::{digest::Digest, effect::Prior, id::AttemptId};
 use aim_ports::http::Http;
 use tokio::sync::Semaphore;
 
+
 pub use addresses::Addresses;
-pub(crate) use desk::{DeskParts, EffectDesk};
+pub(crate) use desk::{DeskParts, EffectDesk, request_about};
+pub(crate) use http::{WITHHELD, item};
 pub use secrets::{SecretBinding, SecretBook};
 
 /// Effects of a host that are on their way at the same time; the others wait for their turn.

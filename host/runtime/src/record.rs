@@ -1,7 +1,7 @@
 //! Writing an attempt down: the statement that is signed and the payloads that lie beside it.
 //!
-//! INVARIANT: payloads of an attempt that releases nothing are never stored, unless they are kept in quarantine; their
-//! digests always are.
+//! INVARIANT: of an attempt that releases nothing, no payload of the guest's is ever stored, unless it is kept in quarantine;
+//! digests always are, and so is what the host answered, because nothing can be replayed without.
 
 use std::sync::Arc;
 
@@ -11,7 +11,6 @@ use aim_core::{
     claims::GuestClaims,
     digest::{Digest, Sha256},
     effect::EffectRecord,
-    envelope::Emission,
     id::{AttemptId, EnvelopeId, SpanId},
     kappa::composite::CompositeRecord,
     leaf::LeafKind,
@@ -25,12 +24,12 @@ use aim_core::{
         HostCallRecord, KappaRecord, MonitorRecord, OutputRecord, Statement, Subject, WouldDeny,
     },
 };
-use aim_engine::{LogLine, StagedArtifact, StagedEffects, StepReport};
+use aim_engine::{LogLine, StagedEffects, StepReport};
 
 use crate::{
-    attempt::{RunFacts, Task},
+    attempt::{Done, RunFacts, Task},
     commit::Submission,
-    effects::Document,
+    effects::{Base, Document},
     host::HostFacts,
     unit::Unit,
 };
@@ -63,6 +62,8 @@ pub(crate) struct Facts<'a> {
     /// What the policy on trial would have refused when addresses were known.
     pub(crate) would_deny: &'a [WouldDeny],
     pub(crate) reroute: Option<StepName>,
+    /// What the writable folders held that the step could read.
+    pub(crate) bases: &'a [Base],
     pub(crate) started_at: Timestamp,
     pub(crate) ended_at: Timestamp,
 }
@@ -86,70 +87,95 @@ pub(crate) fn submission(facts: &Facts<'_>) -> Submission {
     if facts.report.is_some_and(has_calls) {
         blobs.push((transcript_digest, transcript.into()));
     }
+    let answered = answers(facts.report, facts.effects, facts.bases);
+    let small = |bytes: &[u8]| bytes.len() <= LOG_BLOB_BYTES_MAX;
+    let mut kept: Vec<(Digest, Arc<[u8]>)> = answered.filter(|(_, bytes)| small(bytes)).collect();
     if facts.ended.is_releasable() || facts.disposition == Disposition::Quarantine {
-        blobs.extend(small_outputs(facts));
+        kept.extend(small_outputs(facts));
     }
+    kept.sort_by_key(|(digest, _)| *digest);
+    kept.dedup_by_key(|(digest, _)| *digest);
+    blobs.extend(kept);
     Submission::witness(LeafKind::Attempt, statement.payload(), blobs)
 }
 
-/// Outputs and host-call payloads that are small enough for the log.
+/// What the host has told the guest and what lies nowhere else: answers to its calls, contents that it read, and what was in
+/// the folders that it may write to.
+fn answers<'a>(
+    report: Option<&'a StepReport>,
+    effects: &'a [EffectRecord],
+    bases: &'a [Base],
+) -> impl Iterator<Item = (Digest, Arc<[u8]>)> + 'a {
+    let reports = report.into_iter();
+    let told = reports.clone().flat_map(|report| {
+        let records = report.transcript.records().iter();
+        let payloads = report.transcript.payloads();
+        records.filter_map(|record| payloads.get_key_value(&record.response.digest))
+    });
+    // What an effect answered lies beside its outcome already.
+    let told = told.filter(|(digest, _)| {
+        let mut effects = effects.iter();
+        effects.all(|effect| effect.response != Some(**digest))
+    });
+    let told = told.map(|(digest, bytes)| (*digest, Arc::from(bytes.as_slice())));
+    let read = reports.flat_map(|report| &report.effects.kept);
+    let read = read.map(|(digest, bytes)| (*digest, Arc::clone(bytes)));
+    let bases = bases.iter().map(|base| (base.digest, Arc::clone(&base.manifest)));
+    told.chain(read).chain(bases)
+}
+
+/// Outputs and requests of host calls that are small enough for the log.
 fn small_outputs(facts: &Facts<'_>) -> Vec<(Digest, Arc<[u8]>)> {
     let bodies = (facts.ended.emissions().iter().zip(facts.bodies))
         .map(|(emission, digest)| (*digest, Arc::from(emission.body.as_slice())));
     let staged = facts.report.into_iter().flat_map(|report| &report.staged);
     let artifacts = staged.map(|staged| (staged.reference.digest, Arc::clone(&staged.bytes)));
-    let calls = facts
-        .report
-        .into_iter()
-        .flat_map(|report| report.transcript.payloads());
-    // What an effect answered lies beside its outcome already.
-    let is_kept = |digest: &Digest| {
-        let mut effects = facts.effects.iter();
-        effects.any(|effect| effect.response == Some(*digest))
-    };
-    let calls = calls.filter(|(digest, _)| !is_kept(digest));
+    let calls = facts.report.into_iter().flat_map(|report| {
+        let payloads = report.transcript.payloads();
+        let records = report.transcript.records().iter();
+        records.filter_map(|record| payloads.get_key_value(&record.request.digest))
+    });
     let calls = calls.map(|(digest, bytes)| (*digest, Arc::from(bytes.as_slice())));
-    let kept = facts.report.into_iter().flat_map(|r| &r.effects.kept);
-    let kept = kept.map(|(digest, bytes)| (*digest, Arc::clone(bytes)));
     let contents = facts.documents.iter().flat_map(|one| one.contents.clone());
     let mut blobs: Vec<(Digest, Arc<[u8]>)> = bodies
         .chain(artifacts)
         .chain(calls)
-        .chain(kept)
         .chain(contents)
         .filter(|(_, bytes): &(Digest, Arc<[u8]>)| bytes.len() <= LOG_BLOB_BYTES_MAX)
         .collect();
     // The documents themselves lie in the log whatever their size: they are what state is made again from.
     let documents = facts.documents.iter();
     blobs.extend(documents.map(|one| (one.record.document, Arc::from(one.bytes.as_slice()))));
-    blobs.sort_by_key(|(digest, _)| *digest);
-    blobs.dedup_by_key(|(digest, _)| *digest);
     blobs
 }
 
-/// Outputs that go to the artifact store before the commit that names them.
-pub(crate) fn large_outputs<'a>(
-    emissions: &'a [Emission],
-    staged: &'a [StagedArtifact],
-    effects: Option<&'a StagedEffects>,
-) -> Vec<&'a [u8]> {
-    let bodies = emissions.iter().map(|emission| emission.body.as_slice());
-    let artifacts = staged.iter().map(|staged| &*staged.bytes);
-    let effects = effects.into_iter().flat_map(contents_of);
-    bodies
-        .chain(artifacts)
+/// Contents that go to the artifact store before the commit that names them.
+pub(crate) fn large_contents(done: &Done) -> Vec<Vec<u8>> {
+    let answered = answers(done.report.as_ref(), &done.effects, &done.bases);
+    let is_large = |bytes: &[u8]| bytes.len() > LOG_BLOB_BYTES_MAX;
+    let answered = answered.filter(|(_, bytes)| is_large(bytes));
+    let mut large: Vec<Vec<u8>> = answered.map(|(_, bytes)| bytes.to_vec()).collect();
+    if !done.is_kept() {
+        return large;
+    }
+    let bodies = done.ended.emissions().iter();
+    let reports = || done.report.iter();
+    let artifacts = reports().flat_map(|report| &report.staged);
+    let effects = reports().flat_map(|report| contents_of(&report.effects));
+    let outputs = (bodies.map(|emission| emission.body.as_slice()))
+        .chain(artifacts.map(|staged| &*staged.bytes))
         .chain(effects)
-        .filter(|bytes| bytes.len() > LOG_BLOB_BYTES_MAX)
-        .collect()
+        .filter(|bytes| is_large(bytes));
+    large.extend(outputs.map(<[u8]>::to_vec));
+    large
 }
 
-/// Everything that staged changes hold, and what was read and lies nowhere else.
+/// Everything that staged changes hold.
 fn contents_of(effects: &StagedEffects) -> impl Iterator<Item = &[u8]> {
     let values = effects.buckets.iter().flat_map(|one| one.changes.values());
     let files = effects.folders.iter().flat_map(|one| &one.changes);
     let files = files.filter_map(|change| change.bytes.as_ref());
-    let all = values.flatten().chain(files).chain(effects.kept.values());
-    all.map(|bytes| &**bytes)
+    values.flatten().chain(files).map(|bytes| &**bytes)
 }
 
 /// The engine of the step's class: the allocator differs between classes.
@@ -180,6 +206,14 @@ fn path(facts: &Facts<'_>) -> Option<StepPath> {
     (path.as_str() != facts.unit.step.name.as_str()).then(|| path.clone())
 }
 
+/// The statement, as it would be signed.
+pub(crate) fn stated(facts: &Facts<'_>) -> Statement<AttemptPredicate> {
+    let logs = facts.report.map(|report| log_bytes(&report.logs));
+    let transcript = facts.report.map(|report| report.transcript.encode());
+    let transcript = Digest::of(&transcript.unwrap_or_default());
+    statement(facts, &logs.unwrap_or_default(), transcript)
+}
+
 fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<AttemptPredicate> {
     let Facts {
         host,
@@ -198,6 +232,9 @@ fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<At
         actor: run.actor.clone(),
         attempt: facts.attempt,
         attempt_no: task.attempt_no,
+        bases: (facts.bases.iter())
+            .map(|base| (base.folder.clone(), base.digest))
+            .collect(),
         budgets: budgets(facts),
         component: unit.component,
         composite: facts.composite.clone(),

@@ -221,7 +221,8 @@ fn end_of(
     })
 }
 
-fn released(
+/// What `attempt` has released.
+pub(crate) fn released(
     payloads: Payloads<'_>,
     attempt: &AttemptPredicate,
     contents: &Contents,

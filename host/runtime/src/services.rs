@@ -25,6 +25,7 @@ use crate::{
     history::Scope,
     judge::{Gate, ask_all},
     outside::EffectDesk,
+    unit::Unit,
 };
 
 /// Bytes of one run that are at hand: inputs, and small artifacts that live in the log.
@@ -56,13 +57,79 @@ impl Contents {
 pub(crate) struct AttemptServices {
     pub(crate) contents: Arc<Contents>,
     pub(crate) store: Arc<dyn ArtifactStore>,
+    pub(crate) asking: Asking,
+    pub(crate) desk: Arc<EffectDesk>,
+}
+
+/// Who asks gates about what it intends, and which.
+#[derive(Debug, Clone)]
+pub(crate) struct Asking {
     pub(crate) gates: Vec<Gate>,
     pub(crate) plan: String,
     pub(crate) step: String,
     pub(crate) role: String,
     pub(crate) effects: Vec<String>,
     pub(crate) scope: Scope,
-    pub(crate) desk: Arc<EffectDesk>,
+}
+
+impl Asking {
+    /// A step of `plan`.
+    pub(crate) fn new(unit: &Unit, plan: &str, scope: &Scope) -> Self {
+        Self {
+            gates: unit.gates.clone(),
+            plan: plan.to_owned(),
+            step: unit.step.name.to_string(),
+            role: unit.step.role.to_string(),
+            effects: unit.effects.clone(),
+            scope: scope.clone(),
+        }
+    }
+
+    /// A request about one thing.
+    pub(crate) fn request(&self, phase: Phase, item: Item) -> GateRequest {
+        GateRequest {
+            phase,
+            plan: self.plan.clone(),
+            step: self.step.clone(),
+            role: self.role.clone(),
+            effects: self.effects.clone(),
+            items: vec![item],
+            impact: None,
+            doubt: None,
+            quip: None,
+            prior: None,
+            context: Vec::new(),
+        }
+    }
+
+    /// The worst answer about an action.
+    pub(crate) async fn consult(
+        &self,
+        action: String,
+        target: String,
+        payload: Vec<u8>,
+    ) -> Result<Decision, PortError> {
+        let item = Item {
+            target: Target::Node(target),
+            action,
+            media_type: "application/octet-stream".to_owned(),
+            artifacts: Vec::new(),
+            payload_digest: Digest::of(&payload),
+            payload: Some(payload),
+        };
+        let request = self.request(Phase::Consult, item);
+        let digest = request.digest();
+        let records = ask_all(&self.gates, request, digest, &self.scope).await;
+        let verdict = Verdict::worst(records.iter().map(|record| record.verdict));
+        let worst = records.into_iter().find(|record| record.verdict == verdict);
+        worst.and_then(|record| record.decision).ok_or_else(|| {
+            PortError::new(
+                PortFault::Unavailable,
+                "consulting the gates",
+                "a gate did not answer",
+            )
+        })
+    }
 }
 
 #[async_trait]
@@ -89,37 +156,7 @@ impl StepServices for AttemptServices {
         target: String,
         payload: Vec<u8>,
     ) -> Result<Decision, PortError> {
-        let request = GateRequest {
-            phase: Phase::Consult,
-            plan: self.plan.clone(),
-            step: self.step.clone(),
-            role: self.role.clone(),
-            effects: self.effects.clone(),
-            items: vec![Item {
-                target: Target::Node(target),
-                action,
-                media_type: "application/octet-stream".to_owned(),
-                artifacts: Vec::new(),
-                payload_digest: Digest::of(&payload),
-                payload: Some(payload),
-            }],
-            impact: None,
-            doubt: None,
-            quip: None,
-            prior: None,
-            context: Vec::new(),
-        };
-        let digest = request.digest();
-        let records = ask_all(&self.gates, request, digest, &self.scope).await;
-        let verdict = Verdict::worst(records.iter().map(|record| record.verdict));
-        let worst = records.into_iter().find(|record| record.verdict == verdict);
-        worst.and_then(|record| record.decision).ok_or_else(|| {
-            PortError::new(
-                PortFault::Unavailable,
-                "consulting the gates",
-                "a gate did not answer",
-            )
-        })
+        self.asking.consult(action, target, payload).await
     }
 
     async fn act(&self, call: EffectCall) -> Result<EffectAnswer, EffectFault> {

@@ -8,16 +8,21 @@
 use aim_core::{
     access::{Branch, TokenLimits, WalletTerms},
     id::AttemptId,
+    time::Timestamp,
 };
 
 use crate::{
     attempt::{RunFacts, Task},
-    host::Host,
     unit::Unit,
 };
 
-/// The terms for this attempt.
-pub(crate) fn terms(host: &Host, unit: &Unit, run: &RunFacts, task: &Task) -> WalletTerms {
+/// The terms for this attempt, which only the host of the log `audience` takes.
+pub(crate) fn terms(
+    (audience, starts_at): (&str, Timestamp),
+    unit: &Unit,
+    run: &RunFacts,
+    task: &Task,
+) -> WalletTerms {
     let (step, number) = task.path.instance();
     let branch = (unit.step.fanout.as_ref()).map(|fanout| Branch {
         // A path without a number would be no branch of a fan-out; the last part is as good as any.
@@ -33,8 +38,8 @@ pub(crate) fn terms(host: &Host, unit: &Unit, run: &RunFacts, task: &Task) -> Wa
         attempt: AttemptId::of(run.execution, minted_for, task.attempt_no),
         branch,
         subject: format!("{}/{step}", run.plan_name),
-        audience: host.facts.origin.clone(),
-        starts_at: host.clock.now(),
+        audience: audience.to_owned(),
+        starts_at,
         time_ms_max: unit.limits.deadline_ms_max,
         limits: TokenLimits::of(&unit.limits),
     }

@@ -230,6 +230,7 @@ pub(crate) fn answer(bytes: &[u8]) {
         budget: PlanBudget::default(),
         services: Arc::new(NoServices),
         folders: Arc::default(),
+        playback: None,
         resources: Resources::default(),
         cancel: Cancel::new(),
     };

@@ -119,6 +119,7 @@ pub(crate) fn call(operation: &str, body: &str, services: Arc<dyn StepServices>)
         budget: PlanBudget::default(),
         services,
         folders: Arc::default(),
+        playback: None,
         resources: Resources::default(),
         cancel: Cancel::new(),
     }

@@ -63,7 +63,7 @@ pub(super) const CONSULT: &[ServedInterface] = &[ServedInterface {
     functions: &[call(
         "check",
         "action, target, payload and decision",
-        Recorded,
+        Redone,
     )],
     resources: &[],
 }];

@@ -202,7 +202,7 @@ fn budget() -> BudgetUse {
 }
 
 /// An attempt with every optional field there.
-fn attempt() -> AttemptPredicate {
+pub(crate) fn attempt() -> AttemptPredicate {
     let digest = Digest::of(b"x");
     let run = run_id(digest);
     let execution = ExecutionId::of("origin", run, 1);
@@ -212,6 +212,7 @@ fn attempt() -> AttemptPredicate {
         actor: "actor".to_string(),
         attempt,
         attempt_no: 1,
+        bases: BTreeMap::from([("notes".to_string(), digest)]),
         budgets: vec![budget()],
         component: digest,
         composite: None,

@@ -36,10 +36,14 @@ pub(crate) struct Pending {
     pub(crate) witness: Digest,
 }
 
-fn committed(ledger: &Ledger) -> impl Iterator<Item = (Digest, &AttemptPredicate, &StagedRecord)> {
+fn committed(
+    ledger: &Ledger,
+    before: u64,
+) -> impl Iterator<Item = (Digest, &AttemptPredicate, &StagedRecord)> {
     let attempts = ledger
         .entries()
         .iter()
+        .take_while(move |entry| entry.sequence < before)
         .filter_map(|entry| match &entry.body {
             EntryBody::Attempt(attempt) if attempt.released => Some((entry.witness, &**attempt)),
             _ => None,
@@ -50,11 +54,14 @@ fn committed(ledger: &Ledger) -> impl Iterator<Item = (Digest, &AttemptPredicate
     })
 }
 
-/// Every bucket as the log leaves it.
-pub(crate) fn rebuild(payloads: Payloads<'_>) -> BTreeMap<Namespace, Arc<BucketState>> {
+/// Every bucket as the log leaves it before the frame `before`.
+pub(crate) fn rebuild(
+    payloads: Payloads<'_>,
+    before: u64,
+) -> BTreeMap<Namespace, Arc<BucketState>> {
     let mut found: BTreeMap<Namespace, BTreeMap<String, ContentRef>> = BTreeMap::new();
     let mut lost = BTreeSet::new();
-    for (_, attempt, record) in committed(payloads.ledger) {
+    for (_, attempt, record) in committed(payloads.ledger, before) {
         if record.kind != StagedKind::Bucket {
             continue;
         }
@@ -99,7 +106,8 @@ fn value(payloads: Payloads<'_>, content: ContentRef) -> Value {
 
 /// Everything that is to be published, oldest first.
 pub(crate) fn pending(ledger: &Ledger) -> Vec<Pending> {
-    let folders = committed(ledger).filter(|(_, _, record)| record.kind == StagedKind::Folder);
+    let folders = committed(ledger, u64::MAX);
+    let folders = folders.filter(|(_, _, record)| record.kind == StagedKind::Folder);
     let folders =
         folders.filter(|(witness, _, record)| !ledger.is_published(&record.name, *witness));
     folders

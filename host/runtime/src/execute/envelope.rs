@@ -12,14 +12,14 @@ use aim_core::{
 };
 
 use super::Execution;
-use crate::resume::ReleasedStep;
+use crate::{attempt::RunFacts, inputs::Inputs, resume::ReleasedStep};
 
 /// What a node is given, or why it can not be.
-pub(super) struct Given {
-    pub(super) envelope: Envelope,
-    pub(super) parent_span: Option<SpanId>,
+pub(crate) struct Given {
+    pub(crate) envelope: Envelope,
+    pub(crate) parent_span: Option<SpanId>,
     /// The attempt ends before anything is asked.
-    pub(super) stop: Option<(Outcome, Fault)>,
+    pub(crate) stop: Option<(Outcome, Fault)>,
 }
 
 /// One source, resolved.
@@ -29,9 +29,49 @@ struct Part {
     emissions: Vec<Emission>,
 }
 
+/// What nodes have released, live or read back.
+pub(crate) trait Outputs {
+    /// What a node has released; a standby step's output counts as the output of the node that it stood in for.
+    fn released(&self, node: usize) -> Option<&ReleasedStep>;
+
+    /// The node whose output is a flow's.
+    fn flow_end(&self, flow: usize) -> Option<usize>;
+}
+
+impl Outputs for Execution {
+    fn released(&self, node: usize) -> Option<&ReleasedStep> {
+        self.slots.get(node)?.released.as_ref()
+    }
+
+    fn flow_end(&self, flow: usize) -> Option<usize> {
+        self.flow_ends.get(flow).copied().flatten()
+    }
+}
+
 impl Execution {
     pub(super) fn given(&self, node: &Node) -> Given {
-        let facts = &self.facts;
+        let sources = Sources {
+            facts: &self.facts,
+            inputs: &self.inputs,
+            nodes: &self.nodes,
+            outputs: self,
+        };
+        sources.given(node)
+    }
+}
+
+/// Everything that envelopes are made from.
+pub(crate) struct Sources<'a, O> {
+    pub(crate) facts: &'a RunFacts,
+    pub(crate) inputs: &'a Inputs,
+    pub(crate) nodes: &'a [Node],
+    pub(crate) outputs: &'a O,
+}
+
+impl<O: Outputs> Sources<'_, O> {
+    /// What a node is given.
+    pub(crate) fn given(&self, node: &Node) -> Given {
+        let facts = self.facts;
         if node.sources.is_empty() {
             let tenant = facts.tenant.as_str();
             return Given {
@@ -78,17 +118,17 @@ impl Execution {
     }
 
     /// What the nodes of a source have released, in their order.
-    fn released<'a>(
-        &'a self,
-        source: &'a Source,
-    ) -> impl Iterator<Item = (usize, &'a ReleasedStep)> {
+    fn released<'b>(
+        &'b self,
+        source: &'b Source,
+    ) -> impl Iterator<Item = (usize, &'b ReleasedStep)> {
         let of_flow = match source.kind {
-            SourceKind::Flow(flow) => Some(self.flow_ends.get(flow).copied().flatten()),
+            SourceKind::Flow(flow) => Some(self.outputs.flow_end(flow)),
             _ => None,
         };
         (source.nodes.iter())
             .filter(move |node| of_flow.is_none_or(|end| end == Some(**node)))
-            .filter_map(|node| Some((*node, self.slots.get(*node)?.released.as_ref()?)))
+            .filter_map(|node| Some((*node, self.outputs.released(*node)?)))
     }
 
     fn part(&self, node: &Node, source: &Source) -> Result<Part, Fault> {

@@ -11,7 +11,7 @@ use aim_core::{
     digest::Digest,
     effect::{Course, EffectEnd, EffectIntent, EffectOutcome, EffectRecord, Prior, course},
     frame::FrameKind,
-    gate::{GateKind, GateRecord, GateRequest, Phase},
+    gate::{GateKind, GateRecord, GateRequest, Item, Phase},
     http::HttpResponse,
     id::{AttemptId, EffectKey, ExecutionId},
     verdict::{Severity, Verdict},
@@ -34,9 +34,9 @@ use super::{
 };
 use crate::{
     commit::{CommitHandle, Submission},
-    history::Scope,
-    judge::{Gate, ask_all},
+    judge::ask_all,
     record::LOG_BLOB_BYTES_MAX,
+    services::Asking,
 };
 
 /// What a desk is made of.
@@ -48,12 +48,7 @@ pub(crate) struct DeskParts {
     pub(crate) addresses: Option<Arc<Addresses>>,
     pub(crate) commit: CommitHandle,
     pub(crate) store: Arc<dyn ArtifactStore>,
-    pub(crate) gates: Vec<Gate>,
-    pub(crate) scope: Scope,
-    pub(crate) plan: String,
-    pub(crate) step: String,
-    pub(crate) role: String,
-    pub(crate) effects: Vec<String>,
+    pub(crate) asking: Asking,
     pub(crate) is_idempotent: bool,
     pub(crate) is_opaque: bool,
     pub(crate) secrets: BTreeSet<String>,
@@ -240,24 +235,12 @@ impl Inner {
     /// The grant's own decision, and those of the gates about one request in phase `effect`.
     async fn judge(
         &self,
-        item: aim_core::gate::Item,
+        item: Item,
         intent: &EffectIntent,
         refused: Option<&'static str>,
     ) -> Vec<GateRecord> {
         let parts = &self.parts;
-        let request = GateRequest {
-            phase: Phase::Effect,
-            plan: parts.plan.clone(),
-            step: parts.step.clone(),
-            role: parts.role.clone(),
-            effects: parts.effects.clone(),
-            items: vec![item],
-            impact: None,
-            doubt: None,
-            quip: None,
-            prior: None,
-            context: vec![("request".to_owned(), intent.request.as_bytes().to_vec())],
-        };
+        let request = request_about(&parts.asking, item, intent.request);
         let digest = request.digest();
         let grant = GateRecord {
             codex: None,
@@ -276,10 +259,11 @@ impl Inner {
         let mut records = vec![grant];
         // What the grant refuses is not shown to anybody.
         if refused.is_none() {
-            if parts.gates.is_empty() {
+            if parts.asking.gates.is_empty() {
                 records.clear();
             }
-            records.extend(ask_all(&parts.gates, request, digest, &parts.scope).await);
+            let asking = &parts.asking;
+            records.extend(ask_all(&asking.gates, request, digest, &asking.scope).await);
         }
         records
     }
@@ -314,7 +298,9 @@ impl Inner {
             return Err(match outcome.fault.as_deref() {
                 Some(http::WITHHELD) => EffectFault::Withheld,
                 word => EffectFault::Http(HttpFault {
-                    kind: word.map_or(HttpFaultKind::Cut, fault_of_word),
+                    kind: word
+                        .and_then(HttpFaultKind::of_word)
+                        .unwrap_or(HttpFaultKind::Cut),
                     stage: HttpStage::Answered,
                 }),
             });
@@ -422,6 +408,14 @@ impl Inner {
     }
 }
 
+/// What gates are asked about an effect: the item, bound to the digest of the whole request.
+pub(crate) fn request_about(asking: &Asking, item: Item, request: Digest) -> GateRequest {
+    GateRequest {
+        context: vec![("request".to_owned(), request.as_bytes().to_vec())],
+        ..asking.request(Phase::Effect, item)
+    }
+}
+
 const fn stopped() -> EffectFault {
     EffectFault::Http(HttpFault {
         kind: HttpFaultKind::Stopped,
@@ -434,18 +428,6 @@ fn denied_by(record: &GateRecord) -> String {
         (GateKind::Policy, Some(rule)) => rule.clone(),
         _ => format!("gate {}", record.gate),
     }
-}
-
-fn fault_of_word(word: &str) -> HttpFaultKind {
-    [
-        HttpFaultKind::BodySize,
-        HttpFaultKind::HeadSize,
-        HttpFaultKind::Protocol,
-        HttpFaultKind::Timeout,
-    ]
-    .into_iter()
-    .find(|kind| kind.word() == word)
-    .unwrap_or(HttpFaultKind::Cut)
 }
 
 fn record(begun: &Begun, outcome: Option<&EffectOutcome>) -> EffectRecord {

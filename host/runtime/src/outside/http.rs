@@ -40,7 +40,7 @@ impl Did {
 }
 
 /// The word in evidence for an answer that is kept from the guest.
-pub(super) const WITHHELD: &str = "answer-withheld";
+pub(crate) const WITHHELD: &str = "answer-withheld";
 
 /// What a request is for people and frames: no query, no payload.
 pub(super) fn shown(request: &HttpRequest) -> String {
@@ -48,7 +48,7 @@ pub(super) fn shown(request: &HttpRequest) -> String {
 }
 
 /// What gates are asked about.
-pub(super) fn item(request: &HttpRequest, action: &str, is_opaque: bool) -> Item {
+pub(crate) fn item(request: &HttpRequest, action: &str, is_opaque: bool) -> Item {
     let media_type = request
         .headers
         .iter()

@@ -46,6 +46,9 @@ use aim_runtime::{
     ledger::Ledger,
     outside::Outside,
     progress::Unwatched,
+    replay::{
+        Against, Case, Evidence, Library, Missing, Replay, ReplayParts, Replayer, Standing,
+    },
     resume::{Payloads, resume},
     services::Contents,
 };
@@ -141,6 +144,14 @@ impl Schema for RequiredKeys {
         } else {
             Err(faults)
         }
+    }
+}
+
+/// What statements of this rig say about its engine.
+fn engine_record() -> EngineRecord {
+    EngineRecord {
+        allocator: "test".to_owned(),
+        profile: Digest::of(b"profile"),
     }
 }
 
@@ -384,10 +395,7 @@ impl Rig {
                 isolation: "same-uid".to_owned(),
                 version: "test".to_owned(),
             },
-            engine: EngineRecord {
-                allocator: "test".to_owned(),
-                profile: Digest::of(b"profile"),
-            },
+            engine: engine_record(),
             config: Digest::of(b"config"),
         })
     }
@@ -463,7 +471,83 @@ impl Rig {
         let (host, result) = result;
         // The last checkpoint can not be published after a fail-stop; the log is what counts then.
         drop(Arc::into_inner(host).unwrap().committer.close());
+        if result.is_ok() {
+            self.assert_replays();
+        }
         result
+    }
+
+    /// Everything that a replay of the newest execution may load: the deployment's nodes, compiled.
+    pub(crate) fn library(&self) -> Library {
+        let mut library = Library::new(self.rules.clone());
+        let mut wanted = Vec::new();
+        for node in self.nodes.values() {
+            wanted.push(library.add_component(node.component.clone()));
+            let schemas = RequiredKeys(Vec::new());
+            library.add_contract(&node.contract, &schemas).unwrap();
+            if let Some(codex) = &node.codex {
+                library.add_codex(&codex.document);
+            }
+        }
+        library.compile(wanted.into_iter(), &mut InProcess, EngineProfile::default());
+        library
+    }
+
+    /// The newest execution, as a replay reads it.
+    pub(crate) fn case(&self) -> Case {
+        let ledger = self.ledger();
+        let execution = ledger.executions().last().unwrap().clone();
+        let evidence = Evidence {
+            ledger: Arc::new(ledger),
+            reader: Arc::new(self.log.reader()),
+            store: Arc::clone(&self.store) as Arc<dyn ArtifactStore>,
+        };
+        Case::new(evidence, &execution).unwrap()
+    }
+
+    /// Replays the newest execution with what is in `library`, or with another component in a step's place.
+    pub(crate) fn replay_with(
+        &self,
+        library: &Library,
+        step: Option<&str>,
+        against: Option<Digest>,
+    ) -> Result<Vec<Replay>, Vec<Missing>> {
+        let case = self.case();
+        let step = step.map(|step| StepName::parse(step).unwrap());
+        let mut replayer = Replayer::new(ReplayParts {
+            case: &case,
+            library,
+            engine: &ENGINE,
+            engine_record: engine_record(),
+            pinned_time: Timestamp::from_millis(0),
+            against: against.map(|component| Against { component }),
+        })?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_time()
+            .build()
+            .unwrap();
+        Ok(runtime.block_on(replayer.replay(step.as_ref())))
+    }
+
+    /// Replays the newest execution with its own components.
+    pub(crate) fn replay(&self) -> Vec<Replay> {
+        self.replay_with(&self.library(), None, None).unwrap()
+    }
+
+    /// Every attempt of every run replays to what its witness says; where a gate gave no answer, nothing can be said.
+    fn assert_replays(&self) {
+        let Ok(replays) = self.replay_with(&self.library(), None, None) else {
+            assert!(self.attempts().is_empty(), "nothing could be replayed");
+            return;
+        };
+        for replay in replays {
+            match &replay.standing {
+                Standing::Equal | Standing::NotRun => {}
+                Standing::Abstained(missing) if missing.iter().all(|one| one.code == "AIM-R082") => {}
+                other => panic!("{} #{}: {other:#?}", replay.path, replay.attempt_no),
+            }
+        }
     }
 
     /// Runs the plan on a host that is open already.

@@ -104,6 +104,12 @@ fn monotonic(guest: &Guest) -> wasmtime::Result<u64> {
     if !guest.held.wants_real_clock {
         return Ok(guest.clock.read());
     }
+    if guest.playback.is_some() {
+        return Ok(match door::played_numbers(guest, NOW).as_deref() {
+            Some([reading]) => *reading,
+            _ => guest.clock.read(),
+        });
+    }
     let Some(real) = &guest.held.real_clock else {
         wasmtime::bail!("the host has no clock to grant");
     };
@@ -114,6 +120,15 @@ fn monotonic(guest: &Guest) -> wasmtime::Result<u64> {
 fn wall(guest: &Guest) -> wasmtime::Result<Datetime> {
     if !guest.held.wants_real_clock {
         return Ok(datetime(guest.context.pinned_time));
+    }
+    if guest.playback.is_some() {
+        return Ok(match door::played_numbers(guest, WALL_NOW).as_deref() {
+            Some([seconds, nanoseconds]) => Datetime {
+                seconds: *seconds,
+                nanoseconds: u32::try_from(*nanoseconds).unwrap_or(0),
+            },
+            _ => datetime(guest.context.pinned_time),
+        });
     }
     match &guest.held.real_clock {
         Some(real) => Ok(datetime(real.clock.now())),
@@ -142,7 +157,8 @@ fn subscribe_to(
     let request = Fields::new().number(when);
     door::record(guest, function, CallVerdict::Ok, request, Fields::new())?;
     let is_relative = function == DURATION;
-    if !guest.held.wants_real_clock {
+    // Time that has passed once is not waited for again.
+    if !guest.held.wants_real_clock || guest.playback.is_some() {
         return Ok((adapter::sleep(guest, when, is_relative)?,));
     }
     let now = if is_relative { 0 } else { monotonic(guest)? };

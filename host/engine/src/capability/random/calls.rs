@@ -55,7 +55,7 @@ fn draw(mut cx: Cx<'_>, function: &'static str, len: u64) -> wasmtime::Result<Ve
     let mode = door::mode_of(cx.data(), Capability::Random);
     door::spend_or_stop(cx.data(), (Capability::Random, mode, "any"), count)?;
     let guest = cx.data_mut();
-    let bytes = granted(guest, count)?;
+    let bytes = granted(guest, function, count)?;
     let request = Fields::new().number(len);
     let response = Fields::new().bytes(&bytes);
     door::record(guest, function, CallVerdict::Ok, request, response)?;

@@ -1,0 +1,393 @@
+//! What a log says about one execution, and how the envelopes of its nodes are made from it again.
+//!
+//! INVARIANT: an envelope is used only when it is the recorded one to the byte; what an attempt was given is never guessed.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aim_core::{
+    digest::Digest,
+    event::ExecutionStart,
+    id::{RunId, RunPins},
+    join::{FOLDER_MEDIA_TYPE, inputs_digest},
+    name::StepName,
+    plan::{Expanded, Lock, Plan, StepPath, expand},
+    pool::Amount,
+    question::{Answer, NoteKind, question_id},
+    time::Timestamp,
+    witness::{AttemptPredicate, Statement},
+};
+use aim_ports::{artifact::ArtifactStore, folder::SnapshotFile, log::LogReader};
+
+use super::Missing;
+use crate::{
+    attempt::{Accepted, RunFacts, Task},
+    effects::{BucketState, Namespace, rebuild},
+    execute::{Outputs, Sources, bodies, holding},
+    inputs::{Given, Inputs, listed},
+    ledger::{Execution, Ledger},
+    reach::Reach,
+    resume::{Payloads, ReleasedStep, released},
+    services::Contents,
+};
+
+/// Where recorded bytes are found.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The log, for small ones.
+    pub ledger: Arc<Ledger>,
+    /// Reads the log.
+    pub reader: Arc<dyn LogReader>,
+    /// The store, for large ones.
+    pub store: Arc<dyn ArtifactStore>,
+}
+
+impl Evidence {
+    fn payloads(&self) -> Payloads<'_> {
+        Payloads {
+            ledger: &self.ledger,
+            reader: &*self.reader,
+            store: &*self.store,
+        }
+    }
+
+    /// The bytes of `digest`, checked; `None` when they are nowhere.
+    pub(super) fn find(&self, digest: Digest) -> Option<Vec<u8>> {
+        let bytes = self.payloads().find(digest).ok()?;
+        (Digest::of(&bytes) == digest).then_some(bytes)
+    }
+
+    /// Every bucket as it was before the frame `sequence`.
+    pub(super) fn buckets(&self, sequence: u64) -> BTreeMap<Namespace, Arc<BucketState>> {
+        rebuild(self.payloads(), sequence)
+    }
+}
+
+/// One attempt as its witness tells it.
+#[derive(Debug, Clone)]
+pub(crate) struct ToldAttempt {
+    pub(crate) statement: Statement<AttemptPredicate>,
+    pub(crate) witness: Digest,
+    /// The witness's frame.
+    pub(crate) sequence: u64,
+}
+
+impl ToldAttempt {
+    /// Where its node stands.
+    pub(crate) fn path(&self) -> StepPath {
+        let attempt = &self.statement.predicate;
+        (attempt.path.clone()).unwrap_or_else(|| StepPath::from(&attempt.step))
+    }
+}
+
+/// One execution as the log tells it.
+#[derive(Debug, Clone)]
+pub struct Case {
+    start: ExecutionStart,
+    attempts: Vec<ToldAttempt>,
+    answers: BTreeMap<String, (Answer, Digest)>,
+    /// Which standby step answered in the place of which node.
+    rerouted: Vec<(StepPath, StepName)>,
+    evidence: Evidence,
+}
+
+/// Why a log's execution can not be read for a replay.
+#[derive(Debug, thiserror::Error)]
+#[error("witness {witness} is no attempt statement that this version reads: {detail}")]
+pub struct CaseError {
+    witness: Digest,
+    detail: String,
+}
+
+impl CaseError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "AIM-E021"
+    }
+}
+
+impl Case {
+    /// What the log of `evidence` says about `execution`.
+    ///
+    /// # Errors
+    /// [`CaseError`].
+    pub fn new(evidence: Evidence, execution: &Execution) -> Result<Self, CaseError> {
+        let ledger = &evidence.ledger;
+        let mut attempts = Vec::new();
+        for (entry, _) in ledger.attempts_of(execution) {
+            let statement =
+                serde_json::from_slice(&entry.statement).map_err(|error| CaseError {
+                    witness: entry.witness,
+                    detail: error.to_string(),
+                })?;
+            attempts.push(ToldAttempt {
+                statement,
+                witness: entry.witness,
+                sequence: entry.sequence,
+            });
+        }
+        let mut answers = BTreeMap::new();
+        for (answer, witness) in ledger.answers_of(execution) {
+            let entry = answers.entry(answer.question.clone());
+            entry.or_insert_with(|| (answer.answer.clone(), witness));
+        }
+        let rerouted = execution.notes.iter().filter_map(|note| match &note.what {
+            NoteKind::Rerouted(to) => Some((note.path.clone(), to.clone())),
+            _ => None,
+        });
+        Ok(Self {
+            start: execution.start.clone(),
+            attempts,
+            answers,
+            rerouted: rerouted.collect(),
+            evidence,
+        })
+    }
+
+    /// The run.
+    #[must_use]
+    pub const fn run(&self) -> RunId {
+        self.start.run
+    }
+
+    /// How it began.
+    #[must_use]
+    pub const fn start(&self) -> &ExecutionStart {
+        &self.start
+    }
+
+    /// Every component that its attempts and their gates were, of `step` or of all.
+    pub fn components(&self, step: Option<&StepName>) -> impl Iterator<Item = Digest> {
+        let told = self.attempts.iter().map(|told| &told.statement.predicate);
+        let told = told.filter(move |one| step.is_none_or(|step| *step == one.step));
+        told.flat_map(|one| {
+            let gates = one.gates.iter().filter_map(|gate| gate.component);
+            std::iter::once(one.component).chain(gates)
+        })
+    }
+
+    pub(super) fn attempts(&self) -> &[ToldAttempt] {
+        &self.attempts
+    }
+
+    pub(super) const fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// What a person has let go of an earlier attempt of the same node.
+    fn accepted(&self, told: &ToldAttempt) -> Option<Accepted> {
+        let attempt = &told.statement.predicate;
+        let path = told.path();
+        (1..attempt.attempt_no).rev().find_map(|number| {
+            let id = question_id(attempt.execution, &path, number);
+            let (answer, witness) = self.answers.get(&id)?;
+            let mut attempts = self.attempts.iter();
+            let held = attempts.find(|one| {
+                one.statement.predicate.attempt_no == number && one.path() == path
+            })?;
+            answer.is_consent().then(|| Accepted {
+                gates: holding(&held.statement.predicate.gates),
+                bodies: bodies(&held.statement.predicate),
+                witness: *witness,
+            })
+        })
+    }
+}
+
+/// What every attempt of the execution is made from.
+#[derive(Debug)]
+pub(super) struct Past {
+    pub(super) plan: Plan,
+    pub(super) lock: Lock,
+    pub(super) inputs: Inputs,
+    facts: RunFacts,
+    expanded: Expanded,
+    reaches: Vec<Reach>,
+}
+
+impl Past {
+    pub(super) fn new(case: &Case, pinned_time: Timestamp) -> Result<Self, Vec<Missing>> {
+        let start = &case.start;
+        let broken = |what: &str| vec![Missing::record(format!("{what} of the run"))];
+        let plan = Plan::from_json(start.plan.as_bytes()).map_err(|_| broken("the plan"))?;
+        let lock = Lock::from_json(start.lock.as_bytes()).map_err(|_| broken("the lock"))?;
+        let inputs = inputs(case)?;
+        let pins = RunPins {
+            plan: plan.digest(),
+            lock: lock.digest(),
+            inputs: inputs_digest(inputs.by_name()),
+            tenant: start.tenant.as_str(),
+            seed: start.seed,
+        };
+        // The beginning of an execution is no statement; the run's id, which every statement carries, vouches for it.
+        if RunId::of(&pins) != start.run {
+            return Err(broken("plan, lock, inputs, tenant and seed"));
+        }
+        let correlation = case.attempts.first();
+        let correlation = correlation.map(|told| told.statement.predicate.correlation);
+        let facts = RunFacts {
+            run: start.run,
+            execution: start.execution,
+            trace: start.trace,
+            plan: plan.digest(),
+            plan_name: start.plan_name.clone(),
+            quip: plan.quip().map(str::to_owned),
+            tenant: start.tenant.clone(),
+            actor: start.actor.clone(),
+            seed: start.seed,
+            correlation: correlation.ok_or_else(|| broken("any attempt"))?,
+            pinned_time,
+        };
+        Ok(Self {
+            reaches: Reach::of_plan(&plan),
+            expanded: expand(&plan),
+            plan,
+            lock,
+            inputs,
+            facts,
+        })
+    }
+
+    /// What all attempts share, as `recorded` has it.
+    pub(super) fn facts(&self, recorded: &AttemptPredicate) -> RunFacts {
+        RunFacts {
+            correlation: recorded.correlation,
+            ..self.facts.clone()
+        }
+    }
+
+    /// The recorded attempt as a task, with the envelope made again.
+    pub(super) fn task(&self, case: &Case, told: &ToldAttempt) -> Result<Task, Vec<Missing>> {
+        let recorded = &told.statement.predicate;
+        let path = told.path();
+        let nodes = &self.expanded.nodes;
+        let index = nodes.iter().position(|node| node.path == path);
+        let found = index.and_then(|index| Some((index, nodes.get(index)?)));
+        let (index, node) =
+            found.ok_or_else(|| vec![Missing::record(format!("node `{path}` in the plan"))])?;
+        let step = self.plan.steps().get(node.step);
+        let step = step.ok_or_else(|| vec![Missing::record(format!("step `{}`", recorded.step))])?;
+        let outputs = Released::before(self, case, told.sequence);
+        let facts = self.facts(recorded);
+        let sources = Sources {
+            facts: &facts,
+            inputs: &self.inputs,
+            nodes,
+            outputs: &outputs,
+        };
+        let given = sources.given(node);
+        let envelope = given.envelope;
+        let (body, written) = (Digest::of(&envelope.body), &recorded.envelope);
+        if body != written.body || envelope.id != written.id || envelope.artifacts != written.artifacts {
+            let mut missing = outputs.missing;
+            if missing.is_empty() {
+                missing.push(Missing::record(format!("envelope {} as it was", written.body)));
+            }
+            return Err(missing);
+        }
+        Ok(Task {
+            attempt_no: recorded.attempt_no,
+            path,
+            envelope,
+            parent_span: recorded.parent_span,
+            is_first_of_plan: index == 0,
+            reach: self.reaches.get(node.step).copied().unwrap_or(Reach::ALONE),
+            labels: BTreeMap::new(),
+            share: Amount::whole(&step.budget),
+            stop: None,
+            accepted: case.accepted(told),
+        })
+    }
+}
+
+/// What nodes had released before a frame.
+#[derive(Debug)]
+struct Released<'a> {
+    nodes: BTreeMap<usize, ReleasedStep>,
+    expanded: &'a Expanded,
+    missing: Vec<Missing>,
+}
+
+impl<'a> Released<'a> {
+    fn before(past: &'a Past, case: &Case, sequence: u64) -> Self {
+        let contents = Contents::default();
+        let nodes = &past.expanded.nodes;
+        let place = |path: &StepPath| nodes.iter().position(|node| node.path == *path);
+        let mut found = BTreeMap::new();
+        let mut missing = Vec::new();
+        for told in case.attempts.iter().filter(|told| told.sequence < sequence) {
+            let attempt = &told.statement.predicate;
+            let Some(index) = place(&told.path()).filter(|_| attempt.released) else {
+                continue;
+            };
+            match released(case.evidence.payloads(), attempt, &contents) {
+                Ok(released) => drop(found.insert(index, released)),
+                Err(error) => missing.push(Missing::payload(error.to_string())),
+            }
+        }
+        for (path, standby) in &case.rerouted {
+            let standby = past.expanded.standby.get(standby);
+            let stood_in = standby.and_then(|node| found.get(node)).cloned();
+            if let (Some(index), Some(stood_in)) = (place(path), stood_in) {
+                found.entry(index).or_insert(stood_in);
+            }
+        }
+        Self {
+            nodes: found,
+            expanded: &past.expanded,
+            missing,
+        }
+    }
+}
+
+impl Outputs for Released<'_> {
+    fn released(&self, node: usize) -> Option<&ReleasedStep> {
+        self.nodes.get(&node)
+    }
+
+    /// A flow ends with the round that meets its condition; no later one runs.
+    fn flow_end(&self, flow: usize) -> Option<usize> {
+        let results = self.expanded.flows.get(flow)?.results.iter().rev();
+        results.copied().find(|node| self.nodes.contains_key(node))
+    }
+}
+
+/// The inputs of the run, read back.
+fn inputs(case: &Case) -> Result<Inputs, Vec<Missing>> {
+    let mut given = BTreeMap::new();
+    let mut missing = Vec::new();
+    for (name, artifact) in &case.start.inputs {
+        let Ok(step) = StepName::parse(name) else {
+            missing.push(Missing::record(format!("input `{name}`")));
+            continue;
+        };
+        match input(case, artifact.digest, artifact.media_type == FOLDER_MEDIA_TYPE) {
+            Ok(read) => drop(given.insert(step, read)),
+            Err(digest) => {
+                missing.push(Missing::payload(format!("{digest} of input `{name}`")));
+            }
+        }
+    }
+    if missing.is_empty() {
+        Ok(Inputs::new(given))
+    } else {
+        Err(missing)
+    }
+}
+
+/// One input; the digest of what is not there.
+fn input(case: &Case, digest: Digest, is_folder: bool) -> Result<Given, Digest> {
+    let find = |digest| case.evidence.find(digest).ok_or(digest);
+    let bytes = find(digest)?;
+    if !is_folder {
+        return Ok(Given::Value(bytes));
+    }
+    let files = listed(&bytes).ok_or(digest)?;
+    let files = files.into_iter().map(|(path, digest, _)| {
+        Ok(SnapshotFile {
+            path,
+            bytes: find(digest)?,
+        })
+    });
+    files.collect::<Result<Vec<_>, _>>().map(Given::Folder)
+}
