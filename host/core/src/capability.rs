@@ -97,9 +97,14 @@ pub const fn closure(capability: Capability) -> &'static [ServedInterface] {
 #[must_use]
 pub fn replay_of(function: &str) -> Option<Replay> {
     let rows = Capability::ALL.into_iter().flat_map(closure);
-    rows.filter_map(|row| Some((row, function.strip_prefix(row.interface)?.strip_prefix('.')?)))
-        .find_map(|(row, name)| row.functions.iter().find(|one| one.name == name))
-        .map(|served| served.replay)
+    rows.filter_map(|row| {
+        Some((
+            row,
+            function.strip_prefix(row.interface)?.strip_prefix('.')?,
+        ))
+    })
+    .find_map(|(row, name)| row.functions.iter().find(|one| one.name == name))
+    .map(|served| served.replay)
 }
 
 /// Follows from whatever is granted or adapted; never asked for.

@@ -104,13 +104,21 @@ pub fn differences(recorded: Told<'_>, replayed: Told<'_>, likeness: Likeness) -
     found.same("envelope body", &one.envelope.body, &other.envelope.body);
     found.same("envelope id", &one.envelope.id, &other.envelope.id);
     let cut = likeness.is_cut;
-    let shown = if cut { other.gates.len().min(one.gates.len()) } else { usize::MAX };
+    let shown = if cut {
+        other.gates.len().min(one.gates.len())
+    } else {
+        usize::MAX
+    };
     gates(&mut found, "gate", (&one.gates, &other.gates), shown);
     calls::compare(&mut found, (recorded.transcript, replayed.transcript), cut);
     effects(&mut found, one, other, cut);
     if !cut {
         ends(&mut found, one, other, likeness);
-        subjects(&mut found, &recorded.statement.subject, &replayed.statement.subject);
+        subjects(
+            &mut found,
+            &recorded.statement.subject,
+            &replayed.statement.subject,
+        );
     }
     found.0.truncate(DIFFERENCES_MAX);
     found.0
@@ -143,7 +151,9 @@ fn shown<T: Serialize>(value: &T) -> String {
     if json == "null" {
         return NOTHING.to_owned();
     }
-    let inner = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let inner = json
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
     inner.map_or_else(|| json.clone(), ToOwned::to_owned)
 }
 
@@ -156,7 +166,11 @@ fn gates(
     for (one, other) in recorded.iter().zip(replayed).take(most) {
         let name = format!("{what} {} {}", one.gate, shown(&one.phase));
         found.same(&name, &one.gate, &other.gate);
-        found.same(&format!("{name} component"), &one.component, &other.component);
+        found.same(
+            &format!("{name} component"),
+            &one.component,
+            &other.component,
+        );
         found.same(&format!("{name} codex"), &one.codex, &other.codex);
         found.same(&format!("{name} request"), &one.request, &other.request);
         found.same(&format!("{name} verdict"), &one.verdict, &other.verdict);
@@ -171,14 +185,21 @@ fn gates(
 fn effects(found: &mut Found, one: &AttemptPredicate, other: &AttemptPredicate, is_cut: bool) {
     for recorded in &one.effects {
         let name = format!("effect of call {}", recorded.call);
-        let same = other.effects.iter().find(|effect| effect.call == recorded.call);
+        let same = other
+            .effects
+            .iter()
+            .find(|effect| effect.call == recorded.call);
         let Some(replayed) = same else {
             if !is_cut {
                 found.add(&name, &recorded.target, NOTHING);
             }
             continue;
         };
-        found.same(&format!("{name} request"), &recorded.request, &replayed.request);
+        found.same(
+            &format!("{name} request"),
+            &recorded.request,
+            &replayed.request,
+        );
         // Decisions about what an interrupted try left were not kept.
         if !recorded.gates.is_empty() {
             let both = (recorded.gates.as_slice(), replayed.gates.as_slice());
@@ -227,7 +248,11 @@ fn outputs(found: &mut Found, one: &AttemptPredicate, other: &AttemptPredicate) 
     for (index, (recorded, replayed)) in one.outputs.iter().zip(&other.outputs).enumerate() {
         let name = |part: &str| format!("output {index} {part}");
         found.same(&name("body"), &recorded.body, &replayed.body);
-        found.same(&name("media type"), &recorded.media_type, &replayed.media_type);
+        found.same(
+            &name("media type"),
+            &recorded.media_type,
+            &replayed.media_type,
+        );
         found.same(&name("operation"), &recorded.operation, &replayed.operation);
         found.same(&name("target"), &recorded.target, &replayed.target);
         found.same(&name("artifacts"), &recorded.artifacts, &replayed.artifacts);
@@ -269,8 +294,12 @@ fn spent(tokens: &[TokenRecord]) -> Vec<TokenRecord> {
 fn subjects(found: &mut Found, recorded: &[Subject], replayed: &[Subject]) {
     // Outputs are named above; artifacts are named nowhere else.
     let artifacts = |subjects: &[Subject]| {
-        let artifacts = subjects.iter().filter(|one| one.name.starts_with("artifact/"));
-        artifacts.map(|one| one.digest.blake3.to_string()).collect::<Vec<_>>()
+        let artifacts = subjects
+            .iter()
+            .filter(|one| one.name.starts_with("artifact/"));
+        artifacts
+            .map(|one| one.digest.blake3.to_string())
+            .collect::<Vec<_>>()
     };
     found.same("artifacts", &artifacts(recorded), &artifacts(replayed));
 }

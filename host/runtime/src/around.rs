@@ -36,7 +36,20 @@ pub(crate) struct Live<'a> {
     pub(crate) desk: &'a Arc<EffectDesk>,
 }
 
-impl Around<'_> {
+impl<'a> Around<'a> {
+    /// On `host`, with what the attempt has of it for itself.
+    pub(crate) const fn live(
+        host: &'a Host,
+        contents: &'a Arc<Contents>,
+        desk: &'a Arc<EffectDesk>,
+    ) -> Self {
+        Self::Live(Live {
+            host,
+            contents,
+            desk,
+        })
+    }
+
     /// Where a gate's own last verdict is looked up.
     pub(crate) fn scope(&self, unit: &Unit, run: &RunFacts) -> Scope {
         match self {

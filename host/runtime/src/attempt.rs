@@ -27,7 +27,7 @@ use aim_engine::{Cancel, PlanBudget, Resources, StepCall, StepContext, StepEnd, 
 use aim_ports::PortError;
 
 use crate::{
-    around::{Around, Live},
+    around::Around,
     commit::CommitError,
     conditions,
     effects::{Base, bases, documents},
@@ -290,12 +290,7 @@ pub async fn run_attempt(
     let mut done = match place {
         Ok(_place) => {
             let given = (attempt, envelope, body);
-            let desk = &desk;
-            let around = Around::Live(Live {
-                host,
-                contents,
-                desk,
-            });
+            let around = Around::live(host, contents, &desk);
             drive(&around, unit, run, &task, given, cancel).await
         }
         Err((outcome, fault)) => Done::early(Received::new(envelope).stop(outcome, fault)),

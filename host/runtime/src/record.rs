@@ -120,7 +120,9 @@ fn answers<'a>(
     let told = told.map(|(digest, bytes)| (*digest, Arc::from(bytes.as_slice())));
     let read = reports.flat_map(|report| &report.effects.kept);
     let read = read.map(|(digest, bytes)| (*digest, Arc::clone(bytes)));
-    let bases = bases.iter().map(|base| (base.digest, Arc::clone(&base.manifest)));
+    let bases = bases
+        .iter()
+        .map(|base| (base.digest, Arc::clone(&base.manifest)));
     told.chain(read).chain(bases)
 }
 

@@ -84,7 +84,9 @@ impl Missing {
     #[must_use]
     pub fn help(&self) -> &'static str {
         match self.code {
-            "AIM-R080" => "name the deployment of that time with --config, or a folder of components with --components",
+            "AIM-R080" => {
+                "name the deployment of that time with --config, or a folder of components with --components"
+            }
             "AIM-R081" => "restore the artifact; what was erased on order can not be replayed",
             _ => "nothing can be said about this attempt; the others are not affected",
         }
@@ -270,7 +272,10 @@ impl<'a> Replayer<'a> {
         done.effects = around.close().await;
         let statement = self.stated(recorded, &unit, (&facts, &task), (&done, body));
         let none = Transcript::default();
-        let again = done.report.as_ref().map_or(&none, |report| &report.transcript);
+        let again = done
+            .report
+            .as_ref()
+            .map_or(&none, |report| &report.transcript);
         let one = Told {
             statement: &told.statement,
             transcript: &transcript,

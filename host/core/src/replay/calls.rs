@@ -62,7 +62,9 @@ fn adapters(found: &mut Found, recorded: &Transcript, replayed: &Transcript) {
         let again = other.get(function).copied().unwrap_or(0);
         found.same(&format!("adapter {function}"), count, &again);
     }
-    let new = other.iter().filter(|(function, _)| !one.contains_key(*function));
+    let new = other
+        .iter()
+        .filter(|(function, _)| !one.contains_key(*function));
     for (function, count) in new {
         found.same(&format!("adapter {function}"), &0, count);
     }

@@ -28,7 +28,11 @@ pub(crate) struct Base {
 /// The folders that the unit may read and change.
 pub(crate) fn bases(unit: &Unit, resources: &Resources) -> Vec<Base> {
     let asks = unit.grant.asks_for(Capability::Filesystem);
-    let both = asks.filter(|ask| [Mode::Read, Mode::Write].iter().all(|mode| ask.modes.contains(mode)));
+    let both = asks.filter(|ask| {
+        [Mode::Read, Mode::Write]
+            .iter()
+            .all(|mode| ask.modes.contains(mode))
+    });
     let names = both.flat_map(|ask| &ask.scope);
     let folders = names.filter_map(|name| Some((name, resources.writable.get(name)?)));
     folders

@@ -182,9 +182,8 @@ impl Case {
             let id = question_id(attempt.execution, &path, number);
             let (answer, witness) = self.answers.get(&id)?;
             let mut attempts = self.attempts.iter();
-            let held = attempts.find(|one| {
-                one.statement.predicate.attempt_no == number && one.path() == path
-            })?;
+            let held = attempts
+                .find(|one| one.statement.predicate.attempt_no == number && one.path() == path)?;
             answer.is_consent().then(|| Accepted {
                 gates: holding(&held.statement.predicate.gates),
                 bodies: bodies(&held.statement.predicate),
@@ -266,7 +265,8 @@ impl Past {
         let (index, node) =
             found.ok_or_else(|| vec![Missing::record(format!("node `{path}` in the plan"))])?;
         let step = self.plan.steps().get(node.step);
-        let step = step.ok_or_else(|| vec![Missing::record(format!("step `{}`", recorded.step))])?;
+        let step =
+            step.ok_or_else(|| vec![Missing::record(format!("step `{}`", recorded.step))])?;
         let outputs = Released::before(self, case, told.sequence);
         let facts = self.facts(recorded);
         let sources = Sources {
@@ -278,10 +278,16 @@ impl Past {
         let given = sources.given(node);
         let envelope = given.envelope;
         let (body, written) = (Digest::of(&envelope.body), &recorded.envelope);
-        if body != written.body || envelope.id != written.id || envelope.artifacts != written.artifacts {
+        if body != written.body
+            || envelope.id != written.id
+            || envelope.artifacts != written.artifacts
+        {
             let mut missing = outputs.missing;
             if missing.is_empty() {
-                missing.push(Missing::record(format!("envelope {} as it was", written.body)));
+                missing.push(Missing::record(format!(
+                    "envelope {} as it was",
+                    written.body
+                )));
             }
             return Err(missing);
         }
@@ -361,7 +367,11 @@ fn inputs(case: &Case) -> Result<Inputs, Vec<Missing>> {
             missing.push(Missing::record(format!("input `{name}`")));
             continue;
         };
-        match input(case, artifact.digest, artifact.media_type == FOLDER_MEDIA_TYPE) {
+        match input(
+            case,
+            artifact.digest,
+            artifact.media_type == FOLDER_MEDIA_TYPE,
+        ) {
             Ok(read) => drop(given.insert(step, read)),
             Err(digest) => {
                 missing.push(Missing::payload(format!("{digest} of input `{name}`")));

@@ -17,10 +17,11 @@ use aim_core::{
     gate::{Decision, GateKind, GateRecord, GateRequest, Phase, floor::Floors},
     limits::Limits,
     name::NodeId,
+    plan::Step,
     replay::Difference,
     witness::AttemptPredicate,
 };
-use aim_engine::{Engine, EngineProfile, VerifiedNativeCode, inspect};
+use aim_engine::{Engine, EngineProfile, LinkedStep, Snapshot, VerifiedNativeCode, inspect};
 use aim_ports::{
     PortError,
     compiler::{CompileRequest, Compiler},
@@ -116,7 +117,8 @@ impl Library {
         schemas: &dyn SchemaCompiler,
     ) -> Result<(), LibraryError> {
         if contract.is_gate() {
-            self.gate_limits.insert(contract.node_id.clone(), contract.limits);
+            self.gate_limits
+                .insert(contract.node_id.clone(), contract.limits);
         }
         let compiled = |schema: Option<&serde_json::Value>| {
             let compiled = schema.map(|schema| schemas.compile(schema.to_string().as_bytes()));
@@ -154,7 +156,8 @@ impl Library {
                     profile: &fingerprint,
                 };
                 let made = compiler.native_code(&request);
-                made.map(Into::into).map_err(|error: PortError| error.to_string())
+                made.map(Into::into)
+                    .map_err(|error: PortError| error.to_string())
             });
         }
     }
@@ -229,18 +232,26 @@ impl<'a> Loader<'a> {
             missing.push(Missing::pin(what));
         }
         if past.lock.gate_rules != library.rules.digest() {
-            missing.push(Missing::pin("the deployment's rules about gates, as they were"));
+            missing.push(Missing::pin(
+                "the deployment's rules about gates, as they were",
+            ));
         }
         let pin = past.lock.steps.get(&recorded.step);
         let step = past.plan.step(&recorded.step);
-        let native = library.native(component).map_err(|one| missing.push(one)).ok();
+        let native = library
+            .native(component)
+            .map_err(|one| missing.push(one))
+            .ok();
         let gates = self.gates(past, recorded, &mut missing);
         let folders = folders(past, recorded, &mut missing);
         let (Some(contract), Some(pin), Some(step), Some((bytes, native))) =
             (contract, pin, step, native)
         else {
             if missing.is_empty() {
-                missing.push(Missing::record(format!("step `{}` in the lock", recorded.step)));
+                missing.push(Missing::record(format!(
+                    "step `{}` in the lock",
+                    recorded.step
+                )));
             }
             return Err(missing);
         };
@@ -262,28 +273,14 @@ impl<'a> Loader<'a> {
             Ok(linked) => linked,
             Err(why) => return Ok(Err(not_admitted(&why))),
         };
-        let is_terminal = past.plan.terminals().any(|one| one.name == step.name);
-        let mut gates = gates.into_iter();
-        Ok(Ok(Unit::new(UnitParts {
-            step: step.clone(),
-            contract: contract.contract.clone(),
-            component: recorded.component,
-            grant: recorded.grant.clone(),
-            linked,
-            input: contract.input.clone(),
-            output: contract.output.clone(),
-            ethical: gates.next().unwrap_or_else(nobody),
-            gates: gates.collect(),
-            plan_gates: if is_terminal {
-                past.plan.gates().to_vec()
-            } else {
-                Vec::new()
-            },
-            rules: library.rules.clone(),
-            folders,
-            config: Arc::default(),
-            monitor: recorded.monitor.clone(),
-        })))
+        let unit = UnitOf {
+            past,
+            recorded,
+            contract,
+            step,
+            rules: &library.rules,
+        };
+        Ok(Ok(unit.made(linked, gates, folders)))
     }
 
     /// The gates that the attempt passed, in the order in which they were asked.
@@ -294,8 +291,8 @@ impl<'a> Loader<'a> {
         missing: &mut Vec<Missing>,
     ) -> Vec<Gate> {
         let asked = recorded.gates.iter();
-        let asked = asked
-            .filter(|one| one.phase == Phase::Ingress && one.kind == GateKind::Component);
+        let asked =
+            asked.filter(|one| one.phase == Phase::Ingress && one.kind == GateKind::Component);
         let mut gates = Vec::new();
         for record in asked {
             match self.gate(past, record) {
@@ -313,7 +310,9 @@ impl<'a> Loader<'a> {
         }
         let library = self.library;
         let pin = |what: String| Missing::pin(format!("{what} of gate `{}`", record.gate));
-        let component = record.component.ok_or_else(|| pin("the component".to_owned()))?;
+        let component = record
+            .component
+            .ok_or_else(|| pin("the component".to_owned()))?;
         let (bytes, native) = library.native(component)?;
         let codex = match record.codex {
             None => Arc::default(),
@@ -358,12 +357,60 @@ impl<'a> Loader<'a> {
     }
 }
 
+/// What a unit is made of, besides what is loaded.
+struct UnitOf<'a> {
+    past: &'a Past,
+    recorded: &'a AttemptPredicate,
+    contract: &'a Contract,
+    step: &'a Step,
+    rules: &'a GateRules,
+}
+
+impl UnitOf<'_> {
+    fn made(
+        self,
+        linked: LinkedStep,
+        gates: Vec<Gate>,
+        folders: BTreeMap<String, Snapshot>,
+    ) -> Unit {
+        let Self {
+            past,
+            recorded,
+            contract,
+            step,
+            rules,
+        } = self;
+        let is_terminal = past.plan.terminals().any(|one| one.name == step.name);
+        let mut gates = gates.into_iter();
+        Unit::new(UnitParts {
+            step: step.clone(),
+            contract: contract.contract.clone(),
+            component: recorded.component,
+            grant: recorded.grant.clone(),
+            linked,
+            input: contract.input.clone(),
+            output: contract.output.clone(),
+            ethical: gates.next().unwrap_or_else(nobody),
+            gates: gates.collect(),
+            plan_gates: if is_terminal {
+                past.plan.gates().to_vec()
+            } else {
+                Vec::new()
+            },
+            rules: rules.clone(),
+            folders,
+            config: Arc::default(),
+            monitor: recorded.monitor.clone(),
+        })
+    }
+}
+
 /// The read-only folders that the step was given.
 fn folders(
     past: &Past,
     recorded: &AttemptPredicate,
     missing: &mut Vec<Missing>,
-) -> BTreeMap<String, aim_engine::Snapshot> {
+) -> BTreeMap<String, Snapshot> {
     let mut folders = BTreeMap::new();
     for (name, digest) in &recorded.folders {
         match past.inputs.folders().get(name) {

@@ -99,7 +99,9 @@ impl PlayedServices {
             return Ok(EffectAnswer::Http(answer.clone()));
         }
         if effect.end == EffectEnd::Denied {
-            return Err(EffectFault::Denied(effect.fault.clone().unwrap_or_default()));
+            return Err(EffectFault::Denied(
+                effect.fault.clone().unwrap_or_default(),
+            ));
         }
         let place = usize::try_from(effect.call).unwrap_or(usize::MAX);
         let Some(record) = self.transcript.records().get(place) else {
@@ -128,7 +130,11 @@ impl StepServices for PlayedServices {
     async fn read_artifact(&self, digest: Digest) -> Result<Arc<[u8]>, PortError> {
         let bytes = self.evidence.find(digest);
         bytes.map(Into::into).ok_or_else(|| {
-            PortError::new(PortFault::NotFound, "reading an artifact", "it is not in the record")
+            PortError::new(
+                PortFault::NotFound,
+                "reading an artifact",
+                "it is not in the record",
+            )
         })
     }
 

@@ -104,7 +104,12 @@ pub(super) fn transcript(
         }
         return Ok(transcript);
     }
-    let gone = || vec![Missing::payload(format!("{}, the transcript", calls.transcript))];
+    let gone = || {
+        vec![Missing::payload(format!(
+            "{}, the transcript",
+            calls.transcript
+        ))]
+    };
     let bytes = evidence.find(calls.transcript).ok_or_else(gone)?;
     let mut transcript = Transcript::decode(&bytes).map_err(|_| gone())?;
     let mut missing = Vec::new();
@@ -116,9 +121,12 @@ pub(super) fn transcript(
         }
         match evidence.find(digest) {
             Some(bytes) => drop(transcript.restore(bytes)),
-            None if is_needed(&record.function, record.verdict) => missing.push(Missing::payload(
-                format!("{digest}, the answer to call {} ({})", record.index, record.function),
-            )),
+            None if is_needed(&record.function, record.verdict) => {
+                missing.push(Missing::payload(format!(
+                    "{digest}, the answer to call {} ({})",
+                    record.index, record.function
+                )))
+            }
             None => {}
         }
         // What was asked is needed only where the answer is found by it.
@@ -146,13 +154,17 @@ fn answers<'a>(
     function: &'a str,
 ) -> impl Iterator<Item = (Vec<&'a [u8]>, Vec<&'a [u8]>)> {
     let records = transcript.records().iter();
-    let given = records.filter(move |one| one.function == function && one.verdict == CallVerdict::Ok);
+    let given =
+        records.filter(move |one| one.function == function && one.verdict == CallVerdict::Ok);
     given.filter_map(|record| {
         let fields = |digest: &Digest| match transcript.payloads().get(digest) {
             Some(bytes) => Fields::read(bytes),
             None => Some(Vec::new()),
         };
-        Some((fields(&record.request.digest)?, fields(&record.response.digest)?))
+        Some((
+            fields(&record.request.digest)?,
+            fields(&record.response.digest)?,
+        ))
     })
 }
 

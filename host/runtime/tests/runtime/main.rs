@@ -20,6 +20,7 @@ mod immediate;
 mod orchestration;
 mod policy_gates;
 mod released;
+mod replaying;
 mod rig;
 mod runs;
 mod traffic;

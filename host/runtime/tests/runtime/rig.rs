@@ -46,9 +46,7 @@ use aim_runtime::{
     ledger::Ledger,
     outside::Outside,
     progress::Unwatched,
-    replay::{
-        Against, Case, Evidence, Library, Missing, Replay, ReplayParts, Replayer, Standing,
-    },
+    replay::{Against, Case, Evidence, Library, Missing, Replay, ReplayParts, Replayer, Standing},
     resume::{Payloads, resume},
     services::Contents,
 };
@@ -97,7 +95,7 @@ impl Timer for CutOff {
 
 /// Compiles in this process.
 #[derive(Debug)]
-struct InProcess;
+pub(crate) struct InProcess;
 
 impl Compiler for InProcess {
     fn native_code(&mut self, request: &CompileRequest<'_>) -> Result<Vec<u8>, PortError> {
@@ -480,17 +478,31 @@ impl Rig {
     /// Everything that a replay of the newest execution may load: the deployment's nodes, compiled.
     pub(crate) fn library(&self) -> Library {
         let mut library = Library::new(self.rules.clone());
+        let wanted = self.fill(&mut library);
+        library.compile(wanted.into_iter(), &mut InProcess, EngineProfile::default());
+        library
+    }
+
+    /// Puts every node in; the components are to be compiled.
+    pub(crate) fn fill(&self, library: &mut Library) -> Vec<Digest> {
+        self.fill_without(library, "")
+    }
+
+    /// As [`Self::fill`], without one component.
+    pub(crate) fn fill_without(&self, library: &mut Library, component: &str) -> Vec<Digest> {
+        let left_out = (!component.is_empty()).then(|| guest(component));
         let mut wanted = Vec::new();
         for node in self.nodes.values() {
-            wanted.push(library.add_component(node.component.clone()));
+            if left_out.as_ref() != Some(&node.component) {
+                wanted.push(library.add_component(node.component.clone()));
+            }
             let schemas = RequiredKeys(Vec::new());
             library.add_contract(&node.contract, &schemas).unwrap();
             if let Some(codex) = &node.codex {
                 library.add_codex(&codex.document);
             }
         }
-        library.compile(wanted.into_iter(), &mut InProcess, EngineProfile::default());
-        library
+        wanted
     }
 
     /// The newest execution, as a replay reads it.
@@ -544,7 +556,8 @@ impl Rig {
         for replay in replays {
             match &replay.standing {
                 Standing::Equal | Standing::NotRun => {}
-                Standing::Abstained(missing) if missing.iter().all(|one| one.code == "AIM-R082") => {}
+                Standing::Abstained(missing)
+                    if missing.iter().all(|one| one.code == "AIM-R082") => {}
                 other => panic!("{} #{}: {other:#?}", replay.path, replay.attempt_no),
             }
         }
