@@ -365,7 +365,7 @@ fn config_digest(config: &BTreeMap<String, String>) -> Option<Digest> {
 }
 
 /// A gate's contract may tighten the limits of gates, never widen them.
-pub(super) fn gate_limits(contract: &Limits) -> Limits {
+pub(crate) fn gate_limits(contract: &Limits) -> Limits {
     let most = Limits::GATE;
     Limits {
         memory_bytes_max: contract.memory_bytes_max.min(most.memory_bytes_max),
