@@ -16,7 +16,6 @@ use aim_core::{digest::Digest, effect::Prior, id::AttemptId};
 use aim_ports::http::Http;
 use tokio::sync::Semaphore;
 
-
 pub use addresses::Addresses;
 pub(crate) use desk::{DeskParts, EffectDesk, request_about};
 pub(crate) use http::{WITHHELD, item};

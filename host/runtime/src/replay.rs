@@ -318,6 +318,7 @@ impl<'a> Replayer<'a> {
             composite: done.composite.clone(),
             disposition: done.disposition,
             effects: &done.effects,
+            would_deny: &[],
             reroute: done.reroute.clone(),
             bases: &done.bases,
             started_at: recorded.started_at,

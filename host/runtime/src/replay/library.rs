@@ -400,6 +400,7 @@ impl UnitOf<'_> {
             rules: rules.clone(),
             folders,
             config: Arc::default(),
+            addresses: None,
             monitor: recorded.monitor.clone(),
         })
     }
