@@ -29,9 +29,6 @@ PLAN calls v1.0:
 const DEPLOYMENT: &str = "contracts = [\"contracts\"]\ncomponents = [\"components\"]\npolicy = \"policy.cedar\"\n\
                           [gates]\nethical = \"ethical\"\ncodex_keys = \"publisher.pub\"\n";
 
-const GATE: &str = "kind: compute\nnode_id: ethical\nversion: \"0.1.0\"\nworld: aim:step/gate@0.1.0\n\
-                    component: { path: gate.wasm }\nasks: [{ capability: codex }]\ncodex: ../codex.json\n";
-
 const CANARY: &str = "canary-0123456789";
 
 /// A server; each request's head and body is kept, and answered, or not, as `respond` says.
@@ -110,7 +107,7 @@ fn deployment(port: u16, via: &str, more: &str) -> Place {
          - capability: secrets\n    scope: [api-token]\n"
     );
     place.write("contracts/caller.yaml", contract);
-    place.write("contracts/ethical.yaml", GATE);
+    place.write_gate();
     place.write(
         "policy.cedar",
         "@id(\"all\") permit (principal, action, resource);\n",
@@ -119,18 +116,6 @@ fn deployment(port: u16, via: &str, more: &str) -> Place {
         "components/http.wasm",
         fs::read(guest("conformance-http.wasm")).unwrap(),
     );
-    place.write(
-        "components/gate.wasm",
-        fs::read(guest("gate-mcel.wasm")).unwrap(),
-    );
-    let codex = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/codex");
-    for (name, from) in [
-        ("codex.json", "default.json"),
-        ("codex.json.dsse", "default.json.dsse"),
-        ("publisher.pub", "publisher.pub"),
-    ] {
-        place.write(name, fs::read(codex.join(from)).unwrap());
-    }
     let file = place.write("secrets/api-token", format!("{CANARY}\n"));
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     fs::set_permissions(place.path("secrets"), fs::Permissions::from_mode(0o700)).unwrap();

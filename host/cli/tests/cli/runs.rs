@@ -32,32 +32,17 @@ const DEPLOYMENT: &str = "contracts = [\"contracts\"]\ncomponents = [\"component
 const ECHO: &str =
     "kind: compute\nnode_id: echo\nversion: \"0.1.0\"\ncomponent: { path: echo.wasm }\n";
 
-const GATE: &str = "kind: compute\nnode_id: ethical\nversion: \"0.1.0\"\nworld: aim:step/gate@0.1.0\n\
-                    component: { path: gate.wasm }\nasks: [{ capability: codex }]\ncodex: ../codex.json\n";
-
 /// A deployment of two echoes and the shipped gate.
 pub(crate) fn deployment() -> Place {
     let place = Place::new();
     place.write("plan.acl", PLAN);
     place.write("aim.toml", DEPLOYMENT);
     place.write("contracts/echo.yaml", ECHO);
-    place.write("contracts/ethical.yaml", GATE);
+    place.write_gate();
     place.write(
         "components/echo.wasm",
         fs::read(guest("conformance-echo.wasm")).unwrap(),
     );
-    place.write(
-        "components/gate.wasm",
-        fs::read(guest("gate-mcel.wasm")).unwrap(),
-    );
-    let codex = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/codex");
-    for (name, from) in [
-        ("codex.json", "default.json"),
-        ("codex.json.dsse", "default.json.dsse"),
-        ("publisher.pub", "publisher.pub"),
-    ] {
-        place.write(name, fs::read(codex.join(from)).unwrap());
-    }
     place
 }
 
@@ -292,6 +277,7 @@ fn a_component_that_does_not_fit_is_refused_and_leaves_a_leaf() {
     assert_verified(&place);
 }
 
+/// Negative control: with `text::neutralise` of the engine handing text through, the escapes are on the terminal and this fails.
 #[test]
 fn s1_text_of_guests_never_reaches_the_terminal_raw() {
     let place = deployment();
@@ -299,16 +285,23 @@ fn s1_text_of_guests_never_reaches_the_terminal_raw() {
         "components/echo.wasm",
         fs::read(guest("hostile.wasm")).unwrap(),
     );
-    let asks = "asks: [{ capability: context }, { capability: budget }, { capability: attest }, { capability: consult }, { capability: log }]\n";
+    let asks = "asks: [{ capability: context }, { capability: budget }, { capability: attest }, { capability: consult }, { capability: log }, { capability: artifact, modes: [read, put] }]\n";
     place.write("contracts/echo.yaml", format!("{ECHO}{asks}"));
-    let came = run(&place, &[]);
-    let shown = [
-        came.stderr.as_str(),
-        &came.text(),
-        &place.run(&["logs"]).text(),
-    ]
-    .concat();
-    assert!(!shown.contains('\u{1b}'), "{shown:?}");
+    place.write("aim.toml", format!("policy = \"p.cedar\"\n{DEPLOYMENT}"));
+    let all = "@id(\"all\") permit (principal, action, resource);\n";
+    place.write("p.cedar", all);
+    let shown_by = |attack: &str| {
+        let came = run(&place, &["-i", &format!("attack={attack}")]);
+        let witness = place.run(&["witness", "show", "-o", "text"]);
+        let logs = place.run(&["logs"]);
+        let all = [&came.stderr, &came.text(), &witness.text(), &logs.text()];
+        let all = all.map(String::as_str).concat();
+        assert!(!all.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{all:?}");
+        all
+    };
+    shown_by("s1-terminal-escapes");
+    let shown = shown_by("g29-error-text bytes=100");
+    assert!(shown.contains("\\u{1b}E"), "it is told, visibly: {shown}");
 }
 
 #[test]

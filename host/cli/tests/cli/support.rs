@@ -8,6 +8,10 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+/// The contract of the shipped gate.
+const GATE: &str = "kind: compute\nnode_id: ethical\nversion: \"0.1.0\"\nworld: aim:step/gate@0.1.0\n\
+                    component: { path: gate.wasm }\nasks: [{ capability: codex }]\ncodex: ../codex.json\n";
+
 /// A folder, and `aimctl` in it.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
@@ -68,6 +72,23 @@ impl Place {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, bytes).unwrap();
         path
+    }
+
+    /// The shipped gate `ethical` with its codex and the key that signed it.
+    pub(crate) fn write_gate(&self) {
+        self.write("contracts/ethical.yaml", GATE);
+        self.write(
+            "components/gate.wasm",
+            fs::read(guest("gate-mcel.wasm")).unwrap(),
+        );
+        let codex = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/codex");
+        for (name, from) in [
+            ("codex.json", "default.json"),
+            ("codex.json.dsse", "default.json.dsse"),
+            ("publisher.pub", "publisher.pub"),
+        ] {
+            self.write(name, fs::read(codex.join(from)).unwrap());
+        }
     }
 
     pub(crate) fn read(&self, name: &str) -> String {
