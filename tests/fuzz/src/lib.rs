@@ -51,7 +51,17 @@ pub const TARGETS: &[Target] = &[
         "a JSON Schema of a contract, and a payload after a zero byte",
         documents::schema,
     ),
+    target(
+        "lexer",
+        "the text of a plan in braces, cut up",
+        plans::lexer,
+    ),
     target("acl", "a plan's text", plans::acl),
+    target(
+        "editor",
+        "a place of two bytes and a plan's text that is still being written",
+        plans::editor,
+    ),
     target("plan", "a plan's canonical form", plans::plan),
     target("condition", "a gate's condition", plans::condition),
     target(

@@ -9,6 +9,7 @@
 mod codes;
 mod corpus;
 mod editing;
+mod grammar;
 mod guide;
 mod limits;
 mod printing;
