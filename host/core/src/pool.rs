@@ -190,7 +190,7 @@ mod tests {
         }
     }
 
-    /// Control: with the check and the charge in one loop, tokens are gone after the refusal and this fails (expected).
+    /// Control: with the check and the charge in one loop, tokens are gone after the refusal and this fails.
     #[test]
     fn a_charge_that_would_exceed_changes_nothing() {
         let mut left = POOL;

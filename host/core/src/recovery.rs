@@ -243,7 +243,7 @@ mod tests {
         next(&end, &allowed)
     }
 
-    /// Control: with the arm for transient failures matching any failure, this fails (expected).
+    /// Control: with the arm for transient failures matching any failure, this fails.
     #[test]
     fn only_transient_failures_are_tried_again_and_only_where_that_does_no_harm() {
         let transient = Outcome::Failed(Failure::Transient);
@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(with(Some(Action::Quarantine), false), Next::Quarantine);
     }
 
-    /// Control: with the factor applied before the first wait, this fails (expected).
+    /// Control: with the factor applied before the first wait, this fails.
     #[test]
     fn waits_double_up_to_their_maximum_and_jitter_only_shortens_them() {
         let retries = Retries {
@@ -346,7 +346,7 @@ mod tests {
         assert_eq!(backoff_ms(&jittered, u32::MAX, 0), 30_000);
     }
 
-    /// Control: with the cooldown not looked at, the breaker never opens again for a try and this fails (expected).
+    /// Control: with the cooldown not looked at, the breaker never opens again for a try and this fails.
     #[test]
     fn a_breaker_opens_after_five_failures_for_a_minute_and_tries_once() {
         let at = Timestamp::from_millis;

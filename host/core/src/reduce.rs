@@ -216,7 +216,7 @@ mod tests {
         reduce(how, &all).map(|one| String::from_utf8(one.body).unwrap())
     }
 
-    /// Control: with `>=` in `merge` the tie goes to the last one and this fails (expected).
+    /// Control: with `>=` in `merge` the tie goes to the last one and this fails.
     #[test]
     fn merge_takes_the_greatest_score_and_of_equal_ones_the_first() {
         let merge = |bodies: &[&str]| reduced(ReduceMethod::Merge, Tie::Abstain, bodies);
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(merge(&[]), Err(ReduceError::Empty));
     }
 
-    /// Control: with `<` in place of `<=` half of the votes would win and this fails (expected).
+    /// Control: with `<` in place of `<=` half of the votes would win and this fails.
     #[test]
     fn a_vote_needs_more_than_half_or_the_plan_takes_the_most_frequent() {
         let yes = r#"{"vote":{"b":1,"a":2},"by":1}"#;

@@ -86,6 +86,7 @@ fn a_clean_attempt_releases_what_the_guest_emitted() {
     assert_eq!(released.into_emissions(), [emission()]);
 }
 
+// Negative control: with `clear` going on without a component's record, this fails.
 #[test]
 fn p4_an_absent_gate_is_a_denial_on_both_sides() {
     let ended = Received::new(envelope()).screen(vec![]).unwrap_err();
@@ -172,7 +173,7 @@ fn a_stopped_guest_keeps_its_outcome_whatever_gates_say() {
     assert!(ended.witness(position()).release().is_err());
 }
 
-// Negative control: with the comparison of requests taken out of `worst`, both lines let the envelope through (expected).
+// Negative control: with the comparison of requests taken out of `worst`, both lines let the envelope through.
 #[test]
 fn p9_a_decision_about_another_request_clears_nothing() {
     let mut other = record(GateKind::Component, Phase::Ingress, Verdict::Pass);

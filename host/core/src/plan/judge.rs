@@ -201,7 +201,7 @@ mod tests {
         serde_json::from_str(text).unwrap()
     }
 
-    /// Control: with the answers' conditions ignored, the first answer is always taken and this fails (expected).
+    /// Control: with the answers' conditions ignored, the first answer is always taken and this fails.
     #[test]
     fn the_first_answer_whose_condition_holds_is_taken() {
         let mut soft = OnFail::always(Action::Retry);
@@ -244,7 +244,7 @@ mod tests {
         }
     }
 
-    /// Control: with `forbid` judged as `require`, this fails (expected).
+    /// Control: with `forbid` judged as `require`, this fails.
     #[test]
     fn rules_require_forbid_and_want_claims() {
         let rules = Rules {

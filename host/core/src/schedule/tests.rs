@@ -42,7 +42,7 @@ fn a_diamond_runs_in_stable_order() {
     assert_eq!(schedule.ready(), [3]);
 }
 
-/// Control: with `need.is_optional` left out of `member_settled`, this fails (expected).
+/// Control: with `need.is_optional` left out of `member_settled`, this fails.
 #[test]
 fn an_optional_requirement_runs_after_anything_and_a_hard_one_is_skipped() {
     for state in [StepState::Failed, StepState::Abstained, StepState::Waiting] {
@@ -75,7 +75,7 @@ fn an_unknown_requirement_never_becomes_ready() {
     assert!(schedule(&[&[7]]).ready().is_empty());
 }
 
-/// Control: without the filter on `running < most`, this fails (expected).
+/// Control: without the filter on `running < most`, this fails.
 #[test]
 fn a_shard_without_room_lets_others_go_first() {
     let node = |shard| NodeSpec {
@@ -122,7 +122,7 @@ fn a_standby_node_runs_when_it_is_led_to() {
     assert_eq!(schedule.ready(), [0, 1]);
 }
 
-/// Control: with `least` ignored, the quorum below fails (expected).
+/// Control: with `least` ignored, the quorum below fails.
 #[test]
 fn a_quorum_waits_for_all_and_is_met_by_some() {
     let need = |least| Need {

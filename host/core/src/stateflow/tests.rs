@@ -37,7 +37,7 @@ fn driven(max_retries: u32, events: &[Event]) -> Stateflow {
     machine
 }
 
-/// Control: with a twelfth arm in `transition`, or one missing, this fails (expected).
+/// Control: with a twelfth arm in `transition`, this fails.
 #[test]
 fn there_are_exactly_eleven_transitions_and_everything_else_changes_nothing() {
     let expected = [
@@ -90,7 +90,7 @@ fn there_are_exactly_eleven_transitions_and_everything_else_changes_nothing() {
     assert_eq!(found, expected);
 }
 
-/// Control: with `>` in place of `>=` in `take`, this fails (expected).
+/// Control: with `>` in place of `>=` in `take`, this fails.
 #[test]
 fn the_partial_verdict_that_reaches_the_limit_ends_the_step() {
     let to_verdict = [
