@@ -129,7 +129,7 @@ mod tests {
         }
     }
 
-    // Negative control: with `is_signed` true for all, the second line fails (expected).
+    // Negative control: with `is_signed` true for all, the second line fails.
     #[test]
     fn an_answer_counts_only_with_the_approvers_own_signature() {
         let given = approval(ann());

@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(codex.signer(), secret(KeyRole::Gate, 7).id());
     }
 
-    // Negative control: with `verify` answering Ok before the checks of signature, subject and version, each line fails (expected).
+    // Negative control: with the comparison of the statement, or of the version, taken out of `verify`, this fails.
     #[test]
     fn an_unsigned_foreign_changed_or_old_codex_is_refused() {
         assert_eq!(check(DOCUMENT, None, "0.0.0"), Err(CodexError::Unsigned));
@@ -273,6 +273,7 @@ mod tests {
         assert_eq!(no_keys, Err(CodexError::NoKeys));
     }
 
+    // Negative control: with the types of the statement not looked at, this fails.
     #[test]
     fn a_signature_over_another_statement_is_about_something_else() {
         let key = secret(KeyRole::Gate, 7);

@@ -75,6 +75,7 @@ fn what_a_failed_attempt_wrote_is_dropped() {
 }
 
 /// P11 for buckets: the run is interrupted at every append, and goes on; the counter counts every run once.
+/// Negative control: with the result of the append ignored, this fails.
 #[test]
 fn p11_a_counter_counts_once_whatever_append_fails() {
     let appends = {

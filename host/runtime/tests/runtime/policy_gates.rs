@@ -41,7 +41,7 @@ fn assert_denied_unrun(rig: &Rig, what: &str) -> AttemptPredicate {
     attempt
 }
 
-// Negative control: with `decision_from_guest` taking ratios and digests as they come, `over-one` and `no-digest` complete (expected).
+// Negative control: with `decision_from_guest` taking ratios and digests as they come, `over-one` and `no-digest` complete.
 #[test]
 fn p3_a_malformed_answer_denies() {
     for answer in ["huge-reason", "over-one", "no-digest", "maybe", ""] {
@@ -93,6 +93,7 @@ fn p6_a_gate_that_alters_what_it_judges_changes_nothing_that_is_forwarded() {
     assert!(tried.all(|decision| decision.facts == [fact.clone()]));
 }
 
+// Negative control: with the last verdict of a set in place of the worst, this fails.
 #[test]
 fn p7_a_gate_behind_one_that_alters_judges_the_original() {
     let secret = "postgres://app:Harbor-Lantern-59@db-1:5432/shop";
@@ -112,7 +113,7 @@ fn p7_a_gate_behind_one_that_alters_judges_the_original() {
     assert_eq!(requests.len(), 1, "all judged one request");
 }
 
-// Negative control: with `clear` going on without a component's record, each of these completes (expected).
+// Negative control: with the last verdict of a set in place of the worst, or with the result of the append ignored, this fails.
 #[test]
 fn p8_a_run_a_repeated_run_and_a_resumed_run_all_pass_the_gates() {
     let plan = format!("{ONE}  STEP t:\n    ASSIGN a: \"x\"\n    REQUIRES s\n");
@@ -161,7 +162,7 @@ fn p10_a_changed_codex_or_changed_rules_are_another_question_and_judged_anew() {
     assert_ne!(lock(&before), lock(&after));
 }
 
-// Negative control: without the comparison in `Gate::judged` the second run completes (expected).
+// Negative control: without the comparison in `Gate::judged` the second run completes.
 #[test]
 fn p10_a_codex_older_than_one_that_has_judged_in_the_log_denies() {
     let mut rig = judged_by("pass");
@@ -185,6 +186,7 @@ fn p10_a_codex_older_than_one_that_has_judged_in_the_log_denies() {
     );
 }
 
+// Negative control: with the last verdict of a set in place of the worst, this fails.
 #[test]
 fn p11_sets_of_gates_give_the_verdict_of_the_worst_in_any_order() {
     let orders = [
@@ -246,7 +248,7 @@ fn request() -> GateRequest {
     }
 }
 
-// Negative control: with the bound taken out of `Turnstile::enter`, all hundred pass (expected).
+// Negative control: with the bound taken out of `Turnstile::enter`, all hundred pass.
 #[test]
 fn p16_a_flood_of_requests_is_denied_beyond_the_bound_of_the_queue() {
     let digest = Digest::of(b"x");
@@ -322,7 +324,7 @@ fn p17_a_gate_that_imports_anything_but_its_codex_is_refused_at_load() {
     );
 }
 
-// Negative control: see `aim_trust::codex`; here with `verified_codex` answering without `codex::verify` all are admitted (expected).
+// Negative control: see `aim_trust::codex`; with a codex admitted that is not the one that was signed, this fails.
 #[test]
 fn a_codex_that_nobody_vouches_for_admits_nothing() {
     let document = codex();
