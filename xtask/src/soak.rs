@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::{fuzz, guests, process, project::Project, say};
 
 /// Packages with tests that do more when they are asked to.
-const PACKAGES: [&str; 3] = ["aim-trust", "aim-core", "aim-policy-cedar"];
+const PACKAGES: [&str; 4] = ["aim-trust", "aim-core", "aim-policy-cedar", "aim-store-dir"];
 /// Seconds for each fuzz target.
 const FUZZ_SECONDS: u64 = 600;
 /// Cases of each property.

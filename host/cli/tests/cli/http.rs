@@ -475,3 +475,141 @@ fn s6_a_secret_that_others_can_read_stops_the_run_before_anything_starts() {
     run(&place, &request(server.port, "/v1/pay")).assert_refused(2, "AIM-N014");
     assert!(server.seen().is_empty());
 }
+
+// Negative control: with `RESOLVER_FILES` empty the confined host finds no address for the name and this fails.
+#[test]
+fn a_name_is_resolved_by_a_host_that_has_given_its_files_up() {
+    let server = serve(|_| ok("paid"));
+    let place = deployment(server.port, LOOPBACK, "");
+    let contract = place.read("contracts/caller.yaml");
+    place.write(
+        "contracts/caller.yaml",
+        contract.replace("http://127.0.0.1", "http://localhost"),
+    );
+    let mut named = request(server.port, "/v1/pay");
+    named["authority"] = json!(format!("localhost:{}", server.port));
+    let body = output(&place, &run(&place, &named));
+    assert_eq!(body[0]["body"], "paid", "{body}");
+    let seen = server.seen();
+    assert!(
+        seen[0].contains(&format!("host: localhost:{}", server.port)),
+        "{seen:?}"
+    );
+    assert_verified(&place);
+}
+
+/// The folder of `examples/http-effect`, for a shop on another port.
+fn shop_example(port: u16) -> Place {
+    let place = Place::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let from = root.join("examples/http-effect");
+    for name in [
+        "plan.acl",
+        "aim.toml",
+        "order.json",
+        "contracts/payer.yaml",
+        "contracts/ethical-gate.yaml",
+        "policy/pay.cedar",
+    ] {
+        let text = fs::read_to_string(from.join(name)).unwrap();
+        let text = text
+            .replace("8642", &port.to_string())
+            .replace("root = \"../..\"", "root = \".\"")
+            .replace("../../target/guests", "components")
+            .replace("../../../contracts/codex/", "../codex/")
+            .replace("../../contracts/codex/", "codex/");
+        place.write(name, text);
+    }
+    for name in ["default.json", "default.json.dsse", "publisher.pub"] {
+        let bytes = fs::read(root.join("contracts/codex").join(name)).unwrap();
+        place.write(&format!("codex/{name}"), bytes);
+    }
+    for name in ["effect-payer.wasm", "gate-mcel.wasm"] {
+        place.write(
+            &format!("components/{name}"),
+            fs::read(guest(name)).unwrap(),
+        );
+    }
+    place
+}
+
+const PAY: [&str; 4] = ["run", "plan.acl", "-i", "order=@order.json"];
+
+fn pay(place: &Place, more: &[&str]) -> Came {
+    let mut command = place.command(&PAY);
+    let came = command.args(more).env("PAY_TOKEN", CANARY).output();
+    came.unwrap().into()
+}
+
+#[test]
+fn the_example_pays_once_and_its_receipt_is_the_expected_one() {
+    let shop = serve(|_| {
+        let body = "receipt for order-17";
+        let length = body.len();
+        Some(format!(
+            "HTTP/1.1 201 Created\r\ncontent-length: {length}\r\n\r\n{body}"
+        ))
+    });
+    let place = shop_example(shop.port);
+    let came = pay(&place, &[]);
+    let expected = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../examples/http-effect/expected/receipt.json");
+    let expected: Value = serde_json::from_slice(&fs::read(expected).unwrap()).unwrap();
+    assert_eq!(output(&place, &came), expected);
+    assert_eq!(pay(&place, &[]).code, 0);
+    let seen = shop.seen();
+    assert_eq!(seen.len(), 1, "a finished run is not paid again: {seen:?}");
+    assert!(
+        seen[0].starts_with("POST /payments HTTP/1.1"),
+        "{}",
+        seen[0]
+    );
+    assert!(seen[0].contains(&format!("authorization: Bearer {CANARY}")));
+    let shown = witness(&place);
+    assert_eq!(shown["predicate"]["effects"][0]["end"], "done", "{shown}");
+    assert!(!shown.to_string().contains(CANARY));
+    assert_eq!(pay(&place, &["--again"]).code, 0);
+    let keys: Vec<String> = shop.seen().iter().map(|text| key(text)).collect();
+    assert_eq!(keys.len(), 2);
+    assert_ne!(keys[0], keys[1], "another try has another key");
+    assert_verified(&place);
+}
+
+fn key(request: &str) -> String {
+    let mut lines = request.lines();
+    let line = lines.find(|line| line.starts_with("idempotency-key"));
+    line.unwrap().to_owned()
+}
+
+#[test]
+fn the_example_is_killed_while_it_pays_and_asks_a_person_before_it_pays_again() {
+    let shop = serve(|_| None);
+    let place = shop_example(shop.port);
+    let mut child = place
+        .command(&PAY)
+        .env("PAY_TOKEN", CANARY)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let wait = std::time::Duration::from_secs(60);
+    shop.came.recv_timeout(wait).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for _ in 0..2 {
+        let came = pay(&place, &[]);
+        assert_eq!(came.code, 9, "{}", came.stderr);
+        assert!(!came.stderr.contains(CANARY));
+    }
+    assert_eq!(shop.seen().len(), 1, "nothing is sent again");
+    let shown = witness(&place);
+    assert_eq!(
+        shown["predicate"]["outcome"]["kind"], "indeterminate",
+        "{shown}"
+    );
+    assert_eq!(
+        shown["predicate"]["effects"][0]["end"], "unknown",
+        "{shown}"
+    );
+    assert_verified(&place);
+}
