@@ -300,7 +300,10 @@ fn a_policy_on_trial_against_an_address_is_counted_and_not_obeyed() {
 /// The statement about the only attempt of the newest run.
 fn witness(place: &Place) -> Value {
     let plan = place.run(&["witness", "show", "last", "-o", "json"]);
-    let attempts = find(&plan.documents()[0], "attempts").unwrap();
+    let Some(attempts) = find(&plan.documents()[0], "attempts") else {
+        // A run that waits has no witness of its own yet.
+        return plan.documents().remove(0);
+    };
     let digest = attempts[0].as_str().unwrap().to_owned();
     let came = place.run(&["witness", "show", &digest, "-o", "json"]);
     assert_eq!(came.code, 0, "{}", came.stderr);
