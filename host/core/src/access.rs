@@ -643,6 +643,7 @@ mod tests {
         assert!(!grant.permits(Capability::Artifact, None));
     }
 
+    // Negative control: with `grant` content with one permitted use, this and the next one fail.
     #[test]
     fn an_ask_is_granted_whole_or_not_at_all() {
         let policy = Some(Digest::of(b"policy"));

@@ -141,6 +141,7 @@ mod tests {
         assert_eq!(verify("{}", &[ann()]), Err(ApprovalError::Form));
     }
 
+    // Negative control: with the known approver found by the key alone, this fails.
     #[test]
     fn nobody_answers_under_another_role_actor_or_name_than_the_deployment_has() {
         for change in [

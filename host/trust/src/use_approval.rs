@@ -204,6 +204,7 @@ mod tests {
         approvals.find(&asked())
     }
 
+    // Negative control: with the look at `expires` taken out of `vouched`, the second line fails.
     #[test]
     fn an_approval_of_exactly_the_use_counts_until_it_expires() {
         let approval = UseApproval::of(&asked(), "ann", LATER);
@@ -217,6 +218,7 @@ mod tests {
         );
     }
 
+    // Negative control: with the signature not verified, or its absence taken for one, this fails.
     #[test]
     fn unsigned_and_foreign_signatures_do_not_count() {
         let approval = UseApproval::of(&asked(), "ann", LATER);
@@ -237,6 +239,7 @@ mod tests {
         );
     }
 
+    // Negative control: with mode and scope, the tenant or the component left out of `fits`, one at a time, this fails.
     #[test]
     fn an_approval_of_anything_else_does_not_count() {
         type Change = fn(&mut UseApproval);

@@ -191,6 +191,26 @@ fn p9_a_decision_about_another_request_clears_nothing() {
     assert!(!ended.is_releasable());
 }
 
+// Negative control: with `has_component` not asked about in `clear`, what schema and policy have passed is cleared.
+#[test]
+fn what_no_component_has_judged_is_not_cleared_whoever_else_has() {
+    let others = [
+        GateKind::Schema,
+        GateKind::Policy,
+        GateKind::Condition,
+        GateKind::Kappa,
+    ];
+    let others = others.map(|kind| record(kind, Phase::Ingress, Verdict::Pass));
+    let ended = screened().clear(others.to_vec()).unwrap_err();
+    assert_eq!(
+        (ended.outcome(), ended.verdict()),
+        (&Outcome::Denied(DeniedBy::Gate), Verdict::Error)
+    );
+    let judge = record(GateKind::Component, Phase::Ingress, Verdict::Pass);
+    let all = others.into_iter().chain([judge]).collect();
+    assert!(screened().clear(all).is_ok());
+}
+
 #[test]
 fn gates_in_any_order_and_any_number_give_the_verdict_of_the_worst() {
     let all = [

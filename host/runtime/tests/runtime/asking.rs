@@ -36,6 +36,7 @@ fn asking() -> Rig {
     Rig::new(ONE).node("echo", "conformance-echo", asks)
 }
 
+// Negative control: with the trial not asked, there is no record; with the trial asked in place of the policy, nothing runs.
 #[test]
 fn a_policy_on_trial_is_counted_and_not_obeyed() {
     let mut rig = asking();
@@ -56,6 +57,7 @@ fn a_policy_on_trial_is_counted_and_not_obeyed() {
     );
 }
 
+// Negative control: with the trial asked in place of the policy, the first is admitted.
 #[test]
 fn a_policy_on_trial_grants_nothing_that_the_enforced_one_refuses() {
     let mut rig = asking();

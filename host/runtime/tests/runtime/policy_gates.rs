@@ -10,6 +10,7 @@ use aim_core::{
     kappa::composite::{Borders, CompositeRule, KappaOutcome, Weights},
     name::StepName,
     outcome::{DeniedBy, Exit, Outcome},
+    plan::{self, Action, Clause, Plan, Retries},
     verdict::{Disposition, Verdict},
     witness::{AttemptPredicate, StepState},
 };
@@ -144,7 +145,7 @@ fn p8_a_run_a_repeated_run_and_a_resumed_run_all_pass_the_gates() {
     }
 }
 
-// Negative control: with the run's identity made without the lock, the second question is taken for answered (expected).
+// Negative control: with the run's identity made without the lock, the second question is the first one's, already answered.
 #[test]
 fn p10_a_changed_codex_or_changed_rules_are_another_question_and_judged_anew() {
     let mut rig = judged_by("pass");
@@ -305,7 +306,7 @@ fn p16_a_flood_of_requests_is_denied_beyond_the_bound_of_the_queue() {
     );
 }
 
-// Negative control: with the log added to the world of gates in `capability`, it is admitted (expected).
+// Negative control: with gates cleared as steps are, by their own asks in the world of steps, it is admitted.
 #[test]
 fn p17_a_gate_that_imports_anything_but_its_codex_is_refused_at_load() {
     let mut rig = judged_by("pass");
@@ -368,7 +369,7 @@ fn a_score_below_the_operators_floor_waits_for_a_person_whatever_the_gate_says()
     assert_eq!(rig.attempt("s").verdict, Verdict::Warn);
 }
 
-// Negative control: with `history.note` left out of `run_attempt`, the fact is `none` the second time too (expected).
+// Negative control: with `GateHistory::of` reading nothing, the fact is `none` the second time too.
 #[test]
 fn a_gate_is_told_its_last_verdict_in_the_same_scope_and_needs_more_to_get_out_of_doubt() {
     let rig = judged_by("prior");
@@ -409,6 +410,38 @@ fn a_gate_is_told_its_last_verdict_in_the_same_scope_and_needs_more_to_get_out_o
         "{:?}",
         again.reasons
     );
+}
+
+// Negative control: with `history.note` left out of `run_attempt`, every try is told `none`.
+#[test]
+fn a_gate_is_told_its_last_verdict_at_the_next_try_of_the_same_execution() {
+    let mut rig = judged_by("prior");
+    let mut parts = rig.plan.clone().into_parts();
+    let clause = Clause::parse("output.word.size_bytes > 100").unwrap();
+    let name = StepName::parse("long").unwrap();
+    parts.steps[0]
+        .gates
+        .push(plan::Gate::over(name, clause, Action::Retry));
+    parts.steps[0].retries = Some(Retries {
+        base_ms: 1,
+        factor_percent: 100,
+        jitter_percent: 0,
+        max_attempts: 2,
+        max_ms: 1,
+        repeats_effects: false,
+    });
+    rig.plan = Plan::check(parts).unwrap();
+    rig.run(HELLO).unwrap();
+    let told: Vec<Vec<String>> = (rig.attempts().iter())
+        .map(|attempt| {
+            let decisions = attempt
+                .gates
+                .iter()
+                .filter_map(|gate| gate.decision.as_ref());
+            decisions.map(|one| one.facts[0].1.clone()).collect()
+        })
+        .collect();
+    assert_eq!(told, [["none", "none"], ["pass", "pass"]]);
 }
 
 fn composite(low_ppm: u32, mid_ppm: u32, high_ppm: u32) -> GateRules {
@@ -493,7 +526,8 @@ fn an_axiom_aborts_whatever_the_composite_of_risks_says() {
     assert_eq!(stored, None);
 }
 
-// Negative control: with `is_kept` answering for released attempts only, the output isn't there (expected).
+// Negative control: with `submission` keeping outputs of released attempts only, the small output isn't there; with `is_kept`
+// answering so, the large one.
 #[test]
 fn what_people_may_release_is_kept_aside_and_not_released() {
     let mut rig = scored(100_000);
@@ -514,6 +548,13 @@ fn what_people_may_release_is_kept_aside_and_not_released() {
         .unwrap();
     assert!(kept.is_some(), "the bytes are kept under their digest");
     assert!(rig.verify().authenticated);
+    let large = "x".repeat(100_000);
+    rig.run(&[("word", &large)]).unwrap();
+    let body = rig.attempts().pop().unwrap().outputs[0].body;
+    assert!(
+        rig.store.digests().contains(&body),
+        "too large for the log, and kept all the same"
+    );
     let mut without = scored(100_000);
     without.rules = GateRules {
         is_quarantining: false,

@@ -14,3 +14,4 @@ mod corpus;
 mod random;
 mod reference;
 mod table;
+mod written;
