@@ -20,6 +20,7 @@ mod imports;
 mod languages;
 mod plumbing;
 mod proposals;
+mod spending;
 mod steps;
 mod support;
 mod tokens;
