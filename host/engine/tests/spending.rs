@@ -198,10 +198,16 @@ async fn standard_streams_and_waits_cost_their_tokens() {
         ask(Capability::Clocks, &[Mode::Virtual], &[]),
         ask(Capability::Random, &[Mode::Virtual], &[]),
     ];
-    for (capability, operation, body) in [
-        (Capability::Cli, "stdin", json!({})),
-        (Capability::Cli, "stdout", json!({ "text": "0123456789" })),
-        (Capability::Clocks, "sleep", json!({ "ms": 1 })),
+    // A wait is measured by the guest: the time before, the wait itself, the time after.
+    for (capability, operation, body, calls) in [
+        (Capability::Cli, "stdin", json!({}), 0),
+        (
+            Capability::Cli,
+            "stdout",
+            json!({ "text": "0123456789" }),
+            0,
+        ),
+        (Capability::Clocks, "sleep", json!({ "ms": 1 }), 2),
     ] {
         let report = std(&base, operation, body.clone()).await;
         assert!(
@@ -209,8 +215,8 @@ async fn standard_streams_and_waits_cost_their_tokens() {
             "{operation}: {:?}",
             report.end
         );
-        let none = limited(&base, capability, (Some(0), None));
-        let report = std(&none, operation, body).await;
+        let few = limited(&base, capability, (Some(calls), None));
+        let report = std(&few, operation, body).await;
         assert!(
             is_stopped(&report, LimitKind::HostCalls),
             "{operation}: {:?}",
