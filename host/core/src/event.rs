@@ -16,7 +16,10 @@ use crate::{
     gate::{GateKind, GateRecord},
     id::{EventId, ExecutionId, RunId, SpanId, TraceId},
     name::{StepName, TenantId},
+    plan::StepPath,
     quarantine::ReleasePredicate,
+    question::{Answer, AnswerPredicate, Note},
+    stateflow::{State, Transition},
     time::Timestamp,
     verdict::Verdict,
     witness::{AttemptPredicate, DeniedLoadPredicate, PlanPredicate},
@@ -118,9 +121,13 @@ pub struct FrameOrigin<'a> {
     pub sequence: u64,
 }
 
-/// The event of a run being taken in.
+/// The events of a run being taken in: its own, and one for each node that its plan has.
 #[must_use]
-pub fn of_start(frame: FrameOrigin<'_>, start: &ExecutionStart) -> Vec<RuntimeEvent> {
+pub fn of_start(
+    frame: FrameOrigin<'_>,
+    start: &ExecutionStart,
+    nodes: &[(StepPath, Transition)],
+) -> Vec<RuntimeEvent> {
     let thread = Thread {
         frame,
         trace: start.trace,
@@ -133,16 +140,106 @@ pub fn of_start(frame: FrameOrigin<'_>, start: &ExecutionStart) -> Vec<RuntimeEv
     attributes.insert("run".to_string(), start.run.to_string());
     attributes.insert("execution".to_string(), start.execution.to_string());
     let kind = ("intent.received".to_string(), EventPhase::ControlPlane);
-    alloc::vec![thread.event(0, kind, start.started_at, attributes)]
+    let mut kinds = alloc::vec![(kind, start.started_at, attributes)];
+    kinds.extend(
+        nodes
+            .iter()
+            .map(|(path, made)| of_transition(path.as_str(), made)),
+    );
+    thread.events(kinds)
+}
+
+/// The events of something that was decided between two attempts.
+#[must_use]
+pub fn of_note(
+    frame: FrameOrigin<'_>,
+    start: &ExecutionStart,
+    note: &Note,
+    made: &[Transition],
+) -> Vec<RuntimeEvent> {
+    let thread = Thread {
+        frame,
+        trace: start.trace,
+        span: root_span(start.execution),
+        parent: None,
+        actor: &start.actor,
+        intent: start.plan_name.as_str(),
+    };
+    let attributes = BTreeMap::from([
+        ("step".to_string(), note.path.to_string()),
+        ("says".to_string(), note.what.says()),
+    ]);
+    let kind = (note.what.event_type().to_string(), EventPhase::ControlPlane);
+    let mut kinds = alloc::vec![(kind, note.at, attributes)];
+    kinds.extend(
+        made.iter()
+            .map(|one| of_transition(note.path.as_str(), one)),
+    );
+    thread.events(kinds)
+}
+
+/// The event of a person's answer.
+#[must_use]
+pub fn of_answer(
+    frame: FrameOrigin<'_>,
+    plan_name: &StepName,
+    answer: &AnswerPredicate,
+) -> Vec<RuntimeEvent> {
+    let thread = Thread {
+        frame,
+        trace: answer.trace,
+        span: root_span(answer.execution),
+        parent: None,
+        actor: &answer.actor,
+        intent: plan_name.as_str(),
+    };
+    let word = match answer.answer {
+        Answer::No => "no",
+        Answer::Value(_) => "value",
+        Answer::Yes => "yes",
+    };
+    let attributes = BTreeMap::from([
+        ("step".to_string(), answer.path.to_string()),
+        ("says".to_string(), format!("{} {word}", answer.question)),
+    ]);
+    let kind = ("question.answered".to_string(), EventPhase::ControlPlane);
+    thread.events(alloc::vec![(kind, answer.answered_at, attributes)])
+}
+
+/// An event before it has its place in a frame: its type and phase, its time, its details.
+type Kind = ((String, EventPhase), Timestamp, BTreeMap<String, String>);
+
+/// One transition of a node's machine; the table says what it is called.
+fn of_transition(path: &str, made: &Transition) -> Kind {
+    let emits = made
+        .to_state
+        .rule()
+        .map_or("step.unknown", |rule| rule.emits);
+    let phase = match made.to_state {
+        State::Executing => EventPhase::DataPlane,
+        _ => EventPhase::ControlPlane,
+    };
+    let mut attributes = BTreeMap::from([
+        ("step".to_string(), path.to_string()),
+        ("event".to_string(), made.event.word().to_string()),
+        ("from".to_string(), made.from_state.word().to_string()),
+        ("to".to_string(), made.to_state.word().to_string()),
+    ]);
+    if let Some(meta) = &made.meta {
+        attributes.insert("override_by".to_string(), meta.override_by.clone());
+        attributes.insert("reason".to_string(), meta.reason.clone());
+    }
+    ((emits.to_string(), phase), made.timestamp, attributes)
 }
 
 /// The events of one attempt: dispatched, one per token that was refused for a call, one per gate decision, then delivered
-/// or not.
+/// or not; and in between the transitions of its node's machine that it made.
 #[must_use]
 pub fn of_attempt(
     frame: FrameOrigin<'_>,
     plan_name: &StepName,
     attempt: &AttemptPredicate,
+    made: &[Transition],
 ) -> Vec<RuntimeEvent> {
     let thread = Thread {
         frame,
@@ -156,6 +253,10 @@ pub fn of_attempt(
     let mut kinds = Vec::new();
     let dispatched = ("dataplane.dispatched".to_string(), EventPhase::DataPlane);
     kinds.push((dispatched, attempt.started_at, step()));
+    let path = node_of(attempt);
+    let (begun, ended): (Vec<&Transition>, Vec<&Transition>) =
+        made.iter().partition(|one| !one.is_end());
+    kinds.extend(begun.into_iter().map(|one| of_transition(path, one)));
     for token in attempt.tokens.iter().filter(|token| token.refused > 0) {
         let mut attributes = step();
         attributes.extend(token_attributes(token));
@@ -183,20 +284,17 @@ pub fn of_attempt(
         attempt.ended_at,
         attributes,
     ));
-    let mut events: Vec<RuntimeEvent> = (0..)
-        .zip(kinds)
-        .map(|(index, (kind, at, attributes))| thread.event(index, kind, at, attributes))
-        .collect();
-    if let (Some(event), Some(output)) = (events.last_mut(), attempt.outputs.first()) {
-        event.artifact_id = Some(output.body.to_string());
-        let artifacts = attempt.outputs.iter().flat_map(|output| &output.artifacts);
-        let artifacts: Vec<String> = artifacts.map(|one| one.digest.to_string()).collect();
-        if !artifacts.is_empty() {
-            event
-                .attributes
-                .insert("artifacts".to_string(), artifacts.join(" "));
-        }
+    let mut events = thread.events(kinds);
+    if let Some(event) = events.last_mut() {
+        name_outputs(event, attempt);
     }
+    let next = u32::try_from(events.len()).unwrap_or(u32::MAX);
+    let ended = ended.into_iter().map(|one| of_transition(path, one));
+    events.extend(
+        (next..)
+            .zip(ended)
+            .map(|(index, kind)| thread.of_kind(index, kind)),
+    );
     events
 }
 
@@ -207,6 +305,7 @@ pub fn of_release(
     plan_name: &StepName,
     attempt: &AttemptPredicate,
     release: &ReleasePredicate,
+    made: &[Transition],
 ) -> Vec<RuntimeEvent> {
     let thread = Thread {
         frame,
@@ -229,6 +328,9 @@ pub fn of_release(
         .outputs
         .first()
         .map(|output| output.body.to_string());
+    let transitions = made.iter().map(|one| of_transition(node_of(attempt), one));
+    let transitions = (2..).zip(transitions);
+    let transitions = transitions.map(|(index, kind)| thread.of_kind(index, kind));
     (0..)
         .zip(kinds)
         .map(|(index, (kind, phase, attributes))| RuntimeEvent {
@@ -240,7 +342,27 @@ pub fn of_release(
                 attributes,
             )
         })
+        .chain(transitions)
         .collect()
+}
+
+/// Where the attempt's node stands in its plan.
+fn node_of(attempt: &AttemptPredicate) -> &str {
+    (attempt.path.as_ref()).map_or(attempt.step.as_str(), StepPath::as_str)
+}
+
+/// Says what an attempt put out.
+fn name_outputs(event: &mut RuntimeEvent, attempt: &AttemptPredicate) {
+    let Some(output) = attempt.outputs.first() else {
+        return;
+    };
+    event.artifact_id = Some(output.body.to_string());
+    let artifacts = attempt.outputs.iter().flat_map(|output| &output.artifacts);
+    let artifacts: Vec<String> = artifacts.map(|one| one.digest.to_string()).collect();
+    if !artifacts.is_empty() {
+        let artifacts = artifacts.join(" ");
+        event.attributes.insert("artifacts".to_string(), artifacts);
+    }
 }
 
 /// The event of a run that is over.
@@ -339,6 +461,17 @@ struct Thread<'a> {
 }
 
 impl Thread<'_> {
+    fn events(&self, kinds: Vec<Kind>) -> Vec<RuntimeEvent> {
+        (0..)
+            .zip(kinds)
+            .map(|(index, kind)| self.of_kind(index, kind))
+            .collect()
+    }
+
+    fn of_kind(&self, index: u32, (kind, at, attributes): Kind) -> RuntimeEvent {
+        self.event(index, kind, at, attributes)
+    }
+
     fn event(
         &self,
         index: u32,

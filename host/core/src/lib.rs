@@ -36,6 +36,7 @@ pub mod quarantine;
 pub mod question;
 pub mod recovery;
 pub mod reduce;
+pub mod run_state;
 pub mod schedule;
 pub mod staged;
 pub mod stateflow;

@@ -132,6 +132,8 @@ pub enum LimitKind {
     Tokens,
     /// A plan's tool-call budget.
     Tools,
+    /// A plan's cost budget.
+    Cost,
     /// Attempts that run and wait at the host.
     Concurrency,
 }

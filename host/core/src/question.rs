@@ -6,7 +6,7 @@
 //!
 //! INVARIANT: an answer names one question of one execution, and fits no other.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +14,9 @@ use crate::{
     digest::Digest,
     id::{ExecutionId, RunId, TraceId},
     name::{StepName, TenantId},
-    plan::{Silence, StepPath},
+    plan::{Silence, SoftBackoff, StepPath},
     recovery::BreakerState,
+    stateflow::{Settled, State},
     time::Timestamp,
     witness::HostRecord,
 };
@@ -41,14 +42,24 @@ pub struct Note {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum NoteKind {
+    /// A standby step has answered in its place.
+    Answered(StepName),
     /// A person is asked.
     Asked(Question),
     /// The breaker of the node's component changed its state.
     Breaker(BreakerState),
+    /// It is tried again at once, and told this beside its envelope.
+    Mended(BTreeMap<String, String>),
     /// Another try is due.
     RetryScheduled(Retry),
     /// A standby step answers instead.
     Rerouted(StepName),
+    /// It will not complete.
+    Settled(Settled),
+    /// More of a budget is used than the plan's soft mark.
+    SoftBudget(SoftMark),
+    /// A state has lasted too long, and its fallback has fired.
+    TimedOut(State),
 }
 
 impl NoteKind {
@@ -56,12 +67,72 @@ impl NoteKind {
     #[must_use]
     pub const fn event_type(&self) -> &'static str {
         match self {
+            Self::Answered(_) => "step.answered",
             Self::Asked(_) => "question.asked",
             Self::Breaker(_) => "breaker.changed",
-            Self::RetryScheduled(_) => "step.retrying",
+            Self::Mended(_) => "step.mended",
+            Self::RetryScheduled(_) => "retry.scheduled",
             Self::Rerouted(_) => "step.rerouted",
+            Self::Settled(_) => "step.settled",
+            Self::SoftBudget(_) => "budget.soft_exceeded",
+            Self::TimedOut(_) => "state.timed_out",
         }
     }
+
+    /// True when both tell of the same: a run that is resumed does not write it down twice.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Asked(one), Self::Asked(another)) => one.id == another.id,
+            (Self::RetryScheduled(one), Self::RetryScheduled(another)) => {
+                one.attempt_no == another.attempt_no
+            }
+            (Self::SoftBudget(one), Self::SoftBudget(another)) => one.part == another.part,
+            _ => self == other,
+        }
+    }
+
+    /// What the note says beside its kind, for people.
+    #[must_use]
+    pub fn says(&self) -> String {
+        match self {
+            Self::Answered(step) | Self::Rerouted(step) => step.as_str().into(),
+            Self::Asked(question) => question.id.clone(),
+            Self::Breaker(state) => state.word().into(),
+            Self::Mended(told) => {
+                let told: Vec<String> = told.iter().map(|(k, v)| format!("{k}={v}")).collect();
+                told.join(" ")
+            }
+            Self::RetryScheduled(retry) => {
+                format!("try {} after {} ms", retry.attempt_no, retry.wait_ms)
+            }
+            Self::Settled(settled) => (settled.meta.as_ref()).map_or_else(String::new, |meta| {
+                format!("{}: {}", meta.override_by, meta.reason)
+            }),
+            Self::SoftBudget(mark) => format!(
+                "{} of {} used, the soft mark is {}: {}",
+                mark.used,
+                mark.part,
+                mark.mark,
+                mark.backoff.word()
+            ),
+            Self::TimedOut(state) => state.word().into(),
+        }
+    }
+}
+
+/// A soft mark that was crossed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SoftMark {
+    /// What the plan wants to be done with less.
+    pub backoff: SoftBackoff,
+    /// The mark, in the part's unit.
+    pub mark: u64,
+    /// Which part of the budget.
+    pub part: String,
+    /// What the step has used of it, all tries together.
+    pub used: u64,
 }
 
 /// Another try that is due.

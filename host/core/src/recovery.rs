@@ -40,6 +40,16 @@ pub struct Allowance {
     pub was_mended: bool,
 }
 
+impl AttemptEnd<'_> {
+    /// True when the step would be tried again, and there were as many tries as there may be.
+    #[must_use]
+    pub const fn is_spent(&self, allowed: &Allowance) -> bool {
+        let is_partial = matches!(self.outcome, Outcome::Failed(Failure::Transient))
+            || matches!(self.disposition, Disposition::Retry);
+        is_partial && allowed.is_repeatable && self.number >= allowed.attempts_max
+    }
+}
+
 /// What follows an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -141,6 +151,18 @@ pub enum BreakerState {
     Open,
     /// One try is let through, to see.
     HalfOpen,
+}
+
+impl BreakerState {
+    /// The state as it is written.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half-open",
+        }
+    }
 }
 
 /// The circuit breaker of one node.

@@ -39,6 +39,8 @@ pub struct NodeSpec {
     pub shard: usize,
     /// True when it only runs once [`Schedule::activate`] was called.
     pub is_standby: bool,
+    /// Of all that are ready, the lowest goes first; plan order decides among equal ones.
+    pub rank: u8,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -59,9 +61,10 @@ pub struct Schedule {
     open: Vec<usize>,
     is_standby: Vec<bool>,
     shard_of: Vec<usize>,
+    ranks: Vec<u8>,
     groups: Vec<GroupState>,
     groups_of: Vec<Vec<usize>>,
-    ready: Vec<BTreeSet<usize>>,
+    ready: Vec<BTreeSet<(u8, usize)>>,
     running: Vec<usize>,
     parallel_max: Vec<usize>,
     running_all: usize,
@@ -87,6 +90,7 @@ impl Schedule {
             open: nodes.iter().map(|node| node.needs.len()).collect(),
             is_standby: nodes.iter().map(|node| node.is_standby).collect(),
             shard_of: nodes.iter().map(|node| node.shard).collect(),
+            ranks: nodes.iter().map(|node| node.rank).collect(),
             groups: Vec::with_capacity(groups.len()),
             groups_of: vec![Vec::new(); nodes.len()],
             ready: vec![BTreeSet::new(); parallel_max.len()],
@@ -132,7 +136,7 @@ impl Schedule {
         self.states.get(index).copied()
     }
 
-    /// The node that should start now: the first in plan order that is ready and whose shard has room.
+    /// The node that should start now: of those that are ready and whose shard has room, the first by rank and plan order.
     #[must_use]
     pub fn next(&self) -> Option<usize> {
         if self.is_stopped || self.running_all >= self.parallel_all_max {
@@ -143,7 +147,7 @@ impl Schedule {
             .filter(|(_, (running, most))| running < most)
             .filter_map(|(ready, _)| ready.first())
             .min()
-            .copied()
+            .map(|(_, index)| *index)
     }
 
     /// Everything that may start now, rooms aside, in plan order.
@@ -152,7 +156,8 @@ impl Schedule {
         if self.is_stopped {
             return Vec::new();
         }
-        let mut all: Vec<usize> = self.ready.iter().flatten().copied().collect();
+        let ready = self.ready.iter().flatten();
+        let mut all: Vec<usize> = ready.map(|(_, index)| *index).collect();
         all.sort_unstable();
         all
     }
@@ -258,7 +263,7 @@ impl Schedule {
             && let Some(shard) = self.shard_of.get(index)
             && let Some(ready) = self.ready.get_mut(*shard)
         {
-            ready.insert(index);
+            ready.insert((self.ranks.get(index).copied().unwrap_or(0), index));
         }
     }
 
@@ -270,8 +275,9 @@ impl Schedule {
                 *running = running.saturating_sub(1);
             }
         }
+        let rank = self.ranks.get(index).copied().unwrap_or(0);
         if let Some(ready) = self.ready.get_mut(shard) {
-            ready.remove(&index);
+            ready.remove(&(rank, index));
         }
     }
 

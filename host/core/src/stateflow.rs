@@ -10,10 +10,11 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    outcome::{Failure, Outcome},
-    time::Timestamp,
-};
+use crate::time::Timestamp;
+
+mod fact;
+
+pub use fact::{Settled, ending};
 
 /// Partial verdicts that are tried again when nothing else is said.
 pub const RETRIES_MAX: u32 = 3;
@@ -70,16 +71,39 @@ pub enum Event {
     OverrideEvent,
 }
 
-/// What fires when a state has lasted too long, or is left undone.
+/// How long a state may last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lasts {
+    /// The step's own time budget, and so many milliseconds more for waiting at the host and for gates on the way in.
+    Budget(u64),
+    /// So many milliseconds.
+    For(u64),
+    /// Something else ends it.
+    Open,
+}
+
+impl Lasts {
+    /// The most milliseconds, for a step with a time budget of `budget_ms`; `None` where something else ends the state.
+    #[must_use]
+    pub const fn ms(self, budget_ms: u64) -> Option<u64> {
+        match self {
+            Self::Budget(more) => Some(budget_ms.saturating_add(more)),
+            Self::For(ms) => Some(ms),
+            Self::Open => None,
+        }
+    }
+}
+
+/// What holds in a state, and what fires when it has lasted too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StateRule {
     /// The state.
     pub state: State,
     /// What must be true to enter it.
     pub entry: &'static str,
-    /// How long it may last, in milliseconds; `None` where something else ends it.
-    pub timeout_ms: Option<u64>,
-    /// How often it may be entered again without success; 0 for once.
+    /// How long it may last. Only the time counts in which somebody runs the plan, and none while a person is asked.
+    pub lasts: Lasts,
+    /// How often a plan that says nothing itself may enter it again without success; 0 for once.
     pub retries: u32,
     /// What fires when the time is up.
     pub fallback: Option<Event>,
@@ -92,7 +116,7 @@ pub const TABLE: [StateRule; 8] = [
     StateRule {
         state: State::Idle,
         entry: "the plan is known and nothing was asked of the step",
-        timeout_ms: None,
+        lasts: Lasts::Open,
         retries: 0,
         fallback: None,
         emits: "step.idle",
@@ -100,7 +124,7 @@ pub const TABLE: [StateRule; 8] = [
     StateRule {
         state: State::Scheduled,
         entry: "the execution's beginning is durable",
-        timeout_ms: None,
+        lasts: Lasts::Open,
         retries: 0,
         fallback: None,
         emits: "step.scheduled",
@@ -108,7 +132,7 @@ pub const TABLE: [StateRule; 8] = [
     StateRule {
         state: State::Executing,
         entry: "requirements are met, budget and breaker let it, ingress gates are asked",
-        timeout_ms: Some(300_000),
+        lasts: Lasts::Budget(300_000),
         retries: 0,
         fallback: Some(Event::ExecutionError),
         emits: "step.started",
@@ -116,7 +140,7 @@ pub const TABLE: [StateRule; 8] = [
     StateRule {
         state: State::Evaluating,
         entry: "the attempt has answered",
-        timeout_ms: Some(60_000),
+        lasts: Lasts::For(60_000),
         retries: 0,
         fallback: Some(Event::VerdictFail),
         emits: "step.evaluating",
@@ -124,7 +148,7 @@ pub const TABLE: [StateRule; 8] = [
     StateRule {
         state: State::Retry,
         entry: "the witness of a transient failure is durable, and so is the time of the next try",
-        timeout_ms: Some(3_600_000),
+        lasts: Lasts::For(7_200_000),
         retries: RETRIES_MAX,
         fallback: Some(Event::RetryLimitExceeded),
         emits: "step.retrying",
@@ -132,7 +156,7 @@ pub const TABLE: [StateRule; 8] = [
     StateRule {
         state: State::Repair,
         entry: "the witness of an attempt that did not answer is durable",
-        timeout_ms: Some(300_000),
+        lasts: Lasts::For(7_200_000),
         retries: 1,
         fallback: Some(Event::RepairAbort),
         emits: "step.repairing",
@@ -140,7 +164,7 @@ pub const TABLE: [StateRule; 8] = [
     StateRule {
         state: State::TerminatedSuccess,
         entry: "the witness of a completed attempt is durable and its verdict releases",
-        timeout_ms: None,
+        lasts: Lasts::Open,
         retries: 0,
         fallback: None,
         emits: "step.completed",
@@ -148,7 +172,7 @@ pub const TABLE: [StateRule; 8] = [
     StateRule {
         state: State::TerminatedFail,
         entry: "no further attempt may be made",
-        timeout_ms: None,
+        lasts: Lasts::Open,
         retries: 0,
         fallback: None,
         emits: "step.failed",
@@ -160,6 +184,21 @@ impl State {
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::TerminatedSuccess | Self::TerminatedFail)
+    }
+
+    /// The state as it is written in evidence.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Idle => "IDLE",
+            Self::Scheduled => "SCHEDULED",
+            Self::Executing => "EXECUTING",
+            Self::Evaluating => "EVALUATING",
+            Self::Retry => "RETRY",
+            Self::Repair => "REPAIR",
+            Self::TerminatedSuccess => "TERMINATED_SUCCESS",
+            Self::TerminatedFail => "TERMINATED_FAIL",
+        }
     }
 
     /// The state's row in the table.
@@ -352,11 +391,17 @@ impl Stateflow {
         Ok(self.go(Event::OverrideEvent, to, at, Some(meta)))
     }
 
-    /// Fires what the table says for a state that began at `since` and has lasted too long; `None` when it has not.
-    pub fn time_out(&mut self, since: Timestamp, at: Timestamp) -> Option<Transition> {
+    /// Fires what the table says for a state that began at `since` and has lasted too long for a step with a time budget of
+    /// `budget_ms`; `None` when it has not.
+    pub fn time_out(
+        &mut self,
+        since: Timestamp,
+        at: Timestamp,
+        budget_ms: u64,
+    ) -> Option<Transition> {
         let rule = self.state.rule()?;
         let lasted = at.millis().saturating_sub(since.millis());
-        if lasted < rule.timeout_ms? {
+        if lasted < rule.lasts.ms(budget_ms)? {
             return None;
         }
         self.take(rule.fallback?, at).ok()
@@ -374,44 +419,6 @@ impl Stateflow {
         self.history.push(transition.clone());
         transition
     }
-}
-
-/// The events that an attempt's end means, in order. `may_retry` says that another attempt is due after a transient
-/// failure; `is_mended` that one is due after anything else, or another step answers.
-#[must_use]
-pub fn of_end(
-    outcome: &Outcome,
-    is_released: bool,
-    may_retry: bool,
-    is_mended: bool,
-) -> Vec<Event> {
-    use Event::*;
-    let mut events = Vec::with_capacity(2);
-    match outcome {
-        Outcome::Completed if is_released => events.extend([ExecutionComplete, VerdictPass]),
-        Outcome::Failed(Failure::Transient) if may_retry => {
-            events.extend([ExecutionComplete, VerdictPartial]);
-        }
-        Outcome::Completed | Outcome::Abstained(_) | Outcome::Denied(_)
-            if may_retry || is_mended =>
-        {
-            events.extend([ExecutionComplete, VerdictPartial]);
-        }
-        Outcome::Completed
-        | Outcome::Abstained(_)
-        | Outcome::Denied(_)
-        | Outcome::Failed(Failure::Transient) => events.extend([ExecutionComplete, VerdictFail]),
-        Outcome::Cancelled => events.push(OverrideEvent),
-        _ => {
-            events.push(ExecutionError);
-            events.push(if is_mended {
-                RepairComplete
-            } else {
-                RepairAbort
-            });
-        }
-    }
-    events
 }
 
 #[cfg(test)]

@@ -174,6 +174,9 @@ pub struct AttemptPredicate {
     pub monitor: Option<MonitorRecord>,
     /// The node contract's id.
     pub node: NodeId,
+    /// What the answer of the gate that holds it wants the next try to be told.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub options: BTreeMap<StepName, String>,
     /// The log this statement belongs to.
     pub origin: String,
     /// How it ended.

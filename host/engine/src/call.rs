@@ -19,6 +19,7 @@ use aim_core::{
     gate::Decision,
     limits::Limits,
     outcome::{Abstention, DeniedBy, Failure, Fault, Outcome},
+    pool::{Amount, Meter, Prices},
     time::Timestamp,
     transcript::Transcript,
 };
@@ -113,6 +114,14 @@ pub struct PlanBudget {
     pub tokens: Option<u64>,
     /// Cost in millionths of the plan's currency.
     pub cost_micros: Option<u64>,
+    /// What calls cost.
+    pub prices: Prices,
+}
+
+impl PlanBudget {
+    pub(crate) const fn meter(self) -> Meter {
+        Meter::new(self.calls, self.tokens, self.cost_micros, self.prices)
+    }
 }
 
 /// One attempt.
@@ -289,6 +298,8 @@ pub struct StagedArtifact {
 pub struct StepReport {
     /// How it ended.
     pub end: StepEnd,
+    /// What was used of the plan's budget: calls, tokens and cost; time is told apart.
+    pub spent: Amount,
     /// Fuel that was used, host calls included.
     pub fuel_used: u64,
     /// Wall time in milliseconds; a claim of the host.

@@ -8,6 +8,7 @@ use aim_core::{
     access::{Capability, Mode, SpendError, action_name},
     id::CapId,
     outcome::LimitKind,
+    pool::CallClass,
     transcript::{CallVerdict, Fields},
 };
 use aim_ports::{PortError, PortFault};
@@ -102,6 +103,9 @@ pub(crate) fn record(
     request: Fields,
     response: Fields,
 ) -> wasmtime::Result<()> {
+    if let Some(kind) = overrun(guest) {
+        return Err(Stop::Limit(kind).error());
+    }
     let (request, response) = (request.finish(), response.finish());
     let bytes = (request.len() + response.len()) as u64;
     let Some(left) = guest.payload_left_bytes.checked_sub(bytes) else {
@@ -174,7 +178,45 @@ fn pay_call(guest: &Guest, wanted: Wanted<'_>, bytes: usize) -> Result<(), Unpai
     pay(guest.purse.as_ref(), wanted, |purse| {
         let now = purse.clock.now();
         purse.wallet.spend(wanted, bytes, call, now)
+    })?;
+    charge_budget(guest.purse.as_ref(), wanted)
+}
+
+/// What a use of a capability is to the plan's budget; `None` for calls that only tell the guest something.
+const fn budget_class(capability: Capability) -> Option<CallClass> {
+    match capability {
+        Capability::Artifact => Some(CallClass::Artifact),
+        Capability::Consult => Some(CallClass::Consult),
+        Capability::Http => Some(CallClass::Http),
+        Capability::Model => Some(CallClass::Model),
+        Capability::Filesystem | Capability::Keyvalue => Some(CallClass::State),
+        _ => None,
+    }
+}
+
+/// Charges the plan's budget for one call. What would exceed it is refused like a use that no token covers, so nothing is
+/// done; the record of the call then ends the attempt.
+fn charge_budget(purse: Option<&SharedPurse>, wanted: Wanted<'_>) -> Result<(), Unpaid> {
+    let Some((purse, class)) = purse.zip(budget_class(wanted.0)) else {
+        return Ok(());
+    };
+    let mut purse = purse.lock().unwrap_or_else(PoisonError::into_inner);
+    purse.meter.charge(class, 0).map_err(|kind| {
+        purse.overrun = Some(kind);
+        Unpaid {
+            why: Uncovered {
+                rule: "budget".to_owned(),
+                target: wanted.2.to_owned(),
+            },
+            limit: Some(kind),
+        }
     })
+}
+
+/// The part of the plan's budget that this call would have exceeded.
+fn overrun(guest: &Guest) -> Option<LimitKind> {
+    let purse = guest.purse.as_ref()?;
+    purse.lock().unwrap_or_else(PoisonError::into_inner).overrun
 }
 
 /// Spends one call of `bytes` for an interface whose errors are not ours. When that is refused, the call must fail, and

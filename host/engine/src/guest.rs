@@ -17,13 +17,14 @@ use aim_core::{
     http::HttpScope,
     limits::Limits,
     outcome::LimitKind,
+    pool::Meter,
     transcript::Transcript,
 };
 use aim_ports::{clock::Clock, services::StepServices};
 use wasmtime::component::ResourceTable;
 
 use crate::{
-    call::{Cancel, LogLevel, LogLine, PlanBudget, StagedArtifact, StepContext},
+    call::{Cancel, LogLevel, LogLine, StagedArtifact, StepContext},
     clock::VirtualClock,
     folder::Snapshot,
     lane::LongMark,
@@ -80,6 +81,10 @@ impl Permits {
 pub(crate) struct Purse {
     pub(crate) wallet: Wallet,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The plan's budget; whatever spends a token is charged here too.
+    pub(crate) meter: Meter,
+    /// The part of the budget that a call would have exceeded: the attempt ends before that call has an answer.
+    pub(crate) overrun: Option<LimitKind>,
 }
 
 /// The same tokens, for the door and for the streams that it opened.
@@ -186,7 +191,6 @@ pub(crate) struct Guest {
     /// Set by the door when a token does not cover a call; taken by the record of that call.
     pub(crate) uncovered: Option<Uncovered>,
     pub(crate) context: Arc<StepContext>,
-    pub(crate) budget: PlanBudget,
     pub(crate) services: Option<Arc<dyn StepServices>>,
     pub(crate) folders: Arc<BTreeMap<String, Snapshot>>,
     pub(crate) cancel: Cancel,
@@ -228,7 +232,6 @@ pub(crate) struct Setup {
     /// Capability tokens, with the time that they expire by. A gate has none.
     pub(crate) purse: Option<SharedPurse>,
     pub(crate) context: Arc<StepContext>,
-    pub(crate) budget: PlanBudget,
     pub(crate) services: Option<Arc<dyn StepServices>>,
     pub(crate) folders: Arc<BTreeMap<String, Snapshot>>,
     pub(crate) cancel: Cancel,
@@ -256,7 +259,6 @@ impl Guest {
             purse: setup.purse,
             uncovered: None,
             context: setup.context,
-            budget: setup.budget,
             services: setup.services,
             folders: setup.folders,
             cancel: setup.cancel,
@@ -289,6 +291,13 @@ impl Guest {
             effect_left_bytes: limits.effect_bytes_max,
             limits,
         }
+    }
+
+    /// What the plan leaves to the attempt. A gate has no budget.
+    pub(crate) fn meter(&self) -> Meter {
+        self.purse.as_ref().map_or_else(Meter::default, |purse| {
+            purse.lock().unwrap_or_else(PoisonError::into_inner).meter
+        })
     }
 
     /// Counts one call of the adapted function in row `row` of the table.

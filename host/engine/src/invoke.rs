@@ -19,6 +19,7 @@ use aim_core::{
     gate::{Decision, GateRequest},
     limits::Limits,
     outcome::{DeniedBy, Failure, Fault, LimitKind, Outcome},
+    pool::Amount,
     time::Timestamp,
     transcript::{CallVerdict, Transcript},
 };
@@ -29,8 +30,7 @@ use wasmtime::{
 
 use crate::{
     call::{
-        Cancel, Codex, GateFault, GateReport, PlanBudget, Refusal, StepCall, StepContext, StepEnd,
-        StepReport,
+        Cancel, Codex, GateFault, GateReport, Refusal, StepCall, StepContext, StepEnd, StepReport,
     },
     convert,
     deadline::Ticker,
@@ -75,9 +75,10 @@ impl LinkedStep {
             purse: Some(Arc::new(Mutex::new(Purse {
                 wallet: Wallet::mint(&grant, &terms),
                 clock,
+                meter: budget.meter(),
+                overrun: None,
             }))),
             context,
-            budget,
             services: Some(services),
             folders,
             cancel,
@@ -134,7 +135,6 @@ impl LinkedGate {
             },
             purse: None,
             context: Arc::clone(&GATE_CONTEXT),
-            budget: PlanBudget::default(),
             services: None,
             folders: Arc::clone(&NO_FOLDERS),
             cancel: Cancel::new(),
@@ -331,9 +331,11 @@ fn wall_ms(started: Instant) -> u64 {
 }
 
 fn report(guest: Guest, end: StepEnd, fuel_used: u64, started: Instant) -> StepReport {
+    let spent = guest.meter().used();
     let (logs, log_dropped_bytes) = guest.log.finish();
     StepReport {
         end,
+        spent,
         fuel_used,
         wall_ms: wall_ms(started),
         memory_peak_bytes: guest.limiter.memory_peak_bytes(),
@@ -363,6 +365,7 @@ const BROKEN: &str = "the host broke while it ran a step";
 fn unarmed(why: String, started: Instant) -> StepReport {
     StepReport {
         end: StepEnd::Ended(Outcome::Bug, fault("AIM-R001", why)),
+        spent: Amount::default(),
         fuel_used: 0,
         wall_ms: wall_ms(started),
         memory_peak_bytes: 0,

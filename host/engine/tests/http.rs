@@ -58,6 +58,7 @@ fn run_with(
     let counter = Arc::clone(&sent);
     let mut one = Try::new(operation, body);
     one.asks = asks();
+    one.calls = 1_000;
     one.act = Some(Arc::new(move |call: EffectCall| {
         counter.fetch_add(1, Ordering::SeqCst);
         act(&call)

@@ -199,6 +199,8 @@ pub(crate) struct Try {
     pub(crate) cancel: Cancel,
     pub(crate) clock: SimClock,
     pub(crate) act: Option<Arc<Act>>,
+    /// Calls that leave the host.
+    pub(crate) calls: u64,
 }
 
 /// When attempts of tests start.
@@ -230,6 +232,7 @@ impl Try {
             cancel: Cancel::new(),
             clock: SimClock::at(START),
             act: None,
+            calls: 3,
         }
     }
 
@@ -256,9 +259,10 @@ impl Try {
             clock: Arc::new(self.clock),
             limits: self.limits,
             budget: PlanBudget {
-                calls: Some(3),
+                calls: Some(self.calls),
                 tokens: None,
                 cost_micros: Some(5),
+                ..PlanBudget::default()
             },
             services: Arc::new(services),
             folders: Arc::new(self.folders),

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use aim_core::{effect::EffectRecord, transcript::Transcript};
+use aim_core::{effect::EffectRecord, pool::Prices, transcript::Transcript};
 use aim_engine::Resources;
 use aim_ports::{PortError, clock::Clock, services::StepServices};
 
@@ -115,6 +115,14 @@ impl<'a> Around<'a> {
         match self {
             Self::Live(_) => None,
             Self::Recorded(recorded) => Some(Arc::clone(&recorded.transcript)),
+        }
+    }
+
+    /// What calls cost. A record tells what was used, and not what it was worth.
+    pub(crate) fn prices(&self) -> Prices {
+        match self {
+            Self::Live(live) => live.host.outside.prices,
+            Self::Recorded(_) => Prices::default(),
         }
     }
 

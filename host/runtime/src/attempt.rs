@@ -2,7 +2,14 @@
 //!
 //! INVARIANT: whatever happens after an envelope was received, exactly one witness is committed, or the host stops.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use aim_core::{
     access::Capability,
@@ -10,7 +17,7 @@ use aim_core::{
     digest::Digest,
     effect::{EffectRecord, indeterminate, settle},
     envelope::Envelope,
-    gate::asks_for_a_person,
+    gate::{GateRecord, asks_for_a_person},
     id::{AttemptId, EnvelopeId, ExecutionId, RunId, SpanId, TraceId},
     kappa::composite::CompositeRecord,
     limits::Limits,
@@ -19,6 +26,7 @@ use aim_core::{
     plan::StepPath,
     pool::Amount,
     quarantine::may_be_released_by_people,
+    stateflow::State,
     time::Timestamp,
     verdict::{Disposition, Verdict},
     witness::KappaRecord,
@@ -32,10 +40,11 @@ use crate::{
     conditions,
     effects::{Base, bases, documents},
     egress::{self, Outgoing},
+    execute::{RealTimer, Timer},
     history::Scope,
     host::Host,
     ingress,
-    judge::ask_all,
+    judge::{REASONS_MAX, ask_all},
     outside::{DeskParts, EffectDesk},
     reach::Reach,
     record::{self, Facts},
@@ -95,6 +104,8 @@ pub struct Task {
     pub stop: Option<(Outcome, Fault)>,
     /// What a person has let go.
     pub accepted: Option<Accepted>,
+    /// Says when a state has lasted too long.
+    pub timer: Arc<dyn Timer>,
 }
 
 impl Task {
@@ -112,26 +123,53 @@ impl Task {
             share: Amount::whole(&unit.step.budget),
             stop: None,
             accepted: None,
+            timer: Arc::new(RealTimer),
         }
     }
 }
 
-/// A person's yes: which outputs may pass which gates.
+/// What a gate was asked when it held a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The gate, by name.
+    pub gate: String,
+    /// Digest of the request: exactly what was judged.
+    pub request: Digest,
+}
+
+/// What people have said yes to: which gates may be passed by what.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Accepted {
-    /// The gates that held the step, by name.
-    pub gates: Vec<String>,
-    /// Digests of the outputs that were held; others are held again.
-    pub bodies: Vec<Digest>,
-    /// Digest of the answer's statement.
-    pub witness: Digest,
+    /// The gates that held the step, each with exactly what it judged and the digest of the answer's statement; anything else
+    /// is held again.
+    pub held: Vec<(Held, Digest)>,
 }
 
 impl Accepted {
-    /// True when `gate` may be passed by exactly these outputs.
+    /// Adds an answer to those that people have given before.
+    pub fn extend(&mut self, held: Vec<Held>, witness: Digest) {
+        self.held.extend(held.into_iter().map(|one| (one, witness)));
+    }
+
+    /// The answer that lets exactly this request pass `gate`, in words; `None` when there is none.
     #[must_use]
-    pub fn covers(&self, gate: &str, bodies: &[Digest]) -> bool {
-        self.bodies == bodies && self.gates.iter().any(|one| one == gate)
+    pub fn covers(&self, gate: &str, request: Digest) -> Option<String> {
+        let mut held = self.held.iter();
+        let (_, witness) = held.find(|(one, _)| one.gate == gate && one.request == request)?;
+        Some(format!("a person answered yes: {witness}"))
+    }
+
+    /// Makes a warning of what gates have left to a person, where this is the answer. An objection and an error stay.
+    pub(crate) fn lift(&self, records: &mut [GateRecord]) {
+        for record in records {
+            if record.verdict == Verdict::Abstain
+                && let Some(reason) = self.covers(&record.gate, record.request)
+            {
+                record.verdict = Verdict::Warn;
+                record.reasons.truncate(REASONS_MAX.saturating_sub(1));
+                record.reasons.push(reason);
+            }
+        }
     }
 }
 
@@ -162,9 +200,13 @@ pub struct Summary {
     /// Digests of what it wanted to let go, in order.
     pub bodies: Vec<Digest>,
     /// Gates that held it.
-    pub holding: Vec<String>,
+    pub holding: Vec<Held>,
     /// The standby step that the plan sends it to.
     pub reroute: Option<StepName>,
+    /// What the answer of the gate that holds it wants the next try to be told.
+    pub options: BTreeMap<StepName, String>,
+    /// What it used of the plan's budget.
+    pub used: Amount,
     /// Where the witness is.
     pub position: Position,
     /// What the host does after the verdict; `Release` for nothing more than it says.
@@ -199,9 +241,36 @@ pub(crate) struct Done {
     pub(crate) disposition: Disposition,
     pub(crate) effects: Vec<EffectRecord>,
     pub(crate) reroute: Option<StepName>,
+    pub(crate) options: BTreeMap<StepName, String>,
     /// What the writable folders held that it could read.
     pub(crate) bases: Vec<Base>,
 }
+
+/// Stops one attempt: with its run, or because its state has lasted too long.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    cancel: Cancel,
+    is_late: AtomicBool,
+}
+
+impl Watch {
+    /// What a cancelled attempt ends as, when it was this attempt that took too long and not the run that was stopped.
+    fn late(&self, state: State) -> Option<(Outcome, Fault)> {
+        self.is_late.load(Ordering::Acquire).then(|| {
+            let fault = Fault {
+                code: LATE.to_owned(),
+                message: format!(
+                    "the step was {} for longer than its table allows",
+                    state.word()
+                ),
+            };
+            (Outcome::Limit(LimitKind::Deadline), fault)
+        })
+    }
+}
+
+/// The code of a state that has lasted too long.
+pub(crate) const LATE: &str = "AIM-R073";
 
 impl Done {
     /// True when outputs are stored: they will be released, or people may still release them.
@@ -225,6 +294,7 @@ impl Done {
             effects: Vec::new(),
             reroute: None,
             bases: Vec::new(),
+            options: BTreeMap::new(),
         }
     }
 }
@@ -262,7 +332,8 @@ fn desk(host: &Host, unit: &Unit, run: &RunFacts, attempt: AttemptId) -> EffectD
     })
 }
 
-/// Runs one attempt to its durable end.
+/// Runs one attempt to its durable end. It is stopped with its run, and when it executes for longer than its state may last:
+/// the engine counts the guest's own time, this clock counts whatever it waits for as well.
 ///
 /// # Errors
 /// [`AttemptError`] when evidence or outputs can not be made durable; nothing was released then.
@@ -271,8 +342,42 @@ pub async fn run_attempt(
     unit: &Unit,
     run: &RunFacts,
     contents: &Arc<Contents>,
-    mut task: Task,
+    task: Task,
     cancel: &Cancel,
+) -> Result<Concluded, AttemptError> {
+    let watch = Watch::default();
+    let timer = Arc::clone(&task.timer);
+    let most = lasts(State::Executing, unit);
+    let attempt = attempt(host, unit, run, contents, task, &watch);
+    tokio::pin!(attempt);
+    let late = async {
+        timer.lasts(State::Executing, most).await;
+        watch.is_late.store(true, Ordering::Release);
+    };
+    tokio::select! {
+        biased;
+        concluded = &mut attempt => return concluded,
+        () = cancel.wait() => {}
+        () = late => {}
+    }
+    watch.cancel.cancel();
+    attempt.await
+}
+
+/// How long a state of the unit's step may last.
+fn lasts(state: State, unit: &Unit) -> Duration {
+    let rule = state.rule();
+    let most = rule.and_then(|rule| rule.lasts.ms(unit.step.budget.time_ms));
+    most.map_or(Duration::MAX, Duration::from_millis)
+}
+
+async fn attempt(
+    host: &Host,
+    unit: &Unit,
+    run: &RunFacts,
+    contents: &Arc<Contents>,
+    mut task: Task,
+    watch: &Watch,
 ) -> Result<Concluded, AttemptError> {
     let started_at = host.clock.now();
     let began = host.clock.elapsed();
@@ -285,13 +390,13 @@ pub async fn run_attempt(
     let stop = task.stop.take().or_else(|| desk.stuck().map(indeterminate));
     let place = match stop {
         Some(stop) => Err(stop),
-        None => take_place(host, unit, run, cancel).await,
+        None => take_place(host, unit, run, watch).await,
     };
     let mut done = match place {
         Ok(_place) => {
             let given = (attempt, envelope, body);
             let around = Around::live(host, contents, &desk);
-            drive(&around, unit, run, &task, given, cancel).await
+            drive(&around, unit, run, &task, given, watch).await
         }
         Err((outcome, fault)) => Done::early(Received::new(envelope).stop(outcome, fault)),
     };
@@ -317,6 +422,7 @@ pub async fn run_attempt(
         would_deny: &desk.would_deny(),
         reroute: done.reroute.clone(),
         bases: &done.bases,
+        options: done.options.clone(),
         started_at,
         ended_at: host.clock.now(),
     };
@@ -350,7 +456,7 @@ async fn take_place(
     host: &Host,
     unit: &Unit,
     run: &RunFacts,
-    cancel: &Cancel,
+    watch: &Watch,
 ) -> Result<Place, (Outcome, Fault)> {
     let ended = |outcome, code: &str, message: String| {
         let code = code.to_owned();
@@ -363,9 +469,10 @@ async fn take_place(
                 ended(Outcome::Limit(LimitKind::Concurrency), busy.code(), busy.to_string())
             })
         }
-        () = cancel.wait() => {
+        () = watch.cancel.wait() => {
             let message = "cancelled while it waited for a place".to_owned();
-            Err(ended(Outcome::Cancelled, "AIM-R062", message))
+            let cancelled = ended(Outcome::Cancelled, "AIM-R062", message);
+            Err(watch.late(State::Executing).unwrap_or(cancelled))
         }
     }
 }
@@ -391,7 +498,7 @@ pub(crate) async fn drive(
     run: &RunFacts,
     task: &Task,
     (attempt, envelope, body): (AttemptId, Envelope, Digest),
-    cancel: &Cancel,
+    watch: &Watch,
 ) -> Done {
     if let Some((outcome, fault)) = task.reach.too_deep(&unit.limits) {
         return Done::early(Received::new(envelope).stop(outcome, fault));
@@ -403,10 +510,15 @@ pub(crate) async fn drive(
         Err(ended) => return Done::early(ended),
     };
     let scope = around.scope(unit, run);
-    let conditions = conditions::ingress(unit, screened.envelope(), digest);
+    let accepted = task.accepted.as_ref();
+    let conditions = conditions::ingress(unit, screened.envelope(), accepted, digest);
     let (disposition, reroute) = (conditions.disposition(), conditions.reroute());
+    let options = conditions.options();
     let mut records = ask_all(&unit.gates, request, digest, &scope).await;
     records.extend(conditions.records);
+    if let Some(accepted) = accepted {
+        accepted.lift(&mut records);
+    }
     let cleared = match screened.clear(records) {
         Ok(cleared) => cleared,
         Err(ended) => {
@@ -414,6 +526,7 @@ pub(crate) async fn drive(
             return Done {
                 disposition: early.disposition.max(disposition),
                 reroute,
+                options,
                 ..early
             };
         }
@@ -424,8 +537,13 @@ pub(crate) async fn drive(
     };
     let bases = bases(unit, &resources);
     let about = (&cleared, &scope, resources);
-    let call = call(around, unit, run, (task, attempt), about, cancel);
-    let report = unit.linked.invoke(call).await;
+    let call = call(around, unit, run, (task, attempt), about, &watch.cancel);
+    let mut report = unit.linked.invoke(call).await;
+    if let StepEnd::Ended(Outcome::Cancelled, _) = &report.end
+        && let Some((outcome, fault)) = watch.late(State::Executing)
+    {
+        report.end = StepEnd::Ended(outcome, fault);
+    }
     let effects = around.close().await;
     let done = finish((unit, task), run, cleared, report, (&scope, &effects)).await;
     Done { bases, ..done }
@@ -479,6 +597,7 @@ fn call(
             calls: Some(task.share.tools),
             tokens: Some(task.share.tokens),
             cost_micros: (unit.step.budget.cost_micros).map(|_| task.share.cost_micros),
+            prices: around.prices(),
         },
         services: around.services(unit, run, scope),
         folders: Arc::clone(&unit.folders),
@@ -510,9 +629,15 @@ fn of_budget(unit: &Unit, task: &Task, end: StepEnd) -> StepEnd {
             };
             StepEnd::Ended(Outcome::Limit(LimitKind::Deadline), fault)
         }
-        StepEnd::Ended(outcome @ Outcome::Limit(LimitKind::Tokens | LimitKind::Tools), fault) => {
-            let code = "ACL-R101".to_owned();
-            StepEnd::Ended(outcome, Fault { code, ..fault })
+        StepEnd::Ended(
+            outcome @ Outcome::Limit(LimitKind::Tokens | LimitKind::Tools | LimitKind::Cost),
+            fault,
+        ) => {
+            let fault = Fault {
+                code: "ACL-R101".to_owned(),
+                message: format!("the plan's budget is used up: {}", fault.message),
+            };
+            StepEnd::Ended(outcome, fault)
         }
         other => other,
     }
@@ -552,7 +677,12 @@ async fn finish(
                 budget_ppm: egress::budget_ppm(unit, &report),
             };
             let about = (ran.envelope(), &outgoing);
-            egress::judge(unit, run, about, (scope, task.accepted.as_ref())).await
+            let most = lasts(State::Evaluating, unit);
+            tokio::select! {
+                biased;
+                judged = egress::judge(unit, run, about, (scope, task.accepted.as_ref())) => judged,
+                () = task.timer.lasts(State::Evaluating, most) => egress::Judged::late(),
+            }
         }
         None => egress::Judged::nothing(),
     };
@@ -576,6 +706,7 @@ async fn finish(
         effects: Vec::new(),
         reroute: judged.reroute,
         bases: Vec::new(),
+        options: judged.options,
     }
 }
 
@@ -625,6 +756,8 @@ fn conclude(
         bodies: done.bodies,
         holding: crate::execute::holding(done.ended.gates()),
         reroute: done.reroute,
+        options: done.options,
+        used: done.report.as_ref().map_or_else(Amount::default, used),
         position,
         disposition: done.disposition,
         took,
@@ -643,6 +776,14 @@ fn conclude(
         handled,
         release: done.ended.witness(position).release(),
         summary,
+    }
+}
+
+/// What an attempt used of the plan's budget: what its witness says.
+fn used(report: &StepReport) -> Amount {
+    Amount {
+        time_ms: report.wall_ms,
+        ..report.spent
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! INVARIANT: what ends the run weighs more than what holds one step, whatever the order of the gates.
 
+use std::collections::BTreeMap;
+
 use aim_core::{
     digest::Digest,
     envelope::{Emission, Envelope},
@@ -40,10 +42,21 @@ impl Conditions {
     pub(crate) fn reroute(&self) -> Option<StepName> {
         self.objection.as_ref()?.answer.as_ref()?.target.clone()
     }
+
+    /// What the answer wants the next try to be told.
+    pub(crate) fn options(&self) -> BTreeMap<StepName, String> {
+        let answer = self.objection.as_ref().and_then(|one| one.answer.as_ref());
+        answer.map_or_else(BTreeMap::new, |answer| answer.options.clone())
+    }
 }
 
 /// Asks the plan's gates on the way in.
-pub(crate) fn ingress(unit: &Unit, envelope: &Envelope, request: Digest) -> Conditions {
+pub(crate) fn ingress(
+    unit: &Unit,
+    envelope: &Envelope,
+    accepted: Option<&Accepted>,
+    request: Digest,
+) -> Conditions {
     let input = || json(&envelope.media_type, &envelope.body);
     let subject = |input| Subject {
         input,
@@ -56,7 +69,7 @@ pub(crate) fn ingress(unit: &Unit, envelope: &Envelope, request: Digest) -> Cond
     }
     let input = input();
     let subject = subject(input.as_ref());
-    ask(gates(), &subject, None, (Phase::Ingress, request))
+    ask(gates(), &subject, accepted, (Phase::Ingress, request))
 }
 
 /// Asks the plan's gates on the way out.
@@ -64,7 +77,7 @@ pub(crate) fn egress(
     unit: &Unit,
     (envelope, emissions): (&Envelope, &[Emission]),
     confidence_ppm: Option<u32>,
-    accepted: Option<(&Accepted, &[Digest])>,
+    accepted: Option<&Accepted>,
     request: Digest,
 ) -> Conditions {
     let gates = || of_phase(unit, GatePhase::Egress);
@@ -103,7 +116,7 @@ fn json(media_type: &str, body: &[u8]) -> Option<Value> {
 fn ask<'a>(
     gates: impl Iterator<Item = &'a plan::Gate>,
     subject: &Subject<'_>,
-    accepted: Option<(&Accepted, &[Digest])>,
+    accepted: Option<&Accepted>,
     (phase, request): (Phase, Digest),
 ) -> Conditions {
     let mut conditions = Conditions::default();
@@ -113,10 +126,10 @@ fn ask<'a>(
         };
         let name = gate.name.as_str();
         if answer.disposition == Disposition::Escalate
-            && let Some((yes, _)) = accepted.filter(|(yes, bodies)| yes.covers(name, bodies))
+            && let Some(yes) = accepted.and_then(|yes| yes.covers(name, request))
         {
             let mut reasons = answer.reasons;
-            reasons.push(format!("a person answered yes: {}", yes.witness));
+            reasons.push(yes);
             conditions.records.push(GateRecord {
                 gate: gate.name.to_string(),
                 verdict: Verdict::Warn,

@@ -3,7 +3,7 @@
 //! INVARIANT: whatever would leave is in the request, or the answer is a denial: nothing is too large to be judged unless
 //! the contract says that its payloads are opaque.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use aim_core::{
     claims::{GuestClaims, RATIO_ONE, Relation},
@@ -12,18 +12,19 @@ use aim_core::{
     gate::{GateKind, GateRecord, GateRequest, Item, Phase},
     kappa::{
         Escalation,
-        composite::{CompositeRecord, Risks},
+        composite::{CompositeRecord, KappaOutcome, Risks},
     },
     limits::Limits,
     name::StepName,
     staged::PathChangeKind,
+    stateflow::State,
     verdict::{Disposition, Verdict},
     witness::KappaRecord,
 };
 use aim_engine::{StagedArtifact, StagedEffects, StepReport};
 
 use crate::{
-    attempt::{Accepted, RunFacts},
+    attempt::{Accepted, LATE, RunFacts},
     conditions,
     history::Scope,
     ingress::{builtin, check_schema},
@@ -63,6 +64,8 @@ pub(crate) struct Judged {
     pub(crate) disposition: Disposition,
     /// The standby step that the condition sends it to.
     pub(crate) reroute: Option<StepName>,
+    /// What the condition's answer wants the next try to be told.
+    pub(crate) options: BTreeMap<StepName, String>,
 }
 
 impl Judged {
@@ -74,6 +77,28 @@ impl Judged {
             composite: None,
             disposition: Disposition::Release,
             reroute: None,
+            options: BTreeMap::new(),
+        }
+    }
+
+    /// The gates have taken longer than their state may last: an error, which releases nothing.
+    pub(crate) fn late() -> Self {
+        let reason = format!(
+            "{LATE}: the step was {} for longer than its table allows",
+            State::Evaluating.word()
+        );
+        let record = GateRecord {
+            verdict: Verdict::Error,
+            ..builtin(
+                GateKind::Policy,
+                Phase::Egress,
+                Digest::of(b""),
+                vec![reason],
+            )
+        };
+        Self {
+            records: vec![record],
+            ..Self::nothing()
         }
     }
 }
@@ -117,7 +142,6 @@ pub(crate) async fn judge(
         }));
     }
     let confidence = (outgoing.claims.confidence.as_ref()).map(|confidence| confidence.score);
-    let accepted = accepted.map(|accepted| (accepted, outgoing.bodies));
     let conditions = conditions::egress(
         unit,
         (envelope, outgoing.emissions),
@@ -126,22 +150,35 @@ pub(crate) async fn judge(
         digest,
     );
     let (disposition, reroute) = (conditions.disposition(), conditions.reroute());
+    let options = conditions.options();
     records.extend(conditions.records);
-    let (record, kappa) = check_kappa(unit, outgoing.claims, accepted, digest);
+    let (record, kappa) = check_kappa(unit, outgoing.claims, digest);
     records.extend(record);
     let composite = compose(unit, outgoing, context_ppm, (&records, scope));
     if let Some(composite) = &composite {
         records.push(composite_gate(composite, digest));
     }
-    let asked = composite
-        .as_ref()
-        .map_or(Disposition::Release, |record| record.outcome.disposition());
+    if let Some(accepted) = accepted {
+        accepted.lift(&mut records);
+    }
+    let asked = asked(composite.as_ref(), &records);
     Judged {
         records,
         kappa,
         composite,
         disposition: disposition.max(asked),
         reroute,
+        options,
+    }
+}
+
+/// What the composite, whose record is the last, asks the host to do. What a person has let go asks for nobody any more.
+fn asked(composite: Option<&CompositeRecord>, records: &[GateRecord]) -> Disposition {
+    let is_lifted = (records.last()).is_some_and(|record| record.verdict == Verdict::Warn);
+    match composite {
+        Some(record) if record.outcome == KappaOutcome::Hitl && is_lifted => Disposition::Release,
+        Some(record) => record.outcome.disposition(),
+        None => Disposition::Release,
     }
 }
 
@@ -330,11 +367,11 @@ fn check_size(unit: &Unit, request: &GateRequest) -> Option<String> {
     })
 }
 
-/// Confidence below kappa, or none claimed where kappa is set, abstains.
+/// Confidence below kappa, or none claimed where kappa is set, abstains. What is above by little is marked for review where
+/// much depends on it (spec 1.7).
 fn check_kappa(
     unit: &Unit,
     claims: &GuestClaims,
-    accepted: Option<(&Accepted, &[Digest])>,
     request: Digest,
 ) -> (Option<GateRecord>, Option<KappaRecord>) {
     let Some(threshold) = unit.threshold else {
@@ -347,14 +384,12 @@ fn check_kappa(
         Some(ppm) => format!("confidence {ppm} ppm, kappa {needed} ppm"),
         None => format!("no confidence claimed, kappa {needed} ppm"),
     }];
-    let is_accepted = || accepted.is_some_and(|(yes, bodies)| yes.covers("kappa", bodies));
     let verdict = match kappa.escalation {
         None => Verdict::Pass,
         Some(Escalation::NarrowPass) => {
             reasons.push("a narrow pass where much depends on it; marked for review".to_owned());
             Verdict::Warn
         }
-        Some(Escalation::BelowThreshold) if is_accepted() => Verdict::Warn,
         Some(Escalation::BelowThreshold) => Verdict::Abstain,
     };
     let record = GateRecord {

@@ -20,10 +20,11 @@ use aim_core::{
     name::{NodeId, StepName},
     outcome::{Exit, Fault, Outcome},
     plan::{Expanded, FlowNodes, Lock, Node, Plan, StepPath, expand},
-    pool::Left,
-    question::{Answer, Note},
+    pool::{Left, Pool},
+    question::{Answer, Note, NoteKind},
     recovery::Circuit,
     schedule::Schedule,
+    stateflow::{StateflowError, Transition},
     time::Timestamp,
     witness::StepState,
 };
@@ -49,7 +50,9 @@ mod dispatch;
 mod drive;
 mod envelope;
 mod follow;
+mod mend;
 mod slot;
+mod state;
 mod timer;
 
 pub use conclude::abandoned;
@@ -118,6 +121,8 @@ pub struct StepReport {
     pub case: Option<Digest>,
     /// What it released.
     pub released: Option<ReleasedStep>,
+    /// Every transition of its machine, in order.
+    pub transitions: Vec<Transition>,
 }
 
 /// Why an execution could not be brought to its end. The host stops; what is durable can be resumed.
@@ -132,6 +137,9 @@ pub enum ExecuteError {
     /// An input could not be made durable.
     #[error("storing an input: {0}")]
     Store(#[from] PortError),
+    /// A step was said to have done what its state does not allow: our bug.
+    #[error(transparent)]
+    Stateflow(#[from] StateflowError),
     /// A task of the host ended by itself: our bug.
     #[error("a task of the host ended unexpectedly: {0}")]
     Bug(String),
@@ -162,18 +170,21 @@ struct Execution {
     flow_done: BTreeSet<usize>,
     /// Held nodes and when they are due.
     timers: BTreeSet<(Timestamp, usize)>,
-    pool: Left,
+    pool: Pool,
+    /// When a held node's state will have lasted too long.
+    lasting: BTreeSet<(Timestamp, usize)>,
     shard_pools: BTreeMap<StepName, Left>,
     circuits: BTreeMap<NodeId, Circuit>,
     /// The breaker of each step's node.
     circuit_of: Vec<Option<NodeId>>,
     notes: Vec<Note>,
     answers: BTreeMap<String, (Answer, Digest)>,
-    asked: BTreeSet<String>,
-    /// When tries are due, as an earlier try of the run has written down.
-    due: BTreeMap<(StepPath, u32), Timestamp>,
+    /// What an interrupted try of the run has written down, and this one has not come to yet.
+    past: BTreeMap<StepPath, Vec<NoteKind>>,
     /// What people said about what is kept aside, by the witness of the attempt.
     cases: BTreeMap<Digest, PastCase>,
+    /// A machine was told something that its state does not know: our bug.
+    fault: Option<StateflowError>,
     is_replaying: bool,
 }
 
@@ -226,9 +237,9 @@ impl Execution {
         Self {
             lock: job.lock.digest(),
             schedule: Schedule::new(&specs, &groups, parallel_max, CONCURRENT_STEPS_MAX),
-            slots: nodes.iter().map(|_| Slot::default()).collect(),
+            slots: nodes.iter().map(|_| Slot::new(started_at)).collect(),
             flow_ends: vec![None; flows.len()],
-            pool: Left::of_plan(job.plan.budget().unwrap_or_default()),
+            pool: Pool::new(job.plan.budget().unwrap_or_default(), nodes.len()),
             shard_pools: pools
                 .map(|(name, caps)| (name.clone(), Left::of_shard(*caps)))
                 .collect(),
@@ -253,9 +264,10 @@ impl Execution {
             timers: BTreeSet::new(),
             notes: Vec::new(),
             answers: BTreeMap::new(),
-            asked: BTreeSet::new(),
-            due: BTreeMap::new(),
+            past: BTreeMap::new(),
             cases: BTreeMap::new(),
+            fault: None,
+            lasting: BTreeSet::new(),
             is_replaying: false,
         }
     }

@@ -20,7 +20,7 @@ use crate::history::Scope;
 /// The code of a codex that is older than one that has judged in the log.
 const CODEX_ROLLED_BACK: &str = "AIM-G016";
 /// Reasons that are kept of one decision.
-const REASONS_MAX: usize = 16;
+pub(crate) const REASONS_MAX: usize = 16;
 /// Bytes that are kept of one reason.
 const REASON_BYTES_MAX: usize = 512;
 

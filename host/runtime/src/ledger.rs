@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aim_core::{
     digest::Digest,
     effect::{EffectIntent, EffectOutcome, Prior},
-    event::{self, ExecutionStart, FrameOrigin, RuntimeEvent},
+    event::ExecutionStart,
     frame::{
         BLOCK_HEADER_BYTES, BlobState, Block, ChainPosition, FrameBody, FrameFault,
         FrameFaultReason, WitnessFrame,
@@ -25,6 +25,8 @@ use aim_core::{
 };
 use aim_ports::{PortError, log::LogReader, signer::PublicKeys};
 use aim_trust::{genesis::Genesis, tree::hash_records};
+
+mod events;
 
 /// Why the log could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +97,15 @@ pub enum EntryBody {
     Other,
 }
 
+/// A note, and where it stands.
+#[derive(Debug, Clone)]
+pub struct Noted {
+    /// The frame's sequence.
+    pub sequence: u64,
+    /// What was written down.
+    pub note: Note,
+}
+
 /// One execution as the log tells it.
 #[derive(Debug, Clone)]
 pub struct Execution {
@@ -107,7 +118,7 @@ pub struct Execution {
     /// Index of its plan witness; absent while it is unfinished.
     pub end: Option<usize>,
     /// What was written down between attempts, in order.
-    pub notes: Vec<Note>,
+    pub notes: Vec<Noted>,
     /// Indices into [`Ledger::entries`] of answers to its questions, in order.
     pub answers: Vec<usize>,
 }
@@ -322,7 +333,8 @@ impl Ledger {
         &'a self,
         execution: &'a Execution,
     ) -> Vec<(&'a StepPath, &'a Question)> {
-        let asked = execution.notes.iter().filter_map(|note| match &note.what {
+        let notes = execution.notes.iter().map(|noted| &noted.note);
+        let asked = notes.filter_map(|note| match &note.what {
             NoteKind::Asked(question) => Some((&note.path, question)),
             _ => None,
         });
@@ -366,81 +378,6 @@ impl Ledger {
         }
         let bytes = reader.read(place.offset_bytes, place.length_bytes)?;
         Ok((Digest::of(&bytes) == digest).then_some(bytes))
-    }
-
-    /// The runtime events of everything that was read, in order.
-    #[must_use]
-    pub fn events(&self) -> Vec<RuntimeEvent> {
-        let mut events: Vec<(u64, RuntimeEvent)> = Vec::new();
-        for execution in &self.executions {
-            let frame = FrameOrigin {
-                origin: &self.origin,
-                sequence: execution.sequence,
-            };
-            let at = execution.sequence;
-            events.extend(
-                event::of_start(frame, &execution.start)
-                    .into_iter()
-                    .map(|e| (at, e)),
-            );
-            for index in execution.attempts.iter().chain(&execution.end) {
-                let Some(entry) = self.entries.get(*index) else {
-                    continue;
-                };
-                let frame = FrameOrigin {
-                    origin: &self.origin,
-                    sequence: entry.sequence,
-                };
-                let of_entry = match &entry.body {
-                    EntryBody::Attempt(attempt) => {
-                        event::of_attempt(frame, &execution.start.plan_name, attempt)
-                    }
-                    EntryBody::Plan(plan) => event::of_plan(frame, plan),
-                    _ => Vec::new(),
-                };
-                events.extend(of_entry.into_iter().map(|event| (entry.sequence, event)));
-            }
-        }
-        for entry in &self.entries {
-            events.extend((self.events_of_release(entry).into_iter()).map(|e| (entry.sequence, e)));
-            if let EntryBody::DeniedLoad(denied) = &entry.body {
-                let frame = FrameOrigin {
-                    origin: &self.origin,
-                    sequence: entry.sequence,
-                };
-                let of_entry = event::of_denied_load(frame, denied);
-                events.extend(of_entry.into_iter().map(|event| (entry.sequence, event)));
-            }
-        }
-        // Stable: events of one frame keep their order.
-        events.sort_by_key(|(sequence, _)| *sequence);
-        events.into_iter().map(|(_, event)| event).collect()
-    }
-
-    fn events_of_release(&self, entry: &Entry) -> Vec<RuntimeEvent> {
-        let EntryBody::Release(release) = &entry.body else {
-            return Vec::new();
-        };
-        let frame = FrameOrigin {
-            origin: &self.origin,
-            sequence: entry.sequence,
-        };
-        let attempts = self
-            .entries
-            .iter()
-            .filter(|one| one.witness == release.witness);
-        let attempts = attempts.filter_map(|one| match &one.body {
-            EntryBody::Attempt(attempt) => Some(attempt),
-            _ => None,
-        });
-        attempts
-            .filter_map(|attempt| {
-                let place = self.by_execution.get(&attempt.execution)?;
-                let plan_name = &self.executions.get(*place)?.start.plan_name;
-                Some(event::of_release(frame, plan_name, attempt, release))
-            })
-            .flatten()
-            .collect()
     }
 
     fn next_block(&self, reader: &dyn LogReader) -> Result<Option<Vec<u8>>, LedgerError> {
@@ -530,7 +467,7 @@ impl Ledger {
         let note: Note = read_json(sequence, "note", json)?;
         let place = self.by_execution.get(&note.execution);
         if let Some(execution) = place.and_then(|place| self.executions.get_mut(*place)) {
-            execution.notes.push(note);
+            execution.notes.push(Noted { sequence, note });
         }
         Ok(())
     }

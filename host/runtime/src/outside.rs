@@ -12,7 +12,7 @@ mod secrets;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use aim_core::{digest::Digest, effect::Prior, id::AttemptId};
+use aim_core::{digest::Digest, effect::Prior, id::AttemptId, pool::Prices};
 use aim_ports::http::Http;
 use tokio::sync::Semaphore;
 
@@ -31,6 +31,8 @@ pub struct Outside {
     pub http: Option<Arc<dyn Http>>,
     /// Secrets by name, with what each may be used for.
     pub secrets: Arc<SecretBook>,
+    /// What calls cost, by the operator's table; all zero where there is none.
+    pub prices: Prices,
     /// Turns for effects: slow ones never take the turns of steps that compute.
     pub(crate) turns: Arc<Semaphore>,
 }
@@ -42,8 +44,16 @@ impl Outside {
         Self {
             http,
             secrets: Arc::new(secrets),
+            prices: Prices::default(),
             turns: Arc::new(Semaphore::new(at_once.clamp(1, Semaphore::MAX_PERMITS))),
         }
+    }
+
+    /// The same, with prices.
+    #[must_use]
+    pub const fn priced(mut self, prices: Prices) -> Self {
+        self.prices = prices;
+        self
     }
 
     /// Nothing at all.

@@ -3,7 +3,7 @@
 //! INVARIANT: of an attempt that releases nothing, no payload of the guest's is ever stored, unless it is kept in quarantine;
 //! digests always are, and so is what the host answered, because nothing can be replayed without.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use aim_core::{
     access::TokenRecord,
@@ -15,7 +15,8 @@ use aim_core::{
     kappa::composite::CompositeRecord,
     leaf::LeafKind,
     name::StepName,
-    plan::StepPath,
+    plan::{INTEGER_MAX, StepPath},
+    pool::Amount,
     time::Timestamp,
     transcript::{CallRecord, CallVerdict, Fields, Transcript},
     verdict::Disposition,
@@ -62,6 +63,7 @@ pub(crate) struct Facts<'a> {
     /// What the policy on trial would have refused when addresses were known.
     pub(crate) would_deny: &'a [WouldDeny],
     pub(crate) reroute: Option<StepName>,
+    pub(crate) options: BTreeMap<StepName, String>,
     /// What the writable folders held that the step could read.
     pub(crate) bases: &'a [Base],
     pub(crate) started_at: Timestamp,
@@ -259,6 +261,7 @@ fn statement(facts: &Facts<'_>, logs: &[u8], transcript: Digest) -> Statement<At
         kappa: facts.kappa.clone(),
         monitor: monitor(unit, facts.report, facts.would_deny),
         node: unit.contract.node_id.clone(),
+        options: facts.options.clone(),
         origin: host.origin.clone(),
         outcome: ended.outcome().clone(),
         outputs: outputs(facts),
@@ -339,7 +342,16 @@ fn budgets(facts: &Facts<'_>) -> Vec<BudgetUse> {
     };
     let report = facts.report;
     let calls = report.map_or(0, |report| report.transcript.records().len() as u64);
-    vec![
+    let spent = report.map_or_else(Amount::default, |report| report.spent);
+    let budget = &facts.unit.step.budget;
+    let mut budgets = Vec::with_capacity(9);
+    // Cost has no cap of its own; it is told where there is one, or where something had a price.
+    if let Some(cap) = budget.cost_micros {
+        budgets.push(used("cost_micros", spent.cost_micros, cap));
+    } else if spent.cost_micros > 0 {
+        budgets.push(used("cost_micros", spent.cost_micros, INTEGER_MAX));
+    }
+    budgets.extend([
         used(
             "effect_bytes",
             report.map_or(0, |report| report.immediate_bytes),
@@ -366,15 +378,16 @@ fn budgets(facts: &Facts<'_>) -> Vec<BudgetUse> {
             report.map_or(0, |report| report.wall_ms),
             limits.deadline_ms_max,
         ),
-        used("tokens", 0, facts.unit.step.budget.tokens),
-        used("tools", 0, facts.unit.step.budget.tools),
-    ]
+        used("tokens", spent.tokens, budget.tokens),
+        used("tools", spent.tools, budget.tools),
+    ]);
+    budgets
 }
 
 fn host_calls(report: Option<&StepReport>, logs: &[u8], transcript: Digest) -> HostCallRecord {
     let Some(report) = report else {
         return HostCallRecord {
-            adapters: std::collections::BTreeMap::new(),
+            adapters: BTreeMap::new(),
             calls: 0,
             denials: Vec::new(),
             log_bytes_dropped: 0,

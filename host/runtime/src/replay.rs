@@ -29,11 +29,11 @@ use aim_core::{
     verdict::Verdict,
     witness::{AttemptPredicate, EngineRecord, Statement},
 };
-use aim_engine::{Cancel, Engine};
+use aim_engine::Engine;
 
 use crate::{
     around::Around,
-    attempt::{Done, drive},
+    attempt::{Done, Watch, drive},
     effects::documents,
     host::HostFacts,
     record::{self, Facts},
@@ -267,8 +267,8 @@ impl<'a> Replayer<'a> {
         let received = (recorded.attempt, envelope, body);
         let around = Around::Recorded(&around);
         let facts = self.past.facts(recorded);
-        let cancel = Cancel::new();
-        let mut done = drive(&around, &unit, &facts, &task, received, &cancel).await;
+        let watch = Watch::default();
+        let mut done = drive(&around, &unit, &facts, &task, received, &watch).await;
         done.effects = around.close().await;
         let statement = self.stated(recorded, &unit, (&facts, &task), (&done, body));
         let none = Transcript::default();
@@ -320,6 +320,7 @@ impl<'a> Replayer<'a> {
             effects: &done.effects,
             would_deny: &[],
             reroute: done.reroute.clone(),
+            options: done.options.clone(),
             bases: &done.bases,
             started_at: recorded.started_at,
             ended_at: recorded.ended_at,

@@ -2,10 +2,7 @@
 //!
 //! INVARIANT: a step with a durable end is never run again; what it released is taken from the evidence, digests checked.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use aim_core::{
     digest::Digest,
@@ -17,7 +14,6 @@ use aim_core::{
     plan::StepPath,
     pool::Amount,
     question::{Answer, NoteKind},
-    time::Timestamp,
     witness::AttemptPredicate,
 };
 use aim_ports::{artifact::ArtifactStore, log::LogReader};
@@ -74,10 +70,8 @@ pub struct Resumed {
     pub(crate) attempts: BTreeMap<StepPath, Vec<PastAttempt>>,
     /// Answers by question, with the digest of each statement.
     pub(crate) answers: BTreeMap<String, (Answer, Digest)>,
-    /// Questions that were asked.
-    pub(crate) asked: BTreeSet<String>,
-    /// When tries are due.
-    pub(crate) due: BTreeMap<(StepPath, u32), Timestamp>,
+    /// What was written down between attempts and is not decided again, by node.
+    pub(crate) notes: BTreeMap<StepPath, Vec<NoteKind>>,
     /// What people said about outputs that are kept aside, by the witness of the attempt.
     pub(crate) cases: BTreeMap<Digest, PastCase>,
 }
@@ -152,15 +146,9 @@ pub fn resume(
         });
     }
     resumed.cases = cases_of(payloads, execution, contents)?;
-    for note in &execution.notes {
-        match &note.what {
-            NoteKind::Asked(question) => drop(resumed.asked.insert(question.id.clone())),
-            NoteKind::RetryScheduled(retry) => {
-                let key = (note.path.clone(), retry.attempt_no);
-                resumed.due.insert(key, retry.due_at);
-            }
-            NoteKind::Breaker(_) | NoteKind::Rerouted(_) => {}
-        }
+    for noted in &execution.notes {
+        let notes = resumed.notes.entry(noted.note.path.clone()).or_default();
+        notes.push(noted.note.what.clone());
     }
     // The first answer counts: whoever comes later does not take it back.
     for (answer, witness) in payloads.ledger.answers_of(execution) {
@@ -203,7 +191,10 @@ fn end_of(
     } else {
         None
     };
-    let used = attempt.budgets.iter().find(|one| one.name == "time_ms");
+    let used = |name: &str| {
+        let found = attempt.budgets.iter().find(|one| one.name == name);
+        found.map_or(0, |one| one.used)
+    };
     Ok(NodeEnd {
         number: attempt.attempt_no,
         witness,
@@ -211,12 +202,15 @@ fn end_of(
         fault: attempt.fault.clone(),
         disposition: attempt.disposition,
         reroute: attempt.reroute.clone(),
+        options: attempt.options.clone(),
         released,
         bodies: bodies(attempt),
         gates: holding(&attempt.gates),
         used: Amount {
-            time_ms: used.map_or(0, |one| one.used),
-            ..Amount::default()
+            tokens: used("tokens"),
+            time_ms: used("time_ms"),
+            tools: used("tools"),
+            cost_micros: used("cost_micros"),
         },
     })
 }

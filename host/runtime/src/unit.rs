@@ -47,6 +47,8 @@ pub struct UnitParts {
     pub gates: Vec<Gate>,
     /// Conditions of the plan that the step's output must meet besides its own.
     pub plan_gates: Vec<plan::Gate>,
+    /// Confidence that the plan asks of steps that say nothing themselves, in parts per million.
+    pub plan_kappa_ppm: Option<u32>,
     /// What the deployment wants of gates and after them.
     pub rules: GateRules,
     /// Granted folders, by mount name.
@@ -102,7 +104,8 @@ impl Unit {
         let mut limits = parts.contract.limits;
         limits.deadline_ms_max = limits.deadline_ms_max.min(parts.step.budget.time_ms);
         let confidence = &parts.rules.confidence;
-        let written = [parts.contract.kappa_ppm, parts.step.kappa_ppm];
+        let of_plan = parts.step.kappa_ppm.or(parts.plan_kappa_ppm);
+        let written = [parts.contract.kappa_ppm, of_plan];
         let criticality = parts.contract.criticality.max(parts.step.criticality);
         let threshold = confidence.threshold(&parts.contract.node_id, written, criticality);
         let mut conditions = parts.step.gates.clone();

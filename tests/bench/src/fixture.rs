@@ -353,6 +353,7 @@ fn unit(
         ethical,
         gates: Vec::new(),
         plan_gates: Vec::new(),
+        plan_kappa_ppm: None,
         rules: GateRules::default(),
         folders: std::collections::BTreeMap::new(),
         config: Arc::default(),

@@ -76,6 +76,15 @@ fn render(event: &RuntimeEvent, output: Output) -> String {
 
 fn detail(event: &RuntimeEvent) -> String {
     let attribute = |name: &str| event.attributes.get(name).cloned();
+    if let (Some(event), Some(from), Some(to)) =
+        (attribute("event"), attribute("from"), attribute("to"))
+    {
+        let why = attribute("reason").map_or_else(String::new, |reason| format!(" ({reason})"));
+        return format!("{event} {from} -> {to}{why}");
+    }
+    if let Some(says) = attribute("says") {
+        return says;
+    }
     if let Some(violations) = attribute("violations") {
         return violations;
     }

@@ -303,6 +303,7 @@ fn execute_code(error: &aim_runtime::execute::ExecuteError) -> &'static str {
             error.code.unwrap_or("AIM-D020")
         }
         ExecuteError::Attempt(AttemptError::Publish(_)) => "AIM-S001",
+        ExecuteError::Stateflow(error) => error.code(),
         ExecuteError::Bug(_) => "AIM-R099",
     }
 }

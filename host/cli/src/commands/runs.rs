@@ -2,7 +2,13 @@
 //!
 //! INVARIANT: what is shown follows from the log alone; whether a process runs it is not known and not said.
 
-use aim_core::outcome::Exit;
+use std::collections::BTreeMap;
+
+use aim_core::{
+    outcome::Exit,
+    run_state::{Ending, RunState},
+    witness::PlanPredicate,
+};
 use aim_engine::text::neutralise;
 use aim_runtime::{
     aside,
@@ -26,6 +32,8 @@ struct RunLine<'a> {
     attempts: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     cases: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
     execution: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     exit_code: Option<u8>,
@@ -43,10 +51,9 @@ pub(crate) fn runs(cli: &Cli, args: &DataArgs) -> Result<Exit, CliError> {
         match cli.output {
             Output::Json => out::json_line("aim.run-state/v1", &line)?,
             Output::Text => {
-                let exit = line
-                    .exit_code
-                    .map(|code| format!(" · exit {code}"))
-                    .unwrap_or_default();
+                let exit = line.exit_code.map(|code| format!(" · exit {code}"));
+                let code = line.code.map(|code| format!(" · {code}"));
+                let exit = format!("{}{}", exit.unwrap_or_default(), code.unwrap_or_default());
                 out::line(&format!(
                     "{}  {:<11} {} · {} attempts{exit}",
                     line.run, line.state, line.plan, line.attempts
@@ -78,13 +85,9 @@ fn line<'a>(ledger: &'a Ledger, execution: &'a Execution) -> RunLine<'a> {
     let cases: Vec<String> = (aside::open(ledger, execution).into_iter())
         .map(|(entry, _)| entry.witness.to_string())
         .collect();
-    let state = match end {
-        Some(0) => "succeeded",
-        Some(8) => "abstained",
-        Some(130) => "cancelled",
-        Some(_) => "failed",
-        None if questions.is_empty() && cases.is_empty() => "unfinished",
-        None => "waiting",
+    let state = match ledger.plan_of(execution) {
+        Some((_, plan)) => state_of(ledger, execution, plan),
+        None => RunState::of_open(!questions.is_empty() || !cases.is_empty()),
     };
     RunLine {
         attempts: execution.attempts.len(),
@@ -94,6 +97,24 @@ fn line<'a>(ledger: &'a Ledger, execution: &'a Execution) -> RunLine<'a> {
         plan: execution.start.plan_name.as_str(),
         questions,
         run: execution.start.run.to_string(),
-        state,
+        state: state.word(),
+        code: state.code(),
     }
+}
+
+/// The state of a run that has ended: the last attempts of its required steps say it.
+fn state_of(ledger: &Ledger, execution: &Execution, plan: &PlanPredicate) -> RunState {
+    let attempts: BTreeMap<_, _> = (ledger.attempts_of(execution))
+        .map(|(entry, attempt)| (entry.witness, attempt))
+        .collect();
+    let required = plan.steps.iter().filter(|step| step.is_required);
+    let last = required.filter_map(|step| attempts.get(step.attempts.last()?));
+    RunState::of_end(
+        plan.exit_code,
+        last.map(|attempt| Ending {
+            outcome: &attempt.outcome,
+            disposition: attempt.disposition,
+            is_released: attempt.released,
+        }),
+    )
 }

@@ -23,7 +23,7 @@ PLAN calls v1.0:
   ROLE a: custom(node="caller")
   STEP one:
     ASSIGN a: "send it"
-    BUDGET tokens=1, time=30s, tools=1
+    BUDGET tokens=1, time=30s, tools=9
 "#;
 
 const DEPLOYMENT: &str = "contracts = [\"contracts\"]\ncomponents = [\"components\"]\npolicy = \"policy.cedar\"\n\

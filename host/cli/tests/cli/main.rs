@@ -20,6 +20,7 @@ mod http;
 mod inspecting;
 mod keys;
 mod lsp;
+mod orchestrating;
 mod planning;
 mod policy;
 mod polyglot;

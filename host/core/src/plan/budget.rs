@@ -56,6 +56,18 @@ pub enum SoftBackoff {
     Truncate,
 }
 
+impl SoftBackoff {
+    /// The word in plans and labels.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::RouteSmallerModel => "route_smaller_model",
+            Self::Summarize => "summarize",
+            Self::Truncate => "truncate",
+        }
+    }
+}
+
 /// What all steps together may use; an absent part is not capped by the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -14,7 +14,7 @@ use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use super::{Flow, Plan, Reduce, ReduceMethod, Require, Step};
+use super::{Criticality, Flow, Plan, PoolPolicy, Reduce, ReduceMethod, Require, Step};
 use crate::{
     name::StepName,
     schedule::{Group, Need, NodeSpec},
@@ -178,6 +178,18 @@ pub fn expand(plan: &Plan) -> Expanded {
     Expander::new(plan).expand()
 }
 
+/// The most critical steps go first where the plan's pool is shared by priority.
+fn rank(plan: &Plan, step: &Step) -> u8 {
+    let pool = plan.budget().map(|budget| budget.pool).unwrap_or_default();
+    match step.criticality {
+        _ if pool != PoolPolicy::Priority => 0,
+        Some(Criticality::Critical) => 0,
+        Some(Criticality::Important) => 1,
+        None | Some(Criticality::Routine) => 2,
+        Some(Criticality::LowStakes) => 3,
+    }
+}
+
 struct Expander<'a> {
     plan: &'a Plan,
     flow_of: BTreeMap<&'a StepName, usize>,
@@ -238,6 +250,7 @@ impl<'a> Expander<'a> {
                 needs,
                 shard: shard_of(step),
                 is_standby: step.is_standby,
+                rank: rank(self.plan, step),
             });
         }
         let caps = self.plan.shards().values();

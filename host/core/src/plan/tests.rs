@@ -544,6 +544,22 @@ fn every_field_of_a_lock_that_drifts_is_named_with_both_values_and_no_other() {
     assert!(error.help().contains("--lock"));
 }
 
+/// Control: with the check in `rules` left out, both are accepted and nothing would happen; this fails (seen).
+#[test]
+fn a_rule_that_would_do_nothing_is_refused() {
+    for action in Action::ALL {
+        let found = faults(|parts| {
+            parts.rules.push(Rule {
+                on: Trigger::Failed,
+                steps: vec![],
+                then: OnFail::always(action),
+            });
+        });
+        let is_refused = matches!(action, Action::Retry | Action::Warn) || action.has_target();
+        assert_eq!(!found.is_empty(), is_refused, "{action:?}: {found:?}");
+    }
+}
+
 /// The kinds are written out: a test that asks `has_evaluator` itself could not fail. Control: with `has_evaluator` answering
 /// true, this fails.
 #[test]

@@ -60,6 +60,23 @@ fn an_optional_requirement_still_waits_for_the_end() {
     assert!(schedule.ready().is_empty());
 }
 
+/// Control: with the rank left out of `make_ready`, plan order decides and this fails (seen).
+#[test]
+fn the_lowest_rank_goes_first_and_plan_order_decides_among_equals() {
+    let node = |rank| NodeSpec {
+        rank,
+        ..NodeSpec::default()
+    };
+    let mut schedule = Schedule::new(&[node(2), node(1), node(0), node(1)], &[], vec![], 1);
+    let mut order = Vec::new();
+    while let Some(index) = schedule.next() {
+        schedule.start(index);
+        order.push(index);
+        schedule.settle(index, StepState::Completed);
+    }
+    assert_eq!(order, [2, 1, 3, 0]);
+}
+
 #[test]
 fn a_stopped_schedule_starts_nothing_and_lets_what_runs_end() {
     let mut schedule = schedule(&[&[], &[], &[0]]);

@@ -1,8 +1,9 @@
 //! Every transition that exists and every one that does not, overrides, retry limits and timeouts.
 
-use alloc::{string::ToString, vec, vec::Vec};
+use alloc::{collections::BTreeMap, string::ToString, vec::Vec};
 
 use super::*;
+use crate::{outcome::Outcome, question::NoteKind};
 
 const EVENTS: [Event; 11] = [
     Event::ObjectiveIngress,
@@ -17,6 +18,8 @@ const EVENTS: [Event; 11] = [
     Event::RepairComplete,
     Event::RepairAbort,
 ];
+
+const BUDGET_MS: u64 = 5_000;
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
@@ -156,13 +159,19 @@ fn a_state_that_lasts_too_long_fires_its_fallback_and_not_before() {
     for rule in TABLE {
         let mut machine = Stateflow::new(3, false);
         machine.state = rule.state;
-        let Some(timeout) = rule.timeout_ms else {
-            assert_eq!(machine.time_out(at(0), at(u64::MAX)), None, "{rule:?}");
+        let Some(timeout) = rule.lasts.ms(BUDGET_MS) else {
+            assert_eq!(
+                machine.time_out(at(0), at(u64::MAX), BUDGET_MS),
+                None,
+                "{rule:?}"
+            );
             continue;
         };
-        assert_eq!(machine.time_out(at(10), at(9 + timeout)), None);
+        assert_eq!(machine.time_out(at(10), at(9 + timeout), BUDGET_MS), None);
         assert_eq!(machine.state(), rule.state);
-        let made = machine.time_out(at(10), at(10 + timeout)).unwrap();
+        let made = machine
+            .time_out(at(10), at(10 + timeout), BUDGET_MS)
+            .unwrap();
         assert_eq!(Some(made.event), rule.fallback);
         assert_ne!(machine.state(), rule.state);
     }
@@ -189,63 +198,154 @@ fn replaying_the_history_gives_the_same_state() {
     assert_eq!(serde_json::from_slice::<Stateflow>(&json).unwrap(), machine);
 }
 
+fn words(made: &[Transition]) -> Vec<&'static str> {
+    made.iter().map(|one| one.event.word()).collect()
+}
+
+fn begun() -> Stateflow {
+    driven(3, &[Event::ObjectiveIngress])
+}
+
+/// Where an attempt's end leads, and by which event the step ends when nothing more is tried.
 #[test]
 fn ends_lead_where_the_outcome_table_says() {
-    use crate::outcome::{Abstention, DeniedBy, LimitKind, Trap};
-    use Event::*;
-    let ends = [
-        (
-            Outcome::Completed,
-            true,
-            vec![ExecutionComplete, VerdictPass],
-        ),
+    use crate::outcome::{Abstention, DeniedBy, Failure, LimitKind, Trap};
+    let (answer, error) = ("EXECUTION_COMPLETE", "EXECUTION_ERROR");
+    for (outcome, end, last) in [
         (
             Outcome::Abstained(Abstention::Kappa),
-            false,
-            vec![ExecutionComplete, VerdictFail],
+            answer,
+            Event::VerdictFail,
         ),
-        (
-            Outcome::Denied(DeniedBy::Gate),
-            false,
-            vec![ExecutionComplete, VerdictFail],
-        ),
+        (Outcome::Denied(DeniedBy::Gate), answer, Event::VerdictFail),
         (
             Outcome::Failed(Failure::Transient),
-            false,
-            vec![ExecutionComplete, VerdictFail],
+            answer,
+            Event::VerdictFail,
         ),
         (
             Outcome::Failed(Failure::Permanent),
-            false,
-            vec![ExecutionError, RepairAbort],
+            error,
+            Event::RepairAbort,
         ),
-        (
-            Outcome::Trapped(Trap::Other),
-            false,
-            vec![ExecutionError, RepairAbort],
-        ),
+        (Outcome::Trapped(Trap::Other), error, Event::RepairAbort),
         (
             Outcome::Limit(LimitKind::Deadline),
-            false,
-            vec![ExecutionError, RepairAbort],
+            error,
+            Event::RepairAbort,
+        ),
+        (Outcome::Indeterminate(1), error, Event::RepairAbort),
+        (Outcome::Bug, error, Event::RepairAbort),
+    ] {
+        let mut machine = begun();
+        assert_eq!(
+            words(&machine.dispatched(at(1)).unwrap()),
+            ["RUN_DISPATCHED"]
+        );
+        let made = machine.ended(&outcome, false, at(2)).unwrap();
+        assert_eq!(words(&made), [end], "{outcome:?}");
+        let event = ending(machine.state(), false).unwrap();
+        assert_eq!(event, last, "{outcome:?}");
+        let settled = NoteKind::Settled(Settled { event, meta: None });
+        machine.noted(&settled, at(3)).unwrap();
+        assert_eq!(machine.state(), State::TerminatedFail, "{outcome:?}");
+        assert_eq!(ending(machine.state(), false), None);
+    }
+    let mut released = begun();
+    released.dispatched(at(1)).unwrap();
+    let made = released.ended(&Outcome::Completed, true, at(2)).unwrap();
+    assert_eq!(words(&made), ["EXECUTION_COMPLETE", "VERDICT_PASS"]);
+    let mut cut = begun();
+    cut.dispatched(at(1)).unwrap();
+    assert_eq!(
+        words(&cut.ended(&Outcome::Cancelled, false, at(2)).unwrap()),
+        ["OVERRIDE_EVENT"]
+    );
+    assert_eq!(
+        words(&cut.dispatched(at(3)).unwrap()),
+        ["OVERRIDE_EVENT", "RUN_DISPATCHED"]
+    );
+}
+
+#[test]
+fn what_is_decided_between_attempts_leads_to_the_next_one() {
+    let transient = Outcome::Failed(crate::outcome::Failure::Transient);
+    let trapped = Outcome::Trapped(crate::outcome::Trap::Other);
+    let retry = NoteKind::RetryScheduled(crate::question::Retry {
+        attempt_no: 2,
+        due_at: at(9),
+        wait_ms: 1,
+    });
+    let mended = NoteKind::Mended(BTreeMap::new());
+    for (outcome, note, partial, next) in [
+        (
+            &transient,
+            &retry,
+            &["VERDICT_PARTIAL"][..],
+            "RETRY_DISPATCHED",
         ),
         (
-            Outcome::Indeterminate(1),
-            false,
-            vec![ExecutionError, RepairAbort],
+            &transient,
+            &mended,
+            &["VERDICT_PARTIAL"][..],
+            "RETRY_DISPATCHED",
         ),
-        (Outcome::Cancelled, false, vec![OverrideEvent]),
-        (Outcome::Bug, false, vec![ExecutionError, RepairAbort]),
-    ];
-    for (outcome, is_released, events) in ends {
-        assert_eq!(
-            of_end(&outcome, is_released, false, false),
-            events,
-            "{outcome:?}"
-        );
+        (&trapped, &mended, &[][..], "REPAIR_COMPLETE"),
+    ] {
+        let mut machine = begun();
+        machine.dispatched(at(1)).unwrap();
+        machine.ended(outcome, false, at(2)).unwrap();
+        assert_eq!(words(&machine.noted(note, at(3)).unwrap()), partial);
+        assert_eq!(words(&machine.dispatched(at(4)).unwrap()), [next]);
+        assert_eq!(machine.state(), State::Executing);
+        assert!(machine.dispatched(at(5)).is_err(), "one attempt at a time");
     }
-    let partial = of_end(&Outcome::Failed(Failure::Transient), false, true, false);
-    assert_eq!(partial, [ExecutionComplete, VerdictPartial]);
-    let mended = of_end(&Outcome::Failed(Failure::Permanent), false, false, true);
-    assert_eq!(mended, [ExecutionError, RepairComplete]);
+}
+
+/// Control: without the try that a mended step is given in `noted`, the second half ends in TERMINATED_FAIL and this fails
+/// (seen).
+#[test]
+fn the_last_try_ends_by_the_limit_and_a_mended_one_is_not_counted() {
+    let mut machine = driven(1, &[Event::ObjectiveIngress]);
+    let transient = Outcome::Failed(crate::outcome::Failure::Transient);
+    machine.dispatched(at(1)).unwrap();
+    machine.ended(&transient, false, at(2)).unwrap();
+    let event = ending(machine.state(), true).unwrap();
+    let mut ended = machine.clone();
+    let made = ended
+        .noted(&NoteKind::Settled(Settled { event, meta: None }), at(3))
+        .unwrap();
+    assert_eq!(words(&made), ["RETRY_LIMIT_EXCEEDED"]);
+    machine
+        .noted(&NoteKind::Mended(BTreeMap::new()), at(3))
+        .unwrap();
+    assert_eq!(machine.state(), State::Retry);
+}
+
+#[test]
+fn another_step_answers_for_one_that_is_mended_and_time_ends_one_that_nobody_mends() {
+    for outcome in [
+        Outcome::Trapped(crate::outcome::Trap::Other),
+        Outcome::Denied(crate::outcome::DeniedBy::Gate),
+    ] {
+        let spare = crate::name::StepName::parse("spare").unwrap();
+        let mut machine = begun();
+        machine.dispatched(at(1)).unwrap();
+        machine.ended(&outcome, false, at(2)).unwrap();
+        machine
+            .noted(&NoteKind::Rerouted(spare.clone()), at(3))
+            .unwrap();
+        let state = machine.state();
+        let mut late = machine.clone();
+        assert_eq!(
+            late.noted(&NoteKind::TimedOut(State::Executing), at(4))
+                .unwrap(),
+            []
+        );
+        late.noted(&NoteKind::TimedOut(state), at(4)).unwrap();
+        assert_eq!(late.state(), State::TerminatedFail);
+        let made = machine.noted(&NoteKind::Answered(spare), at(4)).unwrap();
+        assert_eq!(words(&made)[1..], ["EXECUTION_COMPLETE", "VERDICT_PASS"]);
+        assert_eq!(machine.state(), State::TerminatedSuccess);
+    }
 }

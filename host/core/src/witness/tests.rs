@@ -248,6 +248,7 @@ pub(crate) fn attempt() -> AttemptPredicate {
         }),
         monitor: Some(monitor()),
         node: NodeId::parse("node").unwrap(),
+        options: BTreeMap::from([(StepName::parse("backoff").unwrap(), "truncate".to_string())]),
         origin: "origin".to_string(),
         outcome: Outcome::Limit(LimitKind::Fuel),
         outputs: vec![output(id)],
@@ -310,7 +311,7 @@ fn a_token_that_was_refused_for_a_call_is_an_event() {
     let plan = StepName::parse("plan").unwrap();
     let mut attempt = attempt();
     let of_tokens = |attempt: &AttemptPredicate| {
-        let events = of_attempt(frame, &plan, attempt).into_iter();
+        let events = of_attempt(frame, &plan, attempt, &[]).into_iter();
         events
             .filter(|event| event.event_type == "token.denied")
             .collect::<Vec<_>>()

@@ -17,6 +17,7 @@ use aim_core::{
     contract::{ContractFault, ContractRule, authored::AuthoredLimits},
     limits::Limits,
     name::{NodeId, StepName, TenantId},
+    pool::Prices,
     traffic::TrafficLimits,
 };
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,9 @@ pub struct AuthoredDeployment {
     /// How many attempts may run and wait at the same time.
     #[serde(default, skip_serializing_if = "AuthoredConcurrency::is_empty")]
     pub concurrency: AuthoredConcurrency,
+    /// What host calls cost, in millionths of the plans' currency; nothing when absent.
+    #[serde(default, skip_serializing_if = "AuthoredPrices::is_empty")]
+    pub prices: AuthoredPrices,
     /// Configuration values that contracts may ask for, by key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub config: BTreeMap<String, String>,
@@ -138,6 +142,57 @@ impl AuthoredConcurrency {
             waiting_max: self.waiting_max.unwrap_or(built_in.waiting_max),
             waiting_per_tenant_max: (self.waiting_per_tenant_max)
                 .unwrap_or(built_in.waiting_per_tenant_max),
+        }
+    }
+}
+
+/// What one host call of each class costs, in millionths of the plans' currency; what is absent costs nothing.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct AuthoredPrices {
+    /// An artifact is read or put.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 9_007_199_254_740_991_u64))]
+    pub artifact: Option<u64>,
+    /// The gates are asked about an intention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 9_007_199_254_740_991_u64))]
+    pub consult: Option<u64>,
+    /// A request goes out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 9_007_199_254_740_991_u64))]
+    pub http: Option<u64>,
+    /// A model is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 9_007_199_254_740_991_u64))]
+    pub model: Option<u64>,
+    /// One token of a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 9_007_199_254_740_991_u64))]
+    pub model_token: Option<u64>,
+    /// A bucket or a folder is read or changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 9_007_199_254_740_991_u64))]
+    pub state: Option<u64>,
+}
+
+impl AuthoredPrices {
+    /// True when nothing is said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn prices(self) -> Prices {
+        Prices {
+            artifact: self.artifact.unwrap_or(0),
+            consult: self.consult.unwrap_or(0),
+            http: self.http.unwrap_or(0),
+            model: self.model.unwrap_or(0),
+            model_token: self.model_token.unwrap_or(0),
+            state: self.state.unwrap_or(0),
         }
     }
 }
@@ -209,6 +264,8 @@ pub struct Deployment {
     pub ceilings: Limits,
     /// How many attempts may run and wait.
     pub traffic: TrafficLimits,
+    /// What host calls cost.
+    pub prices: Prices,
     /// Configuration values by key.
     pub config: BTreeMap<String, String>,
     /// Folders that steps may be granted to change, by name.
@@ -467,12 +524,10 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
             codex_keys,
             ..checked.gates
         },
-        signing: authored
-            .operator
-            .as_ref()
-            .map_or_else(Signing::default, |o| o.signing),
+        signing: (authored.operator.as_ref()).map_or_else(Signing::default, |o| o.signing),
         ceilings: checked.ceilings,
         traffic: authored.concurrency.limits(),
+        prices: authored.prices.prices(),
         config: authored.config.clone(),
         folders,
         big_ceilings: authored.ceilings.over(Limits::BIG_CEILING),

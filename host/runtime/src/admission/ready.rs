@@ -99,6 +99,7 @@ impl Admitted {
             } else {
                 Vec::new()
             },
+            plan_kappa_ppm: self.plan.kappa_ppm(&step.step),
             folders,
             config: Arc::clone(&step.config),
             addresses: step.addresses.clone(),

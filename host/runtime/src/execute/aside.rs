@@ -22,6 +22,7 @@ impl Execution {
             .is_some_and(|unit| unit.is_quarantining);
         match self.cases.remove(&end.witness) {
             Some(PastCase::Released { step, witness }) => {
+                self.moved(index, |machine, at| machine.let_go(at));
                 if let Some(slot) = self.slots.get_mut(index) {
                     slot.released = Some(step);
                     slot.outcome = Some(Outcome::Completed);

@@ -215,6 +215,7 @@ impl Execution {
                     question: slot.open_question,
                     case: slot.case,
                     released: slot.released,
+                    transitions: slot.machine.history().to_vec(),
                 })
             })
             .collect()

@@ -2,9 +2,11 @@
 //!
 //! INVARIANT: an attempt that may not begin still has its witness: it is stopped before the guest's door, not left out.
 
+use std::sync::Arc;
+
 use aim_core::{
     outcome::{Abstention, DeniedBy, Failure, Fault, Outcome},
-    plan::{InputSource, SoftBackoff, Step, TimeSlice},
+    plan::{InputSource, Step, TimeSlice},
     pool::{Amount, OverBudget},
     question::{Answer, question_id},
 };
@@ -35,7 +37,7 @@ impl Execution {
         if stop.is_none() {
             stop = self.breaker_stop(node.step);
         }
-        let share = match self.take_budget(node.step) {
+        let share = match self.take_budget(index, node.step) {
             Ok(share) => share,
             Err(over) => {
                 stop = stop.or_else(|| Some(over_budget(&over)));
@@ -55,6 +57,7 @@ impl Execution {
             share,
             stop,
             accepted: slot.accepted.clone(),
+            timer: Arc::clone(&self.timer),
         })
     }
 
@@ -71,7 +74,7 @@ impl Execution {
             Asking {
                 id,
                 text: text.unwrap_or_else(|| step.description.clone()),
-                gates: Vec::new(),
+                held: Vec::new(),
                 bodies: Vec::new(),
             },
         );
@@ -95,15 +98,21 @@ impl Execution {
     }
 
     /// Takes the step's budget from the plan's and its shard's pools; less, where less is left.
-    fn take_budget(&mut self, step: usize) -> Result<Amount, OverBudget> {
-        let Some(step) = self.plan.steps().get(step) else {
+    fn take_budget(&mut self, index: usize, step: usize) -> Result<Amount, OverBudget> {
+        let Some((step, slot)) = (self.plan.steps().get(step)).zip(self.slots.get_mut(index))
+        else {
             return Ok(Amount::default());
         };
+        let is_first = !std::mem::replace(&mut slot.has_left, true);
+        let share = self.pool.offer(&step.budget, slot.used, is_first);
+        if is_first {
+            self.pool.leave();
+        }
         let shard = step
             .shard
             .as_ref()
             .and_then(|shard| self.shard_pools.get_mut(shard));
-        let mut share = self.pool.offer(&step.budget)?;
+        let mut share = share?;
         if let Some(shard) = shard {
             share = share.min(shard.offer(&step.budget)?);
             shard.charge(share)?;
@@ -122,6 +131,7 @@ impl Execution {
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
+        slot.used = slot.used.plus(used);
         let unused = std::mem::take(&mut slot.taken).without(used);
         self.pool.give_back(unused);
         if let Some(pool) = shard.and_then(|shard| self.shard_pools.get_mut(&shard)) {
@@ -169,12 +179,7 @@ impl Execution {
             None => {}
         }
         if let Some(soft) = step.budget.soft {
-            let backoff = match soft.backoff {
-                SoftBackoff::RouteSmallerModel => "route_smaller_model",
-                SoftBackoff::Summarize => "summarize",
-                SoftBackoff::Truncate => "truncate",
-            };
-            say("soft.backoff".to_owned(), backoff.to_owned());
+            say("soft.backoff".to_owned(), soft.backoff.word().to_owned());
             for (part, value) in soft.parts() {
                 if let Some(value) = value {
                     say(format!("soft.{part}"), value.to_string());

@@ -5,14 +5,13 @@
 use std::sync::Arc;
 
 use aim_core::{
-    digest::Digest, frame::FrameKind, id::SpanId, pool::Amount, verdict::Verdict,
-    witness::StepState,
+    digest::Digest, frame::FrameKind, id::SpanId, verdict::Verdict, witness::StepState,
 };
 use tokio::task::JoinSet;
 
 use super::{ExecuteError, Execution, slot::NodeEnd};
 use crate::{
-    attempt::{AttemptError, Concluded, Task, run_attempt},
+    attempt::{AttemptError, Concluded, Held, Task, run_attempt},
     commit::Submission,
     progress::Progress,
     resume::{PastAttempt, ReleasedStep, Resumed},
@@ -24,8 +23,7 @@ impl Execution {
     /// Goes through what an interrupted try has done, in plan order.
     pub(super) fn take_resumed(&mut self, mut resumed: Resumed) {
         self.answers = std::mem::take(&mut resumed.answers);
-        self.asked = std::mem::take(&mut resumed.asked);
-        self.due = std::mem::take(&mut resumed.due);
+        self.past = std::mem::take(&mut resumed.notes);
         self.cases = std::mem::take(&mut resumed.cases);
         self.is_replaying = true;
         for index in 0..self.nodes.len() {
@@ -35,6 +33,7 @@ impl Execution {
             for past in resumed.attempts.remove(&path).unwrap_or_default() {
                 self.relive(index, past);
             }
+            self.relive_timeout(index, &path);
         }
         self.is_replaying = false;
     }
@@ -42,7 +41,12 @@ impl Execution {
     fn relive(&mut self, index: usize, past: PastAttempt) {
         self.timers.retain(|(_, node)| *node != index);
         self.schedule.start(index);
+        self.leave_pool(index);
+        self.moved(index, |machine, at| machine.dispatched(at));
         if past.is_interruption {
+            self.moved(index, |machine, at| {
+                machine.ended(&past.end.outcome, false, at)
+            });
             // An interruption of the run is no answer of the step: it is due again.
             if let Some(slot) = self.slots.get_mut(index) {
                 slot.witnesses.push(past.end.witness);
@@ -65,6 +69,10 @@ impl Execution {
             }
             self.start_due(&mut running);
             self.write_notes().await?;
+            if let Some(fault) = self.fault.take() {
+                return Err(fault.into());
+            }
+            let lasting = self.lasting();
             let due = self.timers.first().copied();
             if running.is_empty() && due.is_none() {
                 return Ok(());
@@ -82,6 +90,12 @@ impl Execution {
                     Some((due, _)) => timer.until(due, &*clock).await,
                     None => std::future::pending().await,
                 } } => self.wake_due(),
+                () = async { match lasting {
+                    Some((state, most, _)) => timer.lasts(state, most).await,
+                    None => std::future::pending().await,
+                } } => if let Some((state, _, index)) = lasting {
+                    self.lasted(index, state);
+                },
                 () = self.cancel.wait(), if !self.cancel.is_cancelled() => {}
             }
         }
@@ -92,6 +106,7 @@ impl Execution {
             self.schedule.start(index);
             // Without a task a person has been asked, and the node is parked or settled.
             if let Some(task) = self.task(index) {
+                self.moved(index, |machine, at| machine.dispatched(at));
                 running.spawn(self.attempt(index, task));
             }
         }
@@ -165,13 +180,11 @@ impl Execution {
             fault: summary.fault,
             disposition: summary.disposition,
             reroute: summary.reroute,
+            options: summary.options,
             released,
             bodies: summary.bodies,
             gates: summary.holding,
-            used: Amount {
-                time_ms: u64::try_from(summary.took.as_millis()).unwrap_or(u64::MAX),
-                ..Amount::default()
-            },
+            used: summary.used,
         };
         self.follow(index, end);
     }
@@ -198,10 +211,13 @@ impl Execution {
 }
 
 /// What an attempt's record says about the gates that held it.
-pub(crate) fn holding(gates: &[aim_core::gate::GateRecord]) -> Vec<String> {
+pub(crate) fn holding(gates: &[aim_core::gate::GateRecord]) -> Vec<Held> {
     (gates.iter())
         .filter(|record| record.verdict > Verdict::Warn)
-        .map(|record| record.gate.clone())
+        .map(|record| Held {
+            gate: record.gate.clone(),
+            request: record.request,
+        })
         .collect()
 }
 

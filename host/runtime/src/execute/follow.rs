@@ -5,24 +5,28 @@
 use aim_core::{
     condition,
     digest::Digest,
+    name::StepName,
     outcome::{Abstention, DeniedBy, Fault, Outcome},
-    plan::{Exhausted, Node, OnFail, Retries, Silence, Step},
-    question::{Answer, Note, NoteKind, Question, Retry, question_id},
-    recovery::{Allowance, AttemptEnd, Next, backoff_ms, is_node_failure, next, trigger},
-    time::Timestamp,
+    plan::{Exhausted, Node, OnFail, Silence, Step},
+    question::{Answer, NoteKind, Question, question_id},
+    recovery::{Allowance, AttemptEnd, Next, is_node_failure, next, trigger},
     verdict::Disposition,
     witness::StepState,
 };
 use serde_json::Value;
 
 use super::{Execution, slot::NodeEnd};
-use crate::{attempt::Accepted, progress::Progress, unit::Unit};
+use crate::{
+    attempt::{Accepted, Held},
+    progress::Progress,
+    unit::Unit,
+};
 
 /// A question that is about to be asked.
 pub(super) struct Asking {
     pub(super) id: String,
     pub(super) text: String,
-    pub(super) gates: Vec<String>,
+    pub(super) held: Vec<Held>,
     pub(super) bodies: Vec<Digest>,
 }
 
@@ -33,7 +37,11 @@ impl Execution {
             return;
         };
         self.give_back(index, end.used);
-        self.record_breaker(&node, &end);
+        self.record_breaker(index, &node, &end);
+        self.moved(index, |machine, at| {
+            machine.ended(&end.outcome, end.released.is_some(), at)
+        });
+        self.check_soft(index, &step);
         if let Some(slot) = self.slots.get_mut(index) {
             slot.witnesses.push(end.witness);
             slot.outcome = Some(end.outcome.clone());
@@ -62,6 +70,9 @@ impl Execution {
             _ if end.outcome == Outcome::Cancelled && self.is_replaying => Next::Settle,
             next => next,
         };
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.is_spent = attempt.is_spent(&allowed);
+        }
         self.carry_on(index, &step, next, end, rule.as_ref());
     }
 
@@ -73,6 +84,10 @@ impl Execution {
         end: NodeEnd,
         rule: Option<&OnFail>,
     ) {
+        let is_another_try = matches!(next, Next::Retry | Next::Repair | Next::Degrade);
+        if is_another_try && let Some(to) = self.smaller(index, step) {
+            return self.go_to(index, Some(to), end);
+        }
         match next {
             Next::Settle => self.settle_end(index, end),
             Next::Abort => {
@@ -87,22 +102,27 @@ impl Execution {
                 let to = (end.reroute.clone())
                     .or_else(|| rule.and_then(|rule| rule.target.clone()))
                     .or_else(|| step.fallback.clone());
-                match to.and_then(|to| Some((*self.standby.get(&to)?, to))) {
-                    None => self.settle_end(index, end),
-                    Some((standby, to)) => self.reroute(index, standby, to),
-                }
+                self.go_to(index, to, end);
             }
             Next::Ask => self.ask_about(index, end),
         }
     }
 
-    fn node_and_step(&self, index: usize) -> Option<(Node, Step)> {
+    /// Lets a standby step answer, where there is one.
+    fn go_to(&mut self, index: usize, to: Option<StepName>, end: NodeEnd) {
+        match to.and_then(|to| Some((*self.standby.get(&to)?, to))) {
+            None => self.settle_end(index, end),
+            Some((standby, to)) => self.reroute(index, standby, to),
+        }
+    }
+
+    pub(super) fn node_and_step(&self, index: usize) -> Option<(Node, Step)> {
         let node = self.nodes.get(index)?.clone();
         let step = self.plan.steps().get(node.step)?.clone();
         Some((node, step))
     }
 
-    fn record_breaker(&mut self, node: &Node, end: &NodeEnd) {
+    fn record_breaker(&mut self, index: usize, node: &Node, end: &NodeEnd) {
         // An attempt that the breaker itself has stopped says nothing new about the node.
         if end
             .fault
@@ -117,7 +137,7 @@ impl Execution {
             .and_then(|id| self.circuits.get_mut(id));
         let changed = circuit.and_then(|one| one.record(is_node_failure(&end.outcome), now));
         if let Some(state) = changed {
-            self.note(node, NoteKind::Breaker(state));
+            self.note(index, NoteKind::Breaker(state));
         }
     }
 
@@ -141,191 +161,72 @@ impl Execution {
         }
     }
 
-    fn retry(&mut self, index: usize, step: &Step, number: u32) {
-        let Some((node, _)) = self.node_and_step(index) else {
-            return;
-        };
-        let retries = step.retries.unwrap_or_else(|| {
-            let wait = self
-                .units
-                .get(node.step)
-                .map_or(0, |unit| unit.contract.retry.backoff_ms);
-            Retries {
-                base_ms: wait,
-                factor_percent: 100,
-                jitter_percent: 0,
-                max_ms: wait,
-                ..Retries::DEFAULT
-            }
-        });
-        let attempt_no = number.saturating_add(1);
-        let known = self.due.get(&(node.path.clone(), attempt_no)).copied();
-        let due_at = known.unwrap_or_else(|| {
-            let wait_ms = backoff_ms(&retries, number, self.draw(&node, number));
-            let due_at =
-                Timestamp::from_millis(self.host.clock.now().millis().saturating_add(wait_ms));
-            let retry = Retry {
-                attempt_no,
-                due_at,
-                wait_ms,
-            };
-            self.note(&node, NoteKind::RetryScheduled(retry));
-            due_at
-        });
-        if self.schedule.hold(index) {
-            self.timers.insert((due_at, index));
-        }
-    }
-
-    /// A number by chance that is the same whenever it is asked for: it follows from the attempt's identity.
-    fn draw(&self, node: &Node, number: u32) -> u64 {
-        let parts = [
-            self.facts.execution.as_bytes().as_slice(),
-            node.path.as_str().as_bytes(),
-            &number.to_le_bytes(),
-        ];
-        let digest = Digest::derive("jitter", &parts);
-        let first = digest.as_bytes().first_chunk::<8>().copied();
-        u64::from_le_bytes(first.unwrap_or_default())
-    }
-
-    fn mend(&mut self, index: usize, how: Next, end: &NodeEnd, rule: Option<&OnFail>) {
-        if let Some(slot) = self.slots.get_mut(index) {
-            slot.was_mended = true;
-            let word = if how == Next::Repair {
-                "repair"
-            } else {
-                "degrade"
-            };
-            let code = end.fault.as_ref().map_or("", |fault| fault.code.as_str());
-            slot.labels.insert(word.to_owned(), code.to_owned());
-            for (name, value) in rule.iter().flat_map(|rule| &rule.options) {
-                slot.labels.insert(format!("degrade.{name}"), value.clone());
-            }
-        }
-        if self.schedule.hold(index) {
-            self.schedule.wake(index);
-        }
-    }
-
-    fn reroute(&mut self, index: usize, standby: usize, to: aim_core::name::StepName) {
-        if let Some((node, _)) = self.node_and_step(index) {
-            self.note(&node, NoteKind::Rerouted(to));
-        }
-        if !self.schedule.hold(index) {
-            return;
-        }
-        self.origins.entry(standby).or_default().insert(index);
-        match self.schedule.state(standby) {
-            Some(StepState::Pending | StepState::Running) => self.schedule.activate(standby),
-            _ => self.answer_origins(standby),
-        }
-    }
-
-    /// Gives what a standby node has come to to the nodes that wait for it.
-    fn answer_origins(&mut self, standby: usize) {
-        let origins = self.origins.remove(&standby).unwrap_or_default();
-        let released = self
-            .slots
-            .get(standby)
-            .and_then(|slot| slot.released.clone());
-        let name = self.node_and_step(standby).map(|(_, step)| step.name);
-        for origin in origins {
-            let state = if released.is_some() {
-                StepState::Completed
-            } else {
-                StepState::Failed
-            };
-            if let Some(slot) = self.slots.get_mut(origin)
-                && released.is_some()
-            {
-                slot.released.clone_from(&released);
-                slot.outcome = Some(Outcome::Completed);
-                slot.fault = None;
-                slot.answered_by.clone_from(&name);
-            }
-            self.settle(origin, state);
-        }
-    }
-
     fn ask_about(&mut self, index: usize, end: NodeEnd) {
         let Some((node, step)) = self.node_and_step(index) else {
             return;
         };
-        let id = question_id(self.facts.execution, &node.path, end.number);
-        let Some((answer, witness)) = self.answers.get(&id).cloned() else {
-            let text = match &end.outcome {
-                Outcome::Indeterminate(call) => format!(
-                    "the end of host call {call} of `{}` is not known; may the step be tried again?",
-                    node.path
-                ),
-                _ => format!(
-                    "may `{}` go on although {} holds it? {}",
-                    node.path,
-                    if end.gates.is_empty() {
-                        "a rule of the plan".to_owned()
-                    } else {
-                        end.gates.join(", ")
-                    },
-                    end.fault
-                        .as_ref()
-                        .map_or(step.description.as_str(), |fault| fault.message.as_str())
-                ),
-            };
-            let asking = Asking {
-                id,
-                text,
-                gates: end.gates,
-                bodies: end.bodies,
-            };
+        let asking = Asking {
+            id: question_id(self.facts.execution, &node.path, end.number),
+            text: question(&node, &step, &end),
+            held: end.gates,
+            bodies: end.bodies,
+        };
+        let Some((answer, witness)) = self.answers.get(&asking.id).cloned() else {
             return self.ask(index, asking);
         };
-        if let Some(slot) = self.slots.get_mut(index) {
-            if !answer.is_consent() {
+        let (id, held) = (asking.id.clone(), asking.held.clone());
+        self.note_question(index, &step, asking);
+        if !answer.is_consent() {
+            self.ended_by(index, &format!("answer {witness}"), "a person answered no");
+            if let Some(slot) = self.slots.get_mut(index) {
                 slot.outcome = Some(Outcome::Denied(DeniedBy::Gate));
                 slot.fault = Some(Fault {
                     code: "ACL-R107".to_owned(),
                     message: format!("a person answered no to {id}"),
                 });
-                return self.settle(index, StepState::Failed);
             }
+            return self.settle(index, StepState::Failed);
+        }
+        if let Some(slot) = self.slots.get_mut(index) {
             if let Answer::Value(value) = &answer {
                 slot.labels.insert("answer".to_owned(), value.clone());
             }
-            slot.accepted = Some(Accepted {
-                gates: end.gates,
-                bodies: end.bodies,
-                witness,
-            });
+            let accepted = slot.accepted.get_or_insert_with(Accepted::default);
+            accepted.extend(held, witness);
         }
-        if self.schedule.hold(index) {
+        if self.hold(index) {
             self.schedule.wake(index);
         }
     }
 
+    /// Writes a question down, where nobody has.
+    fn note_question(&mut self, index: usize, step: &Step, asking: Asking) {
+        let question = Question {
+            bodies: asking.bodies,
+            gates: asking.held.into_iter().map(|held| held.gate).collect(),
+            id: asking.id,
+            silence: self.plan.silence(step),
+            text: asking.text.chars().take(2_000).collect(),
+        };
+        self.note(index, NoteKind::Asked(question));
+    }
+
     /// Asks a person: the run waits, or the step abstains, as the plan says.
     pub(super) fn ask(&mut self, index: usize, asking: Asking) {
-        let Some((node, step)) = self.node_and_step(index) else {
+        let Some((_, step)) = self.node_and_step(index) else {
             return;
         };
         let silence = self.plan.silence(&step);
-        let question = Question {
-            bodies: asking.bodies,
-            gates: asking.gates,
-            id: asking.id.clone(),
-            silence,
-            text: asking.text.chars().take(2_000).collect(),
-        };
-        if !self.asked.contains(&asking.id) {
-            self.note(&node, NoteKind::Asked(question));
-            self.asked.insert(asking.id.clone());
-        }
+        let id = asking.id.clone();
+        self.note_question(index, &step, asking);
         if let Some(slot) = self.slots.get_mut(index) {
-            slot.open_question = Some(asking.id);
+            slot.open_question = Some(id);
         }
         match silence {
             Silence::Wait => {
                 self.schedule.park(index);
+                // People take their time.
+                self.forget(index);
                 self.told(index, StepState::Waiting);
             }
             Silence::Abstain => {
@@ -340,7 +241,7 @@ impl Execution {
     }
 
     pub(super) fn settle_end(&mut self, index: usize, end: NodeEnd) {
-        let state = state_of(&end.outcome, end.disposition, end.released.is_some());
+        let state = state_of(&end);
         if let Some(slot) = self.slots.get_mut(index) {
             slot.released = end.released;
         }
@@ -352,12 +253,16 @@ impl Execution {
 
     /// Gives a node its final state, and everything that follows from it.
     pub(super) fn settle(&mut self, index: usize, state: StepState) {
+        if state != StepState::Completed {
+            self.close(index);
+        }
         let mut skipped = self.schedule.settle(index, state);
         skipped.retain(|one| *one != index);
         self.told(index, state);
         self.flow_result(index, state);
         self.answer_origins(index);
         for node in skipped {
+            self.leave_pool(node);
             self.told(node, StepState::Skipped);
             self.flow_result(node, StepState::Skipped);
             self.answer_origins(node);
@@ -367,6 +272,8 @@ impl Execution {
     /// Starts nothing more.
     pub(super) fn stop(&mut self) {
         for node in self.schedule.stop() {
+            self.ended_by(node, "host", "the run was stopped");
+            self.close(node);
             self.told(node, StepState::Skipped);
         }
         self.timers.clear();
@@ -442,21 +349,28 @@ impl Execution {
         };
         condition::holds(condition, output.as_ref()).unwrap_or(false)
     }
+}
 
-    /// Keeps a note for the log. While reading back, what follows from the attempts needs none; a question or a wait that is
-    /// not there yet was lost between an attempt and its note.
-    fn note(&mut self, node: &Node, what: NoteKind) {
-        let follows = matches!(what, NoteKind::Breaker(_) | NoteKind::Rerouted(_));
-        if self.is_replaying && follows {
-            return;
-        }
-        self.notes.push(Note {
-            at: self.host.clock.now(),
-            execution: self.facts.execution,
-            path: node.path.clone(),
-            what,
-        });
+/// What a person is asked about the end of an attempt.
+fn question(node: &Node, step: &Step, end: &NodeEnd) -> String {
+    if let Outcome::Indeterminate(call) = &end.outcome {
+        return format!(
+            "the end of host call {call} of `{}` is not known; may the step be tried again?",
+            node.path
+        );
     }
+    let gates: Vec<&str> = end.gates.iter().map(|held| held.gate.as_str()).collect();
+    let holder = if gates.is_empty() {
+        "a rule of the plan".to_owned()
+    } else {
+        gates.join(", ")
+    };
+    let why = end.fault.as_ref();
+    let why = why.map_or(step.description.as_str(), |fault| fault.message.as_str());
+    format!(
+        "may `{}` go on although {holder} holds it? {why}",
+        node.path
+    )
 }
 
 /// True when the step may do something outside that can not be taken back.
@@ -475,11 +389,17 @@ fn has_effects(unit: &Unit) -> bool {
         })
 }
 
-/// The state that an end gives its step.
-const fn state_of(outcome: &Outcome, disposition: Disposition, is_released: bool) -> StepState {
-    match (outcome, disposition) {
-        (Outcome::Completed, _) if is_released => StepState::Completed,
+/// The state that an end gives its step. What a plan's budget has ended abstains; what a contract's limit has ended failed.
+fn state_of(end: &NodeEnd) -> StepState {
+    let is_plan_budget = || {
+        end.fault
+            .as_ref()
+            .is_some_and(|fault| fault.code == "ACL-R101")
+    };
+    match (&end.outcome, end.disposition) {
+        (Outcome::Completed, _) if end.released.is_some() => StepState::Completed,
         (Outcome::Abstained(_), Disposition::Release) => StepState::Abstained,
+        (Outcome::Limit(_), Disposition::Release) if is_plan_budget() => StepState::Abstained,
         _ => StepState::Failed,
     }
 }

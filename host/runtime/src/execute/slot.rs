@@ -6,13 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aim_core::{
     digest::Digest,
+    name::StepName,
     outcome::{Fault, Outcome},
     pool::Amount,
+    stateflow::{Event, Override, Stateflow},
+    time::Timestamp,
     verdict::Disposition,
     witness::StepState,
 };
 
-use crate::{attempt::Accepted, resume::ReleasedStep};
+use crate::{
+    attempt::{Accepted, Held},
+    resume::ReleasedStep,
+};
 
 /// How an attempt ended, live or read back.
 #[derive(Debug, Clone)]
@@ -22,18 +28,32 @@ pub(crate) struct NodeEnd {
     pub(crate) outcome: Outcome,
     pub(crate) fault: Option<Fault>,
     pub(crate) disposition: Disposition,
-    pub(crate) reroute: Option<aim_core::name::StepName>,
+    pub(crate) reroute: Option<StepName>,
+    /// What the answer of the gate that holds it wants the next try to be told.
+    pub(crate) options: BTreeMap<StepName, String>,
     pub(crate) released: Option<ReleasedStep>,
     /// Digests of what it wanted to let go.
     pub(crate) bodies: Vec<Digest>,
     /// Gates that held it.
-    pub(crate) gates: Vec<String>,
+    pub(crate) gates: Vec<Held>,
     pub(crate) used: Amount,
 }
 
 /// One node.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Slot {
+    /// Where it stands: the one machine that its attempts and decisions drive.
+    pub(crate) machine: Stateflow,
+    /// When its state will have lasted too long.
+    pub(crate) lasts_until: Option<Timestamp>,
+    /// Who ends it, where somebody does.
+    pub(crate) ended_by: Option<Override>,
+    /// True when its last try would have been tried again.
+    pub(crate) is_spent: bool,
+    /// True once it shares the plan's pool with nobody who waits.
+    pub(crate) has_left: bool,
+    /// What all its tries have used.
+    pub(crate) used: Amount,
     pub(crate) witnesses: Vec<Digest>,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) fault: Option<Fault>,
@@ -46,7 +66,7 @@ pub(crate) struct Slot {
     pub(crate) accepted: Option<Accepted>,
     /// Questions that were asked and not answered.
     pub(crate) open_question: Option<String>,
-    pub(crate) answered_by: Option<aim_core::name::StepName>,
+    pub(crate) answered_by: Option<StepName>,
     /// The attempt whose outputs are kept aside and nobody has answered about, by its witness.
     pub(crate) case: Option<Digest>,
     /// Digest of the statement by which people released what gates had held.
@@ -56,6 +76,34 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// A node that was taken in with its plan.
+    pub(crate) fn new(at: Timestamp) -> Self {
+        let mut machine = Stateflow::new(u32::MAX, false);
+        // The machine is new, so it knows this event.
+        drop(machine.take(Event::ObjectiveIngress, at));
+        Self {
+            machine,
+            lasts_until: None,
+            ended_by: None,
+            is_spent: false,
+            has_left: false,
+            used: Amount::default(),
+            witnesses: Vec::new(),
+            outcome: None,
+            fault: None,
+            released: None,
+            state: None,
+            labels: BTreeMap::new(),
+            was_mended: false,
+            accepted: None,
+            open_question: None,
+            answered_by: None,
+            case: None,
+            released_by: None,
+            taken: Amount::default(),
+        }
+    }
+
     /// The number of the next attempt.
     pub(crate) fn next_attempt(&self) -> u32 {
         u32::try_from(self.witnesses.len())

@@ -1,10 +1,10 @@
-//! Waiting for a time.
+//! Waiting for a time, and for a state that lasts too long.
 //!
 //! INVARIANT: a wait is recorded before it begins, so a restart waits for the same moment.
 
 use std::{fmt::Debug, time::Duration};
 
-use aim_core::time::Timestamp;
+use aim_core::{stateflow::State, time::Timestamp};
 use aim_ports::clock::Clock;
 use async_trait::async_trait;
 
@@ -13,6 +13,9 @@ use async_trait::async_trait;
 pub trait Timer: Debug + Send + Sync {
     /// Returns once `clock` shows `due` or later.
     async fn until(&self, due: Timestamp, clock: &dyn Clock);
+
+    /// Returns once a step has been in `state` for `most`: what the state's row says then fires.
+    async fn lasts(&self, state: State, most: Duration);
 }
 
 /// Waits in real time.
@@ -24,5 +27,9 @@ impl Timer for RealTimer {
     async fn until(&self, due: Timestamp, clock: &dyn Clock) {
         let left = due.millis().saturating_sub(clock.now().millis());
         tokio::time::sleep(Duration::from_millis(left)).await;
+    }
+
+    async fn lasts(&self, _: State, most: Duration) {
+        tokio::time::sleep(most).await;
     }
 }

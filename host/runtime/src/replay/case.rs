@@ -22,7 +22,7 @@ use super::Missing;
 use crate::{
     attempt::{Accepted, RunFacts, Task},
     effects::{BucketState, Namespace, rebuild},
-    execute::{Outputs, Sources, bodies, holding},
+    execute::{Outputs, RealTimer, Sources, holding},
     inputs::{Given, Inputs, listed},
     ledger::{EntryBody, Execution, Ledger},
     reach::Reach,
@@ -133,7 +133,8 @@ impl Case {
             let entry = answers.entry(answer.question.clone());
             entry.or_insert_with(|| (answer.answer.clone(), witness));
         }
-        let rerouted = execution.notes.iter().filter_map(|note| match &note.what {
+        let notes = execution.notes.iter().map(|noted| &noted.note);
+        let rerouted = notes.filter_map(|note| match &note.what {
             NoteKind::Rerouted(to) => Some((note.path.clone(), to.clone())),
             _ => None,
         });
@@ -184,22 +185,24 @@ impl Case {
         &self.evidence
     }
 
-    /// What a person has let go of an earlier attempt of the same node.
+    /// What people have let go of earlier attempts of the same node.
     fn accepted(&self, told: &ToldAttempt) -> Option<Accepted> {
         let attempt = &told.statement.predicate;
         let path = told.path();
-        (1..attempt.attempt_no).rev().find_map(|number| {
+        let mut accepted = Accepted::default();
+        for number in 1..attempt.attempt_no {
             let id = question_id(attempt.execution, &path, number);
-            let (answer, witness) = self.answers.get(&id)?;
+            let answered = self.answers.get(&id);
             let mut attempts = self.attempts.iter();
             let held = attempts
-                .find(|one| one.statement.predicate.attempt_no == number && one.path() == path)?;
-            answer.is_consent().then(|| Accepted {
-                gates: holding(&held.statement.predicate.gates),
-                bodies: bodies(&held.statement.predicate),
-                witness: *witness,
-            })
-        })
+                .find(|one| one.statement.predicate.attempt_no == number && one.path() == path);
+            if let Some(((answer, witness), held)) = answered.zip(held)
+                && answer.is_consent()
+            {
+                accepted.extend(holding(&held.statement.predicate.gates), *witness);
+            }
+        }
+        (!accepted.held.is_empty()).then_some(accepted)
     }
 }
 
@@ -312,6 +315,7 @@ impl Past {
             share: Amount::whole(&step.budget),
             stop: None,
             accepted: case.accepted(told),
+            timer: Arc::new(RealTimer),
         })
     }
 }

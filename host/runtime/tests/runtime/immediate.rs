@@ -8,9 +8,14 @@ use aim_core::{
     effect::EffectEnd,
     frame::FrameBody,
     http::HttpResponse,
-    outcome::{Exit, Failure, Outcome},
+    name::StepName,
+    outcome::{Abstention, Exit, Failure, LimitKind, Outcome},
+    plan::{Plan, PlanBudget, PlanParts, PoolPolicy, SoftBackoff, SoftBudget, StepId},
+    pool::Prices,
     secret::Secret,
+    stateflow::State,
     verdict::Verdict,
+    witness::StepState,
 };
 use aim_ports::http::{HttpCall, HttpFault, HttpFaultKind, HttpStage};
 use aim_runtime::outside::{Outside, SecretBinding, SecretBook};
@@ -448,4 +453,147 @@ fn after_a_crash_behind_the_outcome_the_answer_is_recalled_and_not_asked_for_aga
     assert_eq!(body[0]["body"], "paid");
     let verified = rig.verify();
     assert_eq!(verified.fault_count, 0, "{:?}", verified.faults);
+}
+
+/// Negative control: with `charge_budget` left out of `pay_call`, all three are sent and this fails (seen).
+#[test]
+fn a_call_past_the_plans_budget_is_not_made_and_ends_the_step() {
+    let three = Value::Array(vec![serde_json::from_str(&post(json!({}))).unwrap(); 3]);
+    let prices = Prices {
+        http: 400,
+        ..Prices::default()
+    };
+    for (tools, cost_micros, sent, kind) in [
+        (2, None, 2, Some(LimitKind::Tools)),
+        (9, Some(900), 2, Some(LimitKind::Cost)),
+        (3, Some(1_200), 3, None),
+    ] {
+        let http = hello();
+        let mut rig = rig(&http, json!({}));
+        rig.outside = rig.outside.clone().priced(prices);
+        let mut parts = rig.plan.clone().into_parts();
+        parts.steps[0].budget.tools = tools;
+        parts.steps[0].budget.cost_micros = cost_micros;
+        rig.plan = Plan::check(parts).unwrap();
+        let report = rig.run(&[("request", &three.to_string())]).unwrap();
+        assert_eq!(http.sent().len(), sent, "{kind:?}");
+        let attempt = rig.attempt("one");
+        let used = |name: &str| {
+            let found = attempt.budgets.iter().find(|one| one.name == name);
+            found.map(|one| one.used)
+        };
+        let calls = u64::try_from(sent).unwrap();
+        assert_eq!(used("tools"), Some(calls), "{kind:?}");
+        assert_eq!(used("cost_micros"), Some(calls * 400), "{kind:?}");
+        match kind {
+            None => assert_eq!(report.exit, Exit::Ok),
+            Some(kind) => {
+                assert_eq!(report.exit, Exit::Limit);
+                assert_eq!(attempt.outcome, Outcome::Limit(kind));
+                assert_eq!(attempt.fault.as_ref().unwrap().code, "ACL-R101");
+                assert_eq!(report.steps[0].state, StepState::Abstained);
+            }
+        }
+        assert!(rig.verify().authenticated);
+    }
+}
+
+/// A step that fails after its call and may do it again: each try makes one call.
+fn trying_thrice(http: &TestHttp, change: impl FnOnce(&mut PlanParts)) -> Rig {
+    let more = json!({ "idempotent": true, "retry": { "attempts_max": 3 } });
+    let mut rig = rig(http, more);
+    let mut parts = rig.plan.clone().into_parts();
+    change(&mut parts);
+    rig.plan = Plan::check(parts).unwrap();
+    rig
+}
+
+/// Negative control: with what an attempt used not given back by `give_back` as unused, or given back whole, this fails (seen).
+#[test]
+fn what_earlier_tries_have_used_of_the_plans_pool_is_gone_for_later_ones() {
+    let failing = post(json!({ "fail": "transient" }));
+    for pool in [PoolPolicy::Greedy, PoolPolicy::Fair, PoolPolicy::Adaptive] {
+        let http = hello();
+        let rig = trying_thrice(&http, |parts| {
+            parts.budget = Some(PlanBudget {
+                tools: Some(2),
+                pool,
+                ..PlanBudget::default()
+            });
+        });
+        let report = rig.run(&[("request", &failing)]).unwrap();
+        assert_eq!(http.sent().len(), 2, "{pool:?}");
+        let attempts = rig.attempts();
+        let last = attempts.last().unwrap();
+        assert_eq!(attempts.len(), 3, "{pool:?}: the third has its witness");
+        assert_eq!(last.outcome, Outcome::Abstained(Abstention::Budget));
+        assert_eq!(last.fault.as_ref().unwrap().code, "ACL-R101");
+        assert_eq!(last.host_calls.calls, 0);
+        assert_eq!(report.exit, Exit::Abstained);
+        assert!(rig.verify().authenticated);
+    }
+}
+
+/// Negative control: with `check_soft` left out of `follow`, there is no event and this fails (seen).
+#[test]
+fn a_soft_mark_that_is_crossed_is_an_event_and_a_smaller_model_goes_on_where_there_is_one() {
+    let failing = post(json!({ "fail": "transient" }));
+    for (backoff, tries) in [
+        (SoftBackoff::Truncate, 3),
+        (SoftBackoff::RouteSmallerModel, 2),
+    ] {
+        let http = hello();
+        let rig = trying_thrice(&http, |parts| {
+            let step = &mut parts.steps[0];
+            step.budget.tools = 3;
+            step.budget.soft = Some(SoftBudget {
+                backoff,
+                cost_micros: None,
+                time_ms: None,
+                tokens: None,
+                tools: Some(1),
+            });
+            let mut spare = step.clone();
+            spare.budget.soft = None;
+            spare.name = StepName::parse("small").unwrap();
+            spare.id = StepId::new(2);
+            (spare.is_standby, spare.is_required) = (true, false);
+            step.fallback = Some(spare.name.clone());
+            parts.steps.push(spare);
+        });
+        rig.run(&[("request", &failing)]).unwrap();
+        let of_one = rig.attempts().into_iter();
+        let of_one = of_one.filter(|one| one.step.as_str() == "one");
+        assert_eq!(of_one.count(), tries, "{backoff:?}");
+        let events = rig.ledger().events().into_iter();
+        let crossed: Vec<_> = events
+            .filter(|event| event.event_type == "budget.soft_exceeded")
+            .collect();
+        assert_eq!(crossed.len(), 1, "{backoff:?}: once, when it is crossed");
+        assert!(crossed[0].attributes["says"].contains("2 of tools used, the soft mark is 1"));
+    }
+}
+
+/// The request takes longer than the step may execute. Negative control: with `late` left out of `run_attempt`, the answer
+/// comes and the step completes (seen).
+#[test]
+fn a_step_that_executes_for_longer_than_the_table_allows_is_stopped() {
+    let http = TestHttp::new(|_: &HttpCall| {
+        std::thread::sleep(std::time::Duration::from_millis(400));
+        Ok(HttpResponse {
+            status: 200,
+            headers: vec![],
+            body: Vec::new(),
+        })
+    });
+    let rig = rig(&http, json!({ "idempotent": true }));
+    let many = Value::Array(vec![serde_json::from_str(&post(json!({}))).unwrap(); 1]);
+    let report = rig
+        .run_hasty(&[("request", &many.to_string())], State::Executing)
+        .unwrap();
+    assert_eq!(report.exit, Exit::Limit);
+    let attempt = rig.attempt("one");
+    assert_eq!(attempt.outcome, Outcome::Limit(LimitKind::Deadline));
+    assert_eq!(attempt.fault.unwrap().code, "AIM-R073");
+    assert!(rig.verify().authenticated);
 }

@@ -7,13 +7,15 @@ use aim_core::{
     name::StepName,
     outcome::{Abstention, Exit, Outcome},
     plan::{
-        Action, Breaker, Clause, Exhausted, Fanout, Flow, Gate, Hitl, OnFail, Plan, PlanParts,
-        Reduce, ReduceMethod, Retries, Silence, Tie,
+        Action, Breaker, Caps, Clause, Criticality, Exhausted, Fanout, Flow, Gate, Hitl, OnFail,
+        Plan, PlanBudget, PlanParts, PoolPolicy, Reduce, ReduceMethod, Retries, Silence, Tie,
     },
     question::NoteKind,
+    stateflow::{State, Transition},
     verdict::Verdict,
     witness::StepState,
 };
+use aim_runtime::execute::RunReport;
 use aim_testkit::AppendFault;
 use serde_json::json;
 
@@ -80,7 +82,7 @@ fn waits(rig: &Rig) -> Vec<u64> {
     let ledger = rig.ledger();
     let notes = ledger.executions().iter().flat_map(|one| &one.notes);
     notes
-        .filter_map(|note| match &note.what {
+        .filter_map(|noted| match &noted.note.what {
             NoteKind::RetryScheduled(retry) => Some(retry.wait_ms),
             _ => None,
         })
@@ -400,4 +402,281 @@ fn a_cut_off_wait_ends_the_run_with_the_witnesses_it_has() {
     assert_eq!(report.exit, Exit::Interrupted);
     assert_eq!(numbers(&rig, "s"), [1]);
     assert_eq!(report.steps[0].state, StepState::Failed);
+}
+
+/// Every transition that events tell of, by node: event, from, to.
+fn told(rig: &Rig, path: &str) -> Vec<(String, String, String)> {
+    let events = rig.ledger().events().into_iter();
+    let of_path =
+        events.filter(|event| event.attributes.get("step").is_some_and(|one| one == path));
+    of_path
+        .filter_map(|event| {
+            let attribute = |name: &str| event.attributes.get(name).cloned();
+            Some((attribute("event")?, attribute("from")?, attribute("to")?))
+        })
+        .collect()
+}
+
+/// Every transition that the executor's own machines made, in the same words.
+fn made(report: &RunReport, path: &str) -> Vec<(String, String, String)> {
+    let step = report
+        .steps
+        .iter()
+        .find(|step| step.path.as_str() == path)
+        .unwrap();
+    let words = |one: &Transition| {
+        let (from, to) = (one.from_state.word(), one.to_state.word());
+        (one.event.word().to_owned(), from.to_owned(), to.to_owned())
+    };
+    step.transitions.iter().map(words).collect()
+}
+
+fn events_of(rig: &Rig, path: &str) -> Vec<String> {
+    told(rig, path)
+        .into_iter()
+        .map(|(event, _, _)| event)
+        .collect()
+}
+
+/// A standby echo, and `s` that needs it: it fails by itself, or its gate sends it there.
+fn standing_by(by_gate: bool) -> impl FnOnce(&mut PlanParts) {
+    move |parts| {
+        parts.steps[2].role = name("a");
+        parts.steps[2].is_standby = true;
+        parts.steps[2].is_required = false;
+        if by_gate {
+            let mut gate = never(Action::Abort);
+            gate.on_fail = vec![OnFail {
+                target: Some(name("spare")),
+                ..OnFail::always(Action::Reroute)
+            }];
+            parts.steps[0].gates.push(gate);
+        } else {
+            parts.steps[0].role = name("w");
+            parts.steps[0].fallback = Some(name("spare"));
+        }
+    }
+}
+
+/// Negative control: with `note` not moving the machine, or with `of_execution` leaving notes out, this fails (seen).
+#[test]
+fn events_tell_each_transition_of_each_machine_and_no_other() {
+    let answered = ["EXECUTION_COMPLETE", "VERDICT_PASS"];
+    let partial = ["EXECUTION_COMPLETE", "VERDICT_PARTIAL"];
+    let begun = ["OBJECTIVE_INGRESS", "RUN_DISPATCHED"];
+    let again = ["RETRY_DISPATCHED"];
+    fn expected(parts: &[&[&'static str]]) -> Vec<&'static str> {
+        parts.concat()
+    }
+    type Change = Box<dyn FnOnce(&mut PlanParts)>;
+    let rows: Vec<(&str, Change, Vec<&str>)> = vec![
+        ("plain", Box::new(|_| {}), expected(&[&begun, &answered])),
+        (
+            "retries",
+            Box::new(retrying),
+            expected(&[
+                &begun,
+                &partial,
+                &again,
+                &partial,
+                &again,
+                &["EXECUTION_COMPLETE"],
+                &["RETRY_LIMIT_EXCEEDED"],
+            ]),
+        ),
+        (
+            "repair",
+            Box::new(|parts: &mut PlanParts| parts.steps[0].gates.push(never(Action::Repair))),
+            expected(&[
+                &begun,
+                &partial,
+                &again,
+                &["EXECUTION_COMPLETE", "VERDICT_FAIL"],
+            ]),
+        ),
+        (
+            "rerouted by its gate",
+            Box::new(standing_by(true)),
+            expected(&[&begun, &partial, &again, &answered]),
+        ),
+        (
+            "rerouted as it failed",
+            Box::new(standing_by(false)),
+            expected(&[&begun, &["EXECUTION_ERROR", "REPAIR_COMPLETE"], &answered]),
+        ),
+        (
+            "failed",
+            Box::new(|parts: &mut PlanParts| parts.steps[0].role = name("w")),
+            expected(&[&begun, &["EXECUTION_ERROR", "REPAIR_ABORT"]]),
+        ),
+    ];
+    for (what, change, events) in rows {
+        let rig = rig(change);
+        let report = rig.run(INPUTS).unwrap();
+        assert_eq!(events_of(&rig, "s"), events, "{what}");
+        for step in &report.steps {
+            let path = step.path.as_str();
+            assert_eq!(told(&rig, path), made(&report, path), "{what}: {path}");
+        }
+        assert!(rig.verify().authenticated, "{what}");
+    }
+}
+
+/// Negative control: with the notes of an interrupted try taken out of `note`, they are written twice and this fails (seen).
+#[test]
+fn a_run_that_dies_anywhere_tells_each_transition_once() {
+    let whole = rig(standing_by(true));
+    whole.run(INPUTS).unwrap();
+    let expected: Vec<_> = ["s", "next", "spare"].map(|path| told(&whole, path)).into();
+    for number in 1..9 {
+        let rig = rig(standing_by(true));
+        rig.log
+            .fail_append(number, AppendFault::FailStop { kept_bytes: 0 });
+        if rig.run(INPUTS).is_ok() {
+            continue;
+        }
+        let report = rig.run(INPUTS).unwrap();
+        assert_eq!(report.exit, Exit::Ok, "append {number}");
+        let found: Vec<_> = ["s", "next", "spare"].map(|path| told(&rig, path)).into();
+        assert_eq!(found, expected, "append {number}");
+        assert_eq!(numbers(&rig, "spare"), [1], "append {number}");
+        assert!(rig.verify().authenticated, "append {number}");
+    }
+}
+
+/// Negative control: with `lasting` answering none, the standby step answers and the run succeeds (seen).
+#[test]
+fn a_step_that_nobody_mends_in_time_is_over_when_the_table_says_so() {
+    for (by_gate, state, last) in [
+        (true, State::Retry, "RETRY_LIMIT_EXCEEDED"),
+        (false, State::Repair, "REPAIR_ABORT"),
+    ] {
+        let rig = rig(standing_by(by_gate));
+        let report = rig.run_hasty(INPUTS, state).unwrap();
+        assert_ne!(report.exit, Exit::Ok, "{state:?}");
+        assert_eq!(report.steps[0].state, StepState::Failed);
+        assert_eq!(report.steps[0].fault.as_ref().unwrap().code, "AIM-R073");
+        assert_eq!(events_of(&rig, "s").last().unwrap(), last);
+        assert_eq!(told(&rig, "s"), made(&report, "s"));
+        assert!(numbers(&rig, "next").is_empty());
+        assert!(rig.verify().authenticated);
+    }
+}
+
+/// Negative control: with the rank left out of `expand`, plan order decides and this fails (seen).
+#[test]
+fn the_most_critical_step_takes_from_the_pool_first_where_the_plan_says_priority() {
+    for (pool, first) in [(PoolPolicy::Greedy, "s"), (PoolPolicy::Priority, "next")] {
+        let rig = rig(|parts| {
+            parts.steps[1].requires.clear();
+            parts.steps[1].criticality = Some(Criticality::Important);
+            parts.steps[1].kappa_ppm = Some(0);
+            let shard = Caps {
+                max_parallel: Some(1),
+                ..Caps::default()
+            };
+            parts.shards.insert(name("main"), shard);
+            for step in &mut parts.steps {
+                step.shard = Some(name("main"));
+            }
+            parts.budget = Some(PlanBudget {
+                pool,
+                ..PlanBudget::default()
+            });
+        });
+        rig.run(INPUTS).unwrap();
+        assert_eq!(rig.attempts()[0].step, name(first), "{pool:?}");
+    }
+}
+
+/// Negative control: with `lift` left out of `judge`, the run asks again after the yes and this fails (seen).
+#[test]
+fn a_yes_lets_exactly_what_was_judged_pass_whoever_held_it() {
+    let mut rig = rig(|_| {});
+    rig.gate("gate-hostile", b"score 599999".to_vec());
+    rig.rules.floors.kappa_ppm = 600_000;
+    // Each step is held on both sides of the guest: four questions, each asked once.
+    for _ in 0..4 {
+        assert_eq!(rig.run(INPUTS).unwrap().exit, Exit::Waiting);
+        rig.answer("yes");
+    }
+    assert_eq!(rig.run(INPUTS).unwrap().exit, Exit::Ok);
+    let last = rig.attempts().pop().unwrap();
+    assert_eq!(last.verdict, Verdict::Warn);
+    assert!(rig.verify().authenticated);
+}
+
+#[test]
+fn an_answer_with_a_value_is_told_to_the_step_that_asked() {
+    let rig = rig(|parts| {
+        parts.steps[0].hitl = Some(Hitl {
+            question: Some("which one?".to_owned()),
+            silence: Silence::Wait,
+        });
+    });
+    assert_eq!(rig.run(INPUTS).unwrap().exit, Exit::Waiting);
+    // People take their time: nothing is lost however long it is.
+    rig.clock
+        .advance(std::time::Duration::from_secs(30 * 86_400));
+    assert_eq!(rig.run(INPUTS).unwrap().exit, Exit::Waiting);
+    rig.answer("the blue one");
+    assert_eq!(rig.run(INPUTS).unwrap().exit, Exit::Ok);
+    let asked = rig.ledger().events().into_iter();
+    let asked: Vec<_> = asked
+        .filter(|event| event.event_type.starts_with("question."))
+        .collect();
+    let kinds: Vec<&str> = asked
+        .iter()
+        .map(|event| event.event_type.as_str())
+        .collect();
+    assert_eq!(kinds, ["question.asked", "question.answered"]);
+    assert!(
+        !asked[1].attributes["says"].contains("blue"),
+        "what people say is not spread"
+    );
+}
+
+/// Negative control: with the plan's kappa left out of `ready`, all four complete and this fails (seen).
+#[test]
+fn confidence_that_the_plan_asks_of_all_its_steps_is_asked_of_each() {
+    for (kappa_ppm, criticality, exit) in [
+        (None, None, Exit::Ok),
+        (Some(1), None, Exit::Abstained),
+        (None, Some(Criticality::LowStakes), Exit::Abstained),
+        (Some(0), Some(Criticality::Critical), Exit::Abstained),
+    ] {
+        let rig = rig(|parts| {
+            parts.kappa_ppm = kappa_ppm;
+            parts.steps[0].criticality = criticality;
+        });
+        assert_eq!(
+            rig.run(INPUTS).unwrap().exit,
+            exit,
+            "{kappa_ppm:?} {criticality:?}"
+        );
+    }
+}
+
+#[test]
+fn a_degraded_try_is_told_what_the_gates_answer_says() {
+    let rig = rig(|parts| {
+        let mut gate = never(Action::Degrade);
+        gate.on_fail[0]
+            .options
+            .insert(name("backoff"), "truncate".to_owned());
+        parts.steps[0].gates.push(gate);
+    });
+    rig.run(INPUTS).unwrap();
+    assert_eq!(numbers(&rig, "s"), [1, 2]);
+    let ledger = rig.ledger();
+    let notes = ledger.executions()[0].notes.iter();
+    let told: Vec<_> = notes
+        .filter_map(|noted| match &noted.note.what {
+            NoteKind::Mended(told) => Some(told.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["degrade.backoff"], "truncate");
+    assert!(told[0].contains_key("degrade.reason"));
 }

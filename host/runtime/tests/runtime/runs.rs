@@ -101,19 +101,38 @@ fn events_follow_the_reference_sequence_with_one_trace() {
     let rig = chain();
     rig.run(&[]).unwrap();
     let events = rig.ledger().events();
-    let of_first: Vec<&str> = events
+    let kinds: Vec<&str> = events.iter().map(|e| e.event_type.as_str()).collect();
+    let gates = ["gate.schema_validated", "gate.policy_validated"];
+    // The run is taken in, and each of its three steps; then the first is dispatched, runs, is judged and delivered.
+    let taken = [
+        "intent.received",
+        "step.scheduled",
+        "step.scheduled",
+        "step.scheduled",
+    ];
+    let begun = ["dataplane.dispatched", "step.started"];
+    assert_eq!(kinds[..8], [&taken[..], &begun, &gates].concat());
+    let end = kinds
         .iter()
-        .take(6)
-        .map(|e| e.event_type.as_str())
-        .collect();
+        .position(|kind| *kind == "artifact.delivered")
+        .unwrap();
     assert_eq!(
-        of_first[..4],
-        [
-            "intent.received",
-            "dataplane.dispatched",
-            "gate.schema_validated",
-            "gate.policy_validated"
-        ]
+        kinds[end..end + 3],
+        ["artifact.delivered", "step.evaluating", "step.completed"]
+    );
+    let milestones: Vec<&str> = (kinds[..=end].iter().copied())
+        .filter(|kind| !kind.starts_with("step.") && *kind != "gate.ethical_passed")
+        .collect();
+    let reference = [
+        &["intent.received", "dataplane.dispatched"][..],
+        &gates,
+        &gates,
+        &["artifact.delivered"],
+    ];
+    assert_eq!(
+        milestones,
+        reference.concat(),
+        "in, and on the way out again"
     );
     let delivered = events
         .iter()

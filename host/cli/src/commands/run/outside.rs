@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use aim_core::{access::Capability, http::HttpScope, outcome::Exit};
+use aim_core::{access::Capability, http::HttpScope, outcome::Exit, pool::Prices};
 use aim_hardening::{
     confine::Reach,
     secret_file::{SecretFileError, read_secret_file, read_secret_variable},
@@ -23,6 +23,14 @@ use crate::error::{CliError, Problem};
 pub(crate) struct OutsideReady {
     pub(crate) outside: Outside,
     ports: BTreeSet<u16>,
+}
+
+impl OutsideReady {
+    /// The same, with what calls cost.
+    pub(crate) fn priced(mut self, prices: Prices) -> Self {
+        self.outside = self.outside.priced(prices);
+        self
+    }
 }
 
 /// Longest file of certificates.

@@ -160,7 +160,7 @@ pub(crate) fn prepare(wanted: Wanted<'_>) -> Result<Prepared, CliError> {
             .map_err(|error| load_error(&error))?,
         approvers: deployment.gates.approvers.clone(),
         signing: deployment.signing,
-        outside: outside::ready(&deployment.outside, nodes.values())?,
+        outside: outside::ready(&deployment.outside, nodes.values())?.priced(deployment.prices),
         traffic: deployment.traffic,
         config: std::fs::read(&config).unwrap_or_default(),
         values: deployment.config.clone(),

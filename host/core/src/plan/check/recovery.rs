@@ -7,7 +7,7 @@ use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use super::{PlanFault, gates::target_fault, owner, text};
 use crate::{
     name::StepName,
-    plan::{ATTEMPTS_MAX, BACKOFF_MS_MAX, Breaker, PlanParts, Retries, Step},
+    plan::{ATTEMPTS_MAX, Action, BACKOFF_MS_MAX, Breaker, PlanParts, Retries, Step},
 };
 
 const PPM: u32 = 1_000_000;
@@ -108,6 +108,11 @@ fn rules(parts: &PlanParts, faults: &mut Vec<PlanFault>) {
     for rule in &parts.rules {
         if rule.then.condition.is_some() {
             fault("there is no output that a rule could ask about");
+        }
+        if matches!(rule.then.action, Action::Retry | Action::Warn) {
+            fault(
+                "a rule can not retry, which `retries` are for, nor warn, for there is nothing to let go",
+            );
         }
         if !rule.steps.iter().all(has_step) {
             fault("it names a step that the plan does not have");

@@ -55,21 +55,21 @@ pub(super) fn link(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result
         instance,
         Capability::Budget,
         CALLS,
-        |cx| Ok(left(cx.data(), CALLS, cx.data().budget.calls)),
+        |cx| Ok(left(cx.data(), CALLS, cx.data().meter().calls)),
         number,
     )?;
     tell(
         instance,
         Capability::Budget,
         TOKENS,
-        |cx| Ok(left(cx.data(), TOKENS, cx.data().budget.tokens)),
+        |cx| Ok(left(cx.data(), TOKENS, cx.data().meter().tokens)),
         number,
     )?;
     tell(
         instance,
         Capability::Budget,
         COST,
-        |cx| Ok(left(cx.data(), COST, cx.data().budget.cost_micros)),
+        |cx| Ok(left(cx.data(), COST, cx.data().meter().cost_micros)),
         number,
     )?;
     tell(
