@@ -127,7 +127,7 @@ fn state(place: &Place) -> (String, Value) {
 }
 
 // Negative control: with the attempts of an interrupted try left out of `resume`, instances are released twice and this
-// fails (seen).
+// fails (expected).
 #[test]
 fn a_run_killed_in_its_fan_out_releases_each_instance_once() {
     let place = place(FANNED);
@@ -150,7 +150,7 @@ fn a_run_killed_in_its_fan_out_releases_each_instance_once() {
     assert_verified(&place);
 }
 
-// Negative control: with the notes of an interrupted try left out of `resume`, waits are scheduled twice and this fails (seen).
+// Negative control: with the notes of an interrupted try left out of `resume`, waits are scheduled twice and this fails (expected).
 #[test]
 fn a_run_killed_between_two_tries_makes_each_try_once() {
     let place = place(TRYING);

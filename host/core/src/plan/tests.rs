@@ -544,7 +544,7 @@ fn every_field_of_a_lock_that_drifts_is_named_with_both_values_and_no_other() {
     assert!(error.help().contains("--lock"));
 }
 
-/// Control: with the check in `rules` left out, both are accepted and nothing would happen; this fails (seen).
+/// Control: with the check in `rules` left out, both are accepted and nothing would happen; this fails (expected).
 #[test]
 fn a_rule_that_would_do_nothing_is_refused() {
     for action in Action::ALL {

@@ -60,7 +60,7 @@ fn an_optional_requirement_still_waits_for_the_end() {
     assert!(schedule.ready().is_empty());
 }
 
-/// Control: with the rank left out of `make_ready`, plan order decides and this fails (seen).
+/// Control: with the rank left out of `make_ready`, plan order decides and this fails (expected).
 #[test]
 fn the_lowest_rank_goes_first_and_plan_order_decides_among_equals() {
     let node = |rank| NodeSpec {

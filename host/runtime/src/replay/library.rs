@@ -397,6 +397,7 @@ impl UnitOf<'_> {
             } else {
                 Vec::new()
             },
+            plan_kappa_ppm: past.plan.kappa_ppm(step),
             rules: rules.clone(),
             folders,
             config: Arc::default(),

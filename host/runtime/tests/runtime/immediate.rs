@@ -455,7 +455,7 @@ fn after_a_crash_behind_the_outcome_the_answer_is_recalled_and_not_asked_for_aga
     assert_eq!(verified.fault_count, 0, "{:?}", verified.faults);
 }
 
-/// Negative control: with `charge_budget` left out of `pay_call`, all three are sent and this fails (seen).
+/// Negative control: with `charge_budget` left out of `pay_call`, all three are sent and this fails (expected).
 #[test]
 fn a_call_past_the_plans_budget_is_not_made_and_ends_the_step() {
     let three = Value::Array(vec![serde_json::from_str(&post(json!({}))).unwrap(); 3]);
@@ -508,7 +508,7 @@ fn trying_thrice(http: &TestHttp, change: impl FnOnce(&mut PlanParts)) -> Rig {
     rig
 }
 
-/// Negative control: with what an attempt used not given back by `give_back` as unused, or given back whole, this fails (seen).
+/// Negative control: with what an attempt used not given back by `give_back` as unused, or given back whole, this fails (expected).
 #[test]
 fn what_earlier_tries_have_used_of_the_plans_pool_is_gone_for_later_ones() {
     let failing = post(json!({ "fail": "transient" }));
@@ -534,7 +534,7 @@ fn what_earlier_tries_have_used_of_the_plans_pool_is_gone_for_later_ones() {
     }
 }
 
-/// Negative control: with `check_soft` left out of `follow`, there is no event and this fails (seen).
+/// Negative control: with `check_soft` left out of `follow`, there is no event and this fails (expected).
 #[test]
 fn a_soft_mark_that_is_crossed_is_an_event_and_a_smaller_model_goes_on_where_there_is_one() {
     let failing = post(json!({ "fail": "transient" }));
@@ -575,7 +575,7 @@ fn a_soft_mark_that_is_crossed_is_an_event_and_a_smaller_model_goes_on_where_the
 }
 
 /// The request takes longer than the step may execute. Negative control: with `late` left out of `run_attempt`, the answer
-/// comes and the step completes (seen).
+/// comes and the step completes (expected).
 #[test]
 fn a_step_that_executes_for_longer_than_the_table_allows_is_stopped() {
     let http = TestHttp::new(|_: &HttpCall| {

@@ -458,7 +458,7 @@ fn standing_by(by_gate: bool) -> impl FnOnce(&mut PlanParts) {
     }
 }
 
-/// Negative control: with `note` not moving the machine, or with `of_execution` leaving notes out, this fails (seen).
+/// Negative control: with `note` not moving the machine, or with `of_execution` leaving notes out, this fails (expected).
 #[test]
 fn events_tell_each_transition_of_each_machine_and_no_other() {
     let answered = ["EXECUTION_COMPLETE", "VERDICT_PASS"];
@@ -522,7 +522,7 @@ fn events_tell_each_transition_of_each_machine_and_no_other() {
     }
 }
 
-/// Negative control: with the notes of an interrupted try taken out of `note`, they are written twice and this fails (seen).
+/// Negative control: with the notes of an interrupted try taken out of `note`, they are written twice and this fails (expected).
 #[test]
 fn a_run_that_dies_anywhere_tells_each_transition_once() {
     let whole = rig(standing_by(true));
@@ -544,7 +544,7 @@ fn a_run_that_dies_anywhere_tells_each_transition_once() {
     }
 }
 
-/// Negative control: with `lasting` answering none, the standby step answers and the run succeeds (seen).
+/// Negative control: with `lasting` answering none, the standby step answers and the run succeeds (expected).
 #[test]
 fn a_step_that_nobody_mends_in_time_is_over_when_the_table_says_so() {
     for (by_gate, state, last) in [
@@ -563,7 +563,7 @@ fn a_step_that_nobody_mends_in_time_is_over_when_the_table_says_so() {
     }
 }
 
-/// Negative control: with the rank left out of `expand`, plan order decides and this fails (seen).
+/// Negative control: with the rank left out of `expand`, plan order decides and this fails (expected).
 #[test]
 fn the_most_critical_step_takes_from_the_pool_first_where_the_plan_says_priority() {
     for (pool, first) in [(PoolPolicy::Greedy, "s"), (PoolPolicy::Priority, "next")] {
@@ -589,7 +589,7 @@ fn the_most_critical_step_takes_from_the_pool_first_where_the_plan_says_priority
     }
 }
 
-/// Negative control: with `lift` left out of `judge`, the run asks again after the yes and this fails (seen).
+/// Negative control: with `lift` left out of `judge`, the run asks again after the yes and this fails (expected).
 #[test]
 fn a_yes_lets_exactly_what_was_judged_pass_whoever_held_it() {
     let mut rig = rig(|_| {});
@@ -636,7 +636,7 @@ fn an_answer_with_a_value_is_told_to_the_step_that_asked() {
     );
 }
 
-/// Negative control: with the plan's kappa left out of `ready`, all four complete and this fails (seen).
+/// Negative control: with the plan's kappa left out of `ready`, all four complete and this fails (expected).
 #[test]
 fn confidence_that_the_plan_asks_of_all_its_steps_is_asked_of_each() {
     for (kappa_ppm, criticality, exit) in [
