@@ -60,6 +60,9 @@ pub(crate) enum Command {
     Answer(AnswerArgs),
     /// Stop a run: one that runs ends with witnesses for what was cut, one that waits ends here.
     Cancel(CancelArgs),
+    /// Run the attempts of a run again from their record, and say whether they come to the same. Nothing is released, staged
+    /// or sent.
+    Replay(ReplayArgs),
     /// List runs: how each stands, and what it waits for.
     Runs(DataArgs),
     /// Compile a plan to its IR (JSON with content hash) on stdout.
@@ -277,6 +280,32 @@ pub(crate) struct CancelArgs {
 
     /// The run or execution (`run_…`, `exe_…`, a unique beginning of one, or `last`).
     pub(crate) run: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+
+    /// The run or execution (`run_…`, `exe_…`, a unique beginning of one, or `last`).
+    #[arg(default_value = "last")]
+    pub(crate) run: String,
+
+    /// Only this step.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: Option<String>,
+
+    /// Deployment file with the contracts, components and gates of that time. Default: `aim.toml` beside the data directory.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// A folder of components (`.wasm`), found by digest whatever they are called.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) components: Option<PathBuf>,
+
+    /// Run this component in the step's place, under the recorded grant: would it have behaved the same?
+    #[arg(long, value_name = "COMPONENT", requires = "step")]
+    pub(crate) against: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ pub(crate) mod lsp;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod quarantine;
+pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod verify;

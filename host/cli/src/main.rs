@@ -50,6 +50,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
     match &cli.command {
         Command::Run(run) => commands::run::run(cli, run),
         Command::Answer(answer) => commands::answer::answer(cli, answer),
+        Command::Replay(replay) => commands::replay::replay(cli, replay),
         Command::Cancel(cancel) => commands::cancel::cancel(cli, cancel),
         Command::Runs(runs) => commands::runs::runs(cli, runs),
         Command::Compile(plan) => commands::compile::compile(cli, plan),

@@ -51,7 +51,7 @@ use self::prepare::Prepared;
 pub(crate) use self::prepare::{compile_policy, load_error};
 
 /// What virtual wall clocks show in every run: part of no question, so it must be the same for all.
-const PINNED_TIME: Timestamp = Timestamp::from_millis(946_684_800_000);
+pub(crate) const PINNED_TIME: Timestamp = Timestamp::from_millis(946_684_800_000);
 
 /// How often a run looks whether somebody wants it to stop.
 const CANCEL_POLL: Duration = Duration::from_millis(100);

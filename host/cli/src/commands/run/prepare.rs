@@ -20,7 +20,7 @@ use aim_core::{
 use aim_engine::EngineProfile;
 use aim_policy_cedar::{CedarPolicy, PolicySource};
 use aim_ports::clock::Clock as _;
-use aim_registry_dir::{Approvals, LoadError, Registry, Signing, SourceFile};
+use aim_registry_dir::{Approvals, Deployment, LoadError, Registry, Signing, SourceFile};
 use aim_runtime::{
     admission::{Node, Request, SignedCodex},
     judge::GateRules,
@@ -173,13 +173,18 @@ pub(crate) fn prepare(wanted: Wanted<'_>) -> Result<Prepared, CliError> {
         also: deployment.gates.also.clone(),
         codex_keys: read_codex_keys(&registry)?,
         codex_least: deployment.gates.codex_least,
-        rules: GateRules {
-            floors: deployment.gates.floors,
-            composite: deployment.gates.composite,
-            confidence: deployment.gates.confidence.clone(),
-            is_quarantining: deployment.gates.quarantine.is_some(),
-        },
+        rules: rules(deployment),
     })
+}
+
+/// What a deployment wants of gates, and after them.
+pub(crate) fn rules(deployment: &Deployment) -> GateRules {
+    GateRules {
+        floors: deployment.gates.floors,
+        composite: deployment.gates.composite,
+        confidence: deployment.gates.confidence.clone(),
+        is_quarantining: deployment.gates.quarantine.is_some(),
+    }
 }
 
 /// Reads every node that is bound and every gate that one of them passes.

@@ -127,13 +127,62 @@ pub(crate) fn open_for_admin(
     let command = format!("aimctl {command}");
     let writer = FileLogWriter::open(data_dir, &command).map_err(|error| log_error(&error))?;
     let signer = SignerProcess::spawn(&side("signer", &keys_dir)?).map_err(|e| port_error(&e))?;
-    let confinement = confine_host(
-        &Reach {
-            paths_write: vec![data_dir],
-            ..Reach::default()
-        },
-        &keys_dir,
-    );
+    let isolation = confined(data_dir, &keys_dir);
+    admin_host(data_dir, isolation, (reader, writer, signer))
+}
+
+/// Gives up everything but the data directory; the level that was reached.
+fn confined(data_dir: &Path, keys_dir: &Path) -> String {
+    let reach = Reach {
+        paths_write: vec![data_dir],
+        ..Reach::default()
+    };
+    confine_host(&reach, keys_dir).level.word().to_owned()
+}
+
+/// A signer that stands by while guests run in this process, which has given up the keys and all files but the data
+/// directory.
+pub(crate) struct Apart {
+    signer: Option<SignerProcess>,
+    isolation: String,
+    data_dir: PathBuf,
+}
+
+/// Starts the signer, where something may have to be signed and there is one, and gives the rest up.
+pub(crate) fn apart(cli: &Cli, data_dir: &Path, may_sign: bool) -> Result<Apart, CliError> {
+    let keys_dir = paths::keys_dir(cli)?;
+    let signer = if may_sign {
+        SignerProcess::spawn(&side("signer", &keys_dir)?).ok()
+    } else {
+        None
+    };
+    Ok(Apart {
+        signer,
+        isolation: confined(data_dir, &keys_dir),
+        data_dir: data_dir.to_path_buf(),
+    })
+}
+
+impl Apart {
+    /// Locks the log and opens it for writing.
+    pub(crate) fn open(self, command: &str) -> Result<(Host, Ledger), CliError> {
+        let signer = self.signer.ok_or_else(|| {
+            let message = "this machine has no signer for the log";
+            CliError::new(Exit::Usage, Problem::new("AIM-R083", message))
+        })?;
+        let data_dir = &self.data_dir;
+        let reader = FileLogReader::open(data_dir).map_err(|error| log_error(&error))?;
+        let command = format!("aimctl {command}");
+        let writer = FileLogWriter::open(data_dir, &command).map_err(|error| log_error(&error))?;
+        admin_host(data_dir, self.isolation, (reader, writer, signer))
+    }
+}
+
+fn admin_host(
+    data_dir: &Path,
+    isolation: String,
+    (reader, writer, signer): (FileLogReader, FileLogWriter, SignerProcess),
+) -> Result<(Host, Ledger), CliError> {
     let clock = SystemClock::start();
     let profile = EngineProfile::default();
     let parts = HostParts {
@@ -146,7 +195,7 @@ pub(crate) fn open_for_admin(
         outside: Outside::nothing(),
         mode: SigningMode::Each,
         host: HostRecord {
-            isolation: confinement.level.word().to_owned(),
+            isolation,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },
         engine: EngineRecord {

@@ -1,0 +1,91 @@
+//! What a replay may load: the deployment of that time, a folder of components, and the component to compare with.
+//!
+//! INVARIANT: everything is taken by the digest of its bytes; a deployment that has changed since is only missing something.
+
+use std::path::{Path, PathBuf};
+
+use aim_core::digest::Digest;
+use aim_registry_dir::Registry;
+use aim_schema_json::JsonSchemas;
+
+use super::Library;
+use crate::{
+    args::ReplayArgs,
+    commands::run::{load_error, prepare::rules},
+    error::CliError,
+};
+
+/// The largest component that is read.
+const COMPONENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Reads everything; the digest of the component to compare with, if there is one.
+pub(super) fn read(
+    args: &ReplayArgs,
+    data_dir: &Path,
+) -> Result<(Library, Option<Digest>), CliError> {
+    let beside = data_dir.parent().unwrap_or(data_dir).join("aim.toml");
+    let config = args.config.clone().unwrap_or(beside);
+    let mut library = Library::default();
+    // Without a deployment the replay says what it misses of it.
+    if args.config.is_some() || config.exists() {
+        let registry = Registry::load(&config, &JsonSchemas).map_err(|error| load_error(&error))?;
+        library = Library::new(rules(registry.deployment()));
+        for node in registry.nodes() {
+            take(&mut library, &registry, node)?;
+        }
+    }
+    if let Some(folder) = &args.components {
+        for path in components(folder)? {
+            library.add_component(bytes(&path)?);
+        }
+    }
+    let against = args.against.as_deref().map(bytes).transpose()?;
+    let against = against.map(|bytes| library.add_component(bytes));
+    Ok((library, against))
+}
+
+fn take(
+    library: &mut Library,
+    registry: &Registry,
+    node: &aim_registry_dir::LoadedNode,
+) -> Result<(), CliError> {
+    let contract = &node.contract;
+    library
+        .add_contract(contract, &JsonSchemas)
+        .map_err(|error| CliError::usage(error.code(), error.to_string(), "correct the schema"))?;
+    let id = &contract.node_id;
+    // What can not be read is missing, and only those who need it say so.
+    if let Ok(component) = registry.read_component(id) {
+        library.add_component(component);
+    }
+    if contract.is_gate()
+        && let Ok(Some(codex)) = registry.read_codex(id)
+    {
+        library.add_codex(&codex);
+    }
+    Ok(())
+}
+
+fn components(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let entries = std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut paths: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|one| one == "wasm"))
+        .collect();
+    paths.sort();
+    Ok(paths)
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
+    let length = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    if length.len() > COMPONENT_BYTES_MAX {
+        let message = format!("`{}` is too large for a component", path.display());
+        return Err(CliError::usage("AIM-C002", message, "name a component"));
+    }
+    std::fs::read(path).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
+    let message = format!("`{}`: {error}", path.display());
+    CliError::not_found("AIM-C001", message, "check the path")
+}
