@@ -13,6 +13,7 @@ A first run:
   aimctl logs --run last                    what happened, event by event
   aimctl keys show > aim.pub                the public keys an auditor needs, kept outside the data
   aimctl verify .aim --key aim.pub          check all of the evidence, offline
+  aimctl replay last                        run it again from the record: does it come to the same?
 
 Exit codes:
   0 ok   1 step failed   2 usage or configuration   3 denied   4 evidence invalid or not authenticated

@@ -24,6 +24,7 @@ mod orchestrating;
 mod planning;
 mod policy;
 mod polyglot;
+mod replaying;
 mod runs;
 mod support;
 mod triage;

@@ -47,6 +47,13 @@ fn each_incident_gets_the_expected_answer() {
         let report = fs::read_to_string(place.path(&report)).unwrap();
         assert!(report.contains(incident), "{report}");
         assert!(!report.contains("Harbor-Lantern"), "credentials are masked");
+        let config = example("aim.toml");
+        let config = ["--data-dir=data", "--config", config.to_str().unwrap()];
+        let came = place.run(&[&["replay", "last", "-o", "json"], config.as_slice()].concat());
+        assert_eq!(came.code, 0, "{}{}", came.text(), came.stderr);
+        let replays = came.documents();
+        assert_eq!(replays.len(), 9, "every step ran once");
+        assert!(replays.iter().all(|one| one["standing"] == "equal"));
     }
 }
 

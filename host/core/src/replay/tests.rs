@@ -61,7 +61,7 @@ fn times_host_and_configuration_are_no_difference() {
 
 type Change = Box<dyn Fn(&mut AttemptPredicate)>;
 
-/// Control: with any one of the comparisons taken out, its row fails (seen for `output 0 body` and `staged changes`).
+/// Control: with any one of the comparisons taken out, its row fails (expected).
 #[test]
 fn every_field_that_can_differ_is_named() {
     let rows: Vec<(&str, Change)> = vec![
