@@ -479,7 +479,7 @@ fn s6_a_secret_that_others_can_read_stops_the_run_before_anything_starts() {
     assert!(server.seen().is_empty());
 }
 
-// Negative control (expected): with `RESOLVER_FILES` empty the confined host finds no address for the name and this fails.
+// Negative control: with none of `RESOLVER_FILES` granted the confined host finds no address for the name and this fails.
 #[test]
 fn a_name_is_resolved_by_a_host_that_has_given_its_files_up() {
     let server = serve(|_| ok("paid"));
