@@ -5,7 +5,7 @@
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     format,
-    string::ToString as _,
+    string::{String, ToString as _},
     vec::Vec,
 };
 use core::ops::Range;
@@ -32,8 +32,10 @@ mod core_faults;
 mod expand;
 mod gates;
 mod graph;
+mod imported;
 mod recovery;
 mod roles;
+mod splice;
 mod step;
 mod topology;
 
@@ -74,6 +76,20 @@ impl<'a> Steps<'a> {
         None
     }
 
+    /// Where a step of the plan is written; for one of an imported flow, where the flow is called.
+    pub(crate) fn place_of(&self, name: &str) -> Option<Range<usize>> {
+        let own = StepName::parse(name).ok();
+        let called = |known: &StepName| {
+            let rest = name.strip_prefix(known.as_str());
+            rest.is_some_and(|rest| rest.starts_with('_'))
+        };
+        let found = own.and_then(|own| self.places.get(&own));
+        let calls = || self.places.iter().find(|(known, _)| called(known));
+        let found = found.or_else(|| calls().map(|(_, index)| index));
+        let (_, step) = self.all.get(*found?)?;
+        Some(step.span.clone())
+    }
+
     pub(crate) fn name_of(&self, index: usize) -> &str {
         let name = self.all.get(index).and_then(|(_, step)| step.name.as_ref());
         name.map_or("", |name| name.value.as_str())
@@ -87,6 +103,20 @@ fn name_span(all: &[(&Shard, &Step)], index: usize) -> Range<usize> {
 
 /// Turns a tree into a plan; `None` when the source has errors, found here or before.
 pub(crate) fn lower(ast: &Ast, context: &Context<'_>, faults: &mut Faults) -> Option<Plan> {
+    lower_within(ast, context, &[], faults)
+}
+
+/// As [`lower`], for a source that flows along `trail` have imported.
+fn lower_within(
+    ast: &Ast,
+    context: &Context<'_>,
+    trail: &[String],
+    faults: &mut Faults,
+) -> Option<Plan> {
+    let calls = imported::calls(ast, context, trail, faults);
+    imported::undeclared(ast, &calls, faults);
+    let placed = imported::placed(ast, &calls);
+    let ast = placed.as_ref().unwrap_or(ast);
     let imports = expand::imports(ast, context, faults);
     let language_version = language_version(ast, faults);
     let schema_version = schema_version(ast, faults);
@@ -97,6 +127,9 @@ pub(crate) fn lower(ast: &Ast, context: &Context<'_>, faults: &mut Faults) -> Op
     let standby = recovery::standby(ast, &steps, faults);
     let budgets = budget::budgets(ast, &steps, &ties, context.profile, faults);
     let mut gates = gates::resolve(ast, &steps, &graph, faults);
+    for call in calls.iter().filter(|call| call.is_covered()) {
+        gates.cover(steps.places.get(&call.flow.name.value).copied());
+    }
     check::coverage::check(&steps, &graph, &gates, faults);
     check::references(ast, &steps, faults);
     if steps.all.is_empty() {
@@ -122,7 +155,7 @@ pub(crate) fn lower(ast: &Ast, context: &Context<'_>, faults: &mut Faults) -> Op
     let ordered: Vec<plan::Step> = (graph.order.iter())
         .filter_map(|index| slots.get_mut(*index)?.take())
         .collect();
-    let parts = PlanParts {
+    let mut parts = PlanParts {
         budget: ast.budget.as_ref().map(budget::of_plan),
         flows: topology::flows(ast, &ordered),
         gates: gates.of_plan,
@@ -146,6 +179,10 @@ pub(crate) fn lower(ast: &Ast, context: &Context<'_>, faults: &mut Faults) -> Op
         steps: ordered,
         ..PlanParts::new(ast.header.as_ref()?.name.as_ref()?.value.clone())
     };
+    imported::inline(&calls, &mut parts, faults);
+    if faults.has_errors() {
+        return None;
+    }
     let plan = core_faults::checked(parts, ast, &steps, faults)?;
     check::contracts::check(&plan, &steps, context, faults);
     (!faults.has_errors()).then_some(plan)
@@ -170,7 +207,7 @@ fn no_steps(ast: &Ast, faults: &mut Faults) {
 pub(crate) fn ppm(share: &Decimal) -> u32 {
     let text = share.to_string();
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let digits: alloc::string::String = fraction.chars().chain("000000".chars()).take(6).collect();
+    let digits: String = fraction.chars().chain("000000".chars()).take(6).collect();
     let whole = whole.parse::<u32>().unwrap_or(0).saturating_mul(1_000_000);
     whole.saturating_add(digits.parse::<u32>().unwrap_or(0))
 }

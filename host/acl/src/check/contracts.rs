@@ -46,9 +46,7 @@ pub(crate) fn check(plan: &Plan, steps: &Steps<'_>, context: &Context<'_>, fault
 }
 
 fn place(steps: &Steps<'_>, name: &StepName) -> Range<usize> {
-    let index = steps.places.get(name);
-    let step = index.and_then(|index| steps.all.get(*index));
-    step.map_or(0..0, |(_, step)| step.span.clone())
+    steps.place_of(name.as_str()).unwrap_or(0..0)
 }
 
 fn effects(step: &Step, facts: &NodeFacts, steps: &Steps<'_>, faults: &mut Faults) {

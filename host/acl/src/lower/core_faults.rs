@@ -86,14 +86,7 @@ fn place(owner: &str, ast: &Ast, steps: &Steps<'_>) -> Range<usize> {
             .as_ref()
             .map_or(0..0, |header| header.span.clone())
     };
-    let of_step = |name: &str| {
-        let found = steps.all.iter().find(|(_, step)| {
-            step.name
-                .as_ref()
-                .is_some_and(|own| own.value.as_str() == name)
-        });
-        found.map(|(_, step)| step.span.clone())
-    };
+    let of_step = |name: &str| steps.place_of(name);
     let (step, gate) = owner.split_once('.').unwrap_or(("", owner));
     let found = if owner.starts_with("step `") {
         of_step(quoted)

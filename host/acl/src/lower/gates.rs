@@ -30,6 +30,8 @@ const KAPPA_PPM: u32 = 700_000;
 pub(crate) struct Gates {
     of_steps: Vec<Vec<plan::Gate>>,
     pub(super) of_plan: Vec<plan::Gate>,
+    /// Calls of flows that ask something of their own result.
+    covered: BTreeSet<usize>,
 }
 
 impl Gates {
@@ -41,10 +43,16 @@ impl Gates {
             .unwrap_or_default()
     }
 
+    /// Notes a step whose output is asked about elsewhere.
+    pub(super) fn cover(&mut self, index: Option<usize>) {
+        self.covered.extend(index);
+    }
+
     /// True when the plan itself asks something of the step's output.
     pub(crate) fn covers(&self, index: usize) -> bool {
         let gates = self.of_steps.get(index);
-        gates.is_some_and(|gates| gates.iter().any(|gate| gate.phase == GatePhase::Egress))
+        self.covered.contains(&index)
+            || gates.is_some_and(|gates| gates.iter().any(|gate| gate.phase == GatePhase::Egress))
     }
 }
 
@@ -61,6 +69,7 @@ pub(super) fn resolve(ast: &Ast, steps: &Steps<'_>, graph: &Graph, faults: &mut 
     let mut gates = Gates {
         of_steps: alloc::vec![Vec::new(); steps.all.len()],
         of_plan: Vec::new(),
+        covered: BTreeSet::new(),
     };
     for gate in &ast.gates {
         if let Some(name) = &gate.name

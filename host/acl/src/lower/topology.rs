@@ -62,21 +62,7 @@ pub(crate) fn resolve(ast: &Ast, steps: &Steps<'_>, faults: &mut Faults) -> Ties
         self::reduce(reduce, steps, &mut ties, faults);
     }
     for flow in ast.shards.iter().flat_map(|shard| &shard.flows) {
-        let imported = ast
-            .imports
-            .iter()
-            .any(|import| import.is_flow && import.name.value == flow.name.value);
-        if imported {
-            let message = format!(
-                "the imported flow `{}` can not be called in this version",
-                flow.name.value
-            );
-            let fault = Diagnostic::error(codes::BAD_IMPORT, flow.name.span.clone(), message);
-            faults.push(fault.help(
-                "write its steps into this plan and name them: `flow <name>(<step>, max_iter=<n>)`",
-            ));
-        }
-        if flow.on.is_empty() && !imported {
+        if flow.on.is_empty() {
             let fault = Diagnostic::error(
                 codes::BAD_TOPOLOGY,
                 flow.name.span.clone(),

@@ -11,6 +11,57 @@ use aim_core::{
     plan::{Effect, NODE_PARAM, Plan, Step},
 };
 
+/// A flow of two steps with a role, a gate and a fallback of its own.
+const CHECK: &str = r#"
+PLAN check v1.0:
+ROLE reader: retriever(node="reads.files")
+STEP look:
+  ASSIGN reader: "read what there is"
+  BUDGET tokens=10, time=1s, tools=1
+STEP judge:
+  ASSIGN verifier: "is it so?"
+  REQUIRES look
+  BUDGET tokens=20, time=2s, tools=2
+  GATE sure: output.confidence >= 0.9
+"#;
+
+/// A flow that is made of another one.
+const NESTED: &str = r#"
+import flow "check.acl" as c
+import policy "rules.aclp" as p
+pipeline "nested" {
+  step ask: Planner { policy: p budget: { tokens: 5 wall_ms: 500 calls: 1 } }
+  flow c(ask, max_iter=1)
+  step sum: Builder { inputs: { checked: c } budget: { tokens: 5 wall_ms: 500 calls: 1 } }
+}
+"#;
+
+const LOOP: &str = r#"
+import flow "loop.acl" as l
+pipeline "loop" {
+  step a: Builder { budget: { tokens: 1 wall_ms: 1 calls: 1 } }
+  flow l(a, max_iter=1)
+}
+"#;
+
+const TWO: &str = r#"
+PLAN two v1.0:
+STEP left:
+  ASSIGN builder: "x"
+  BUDGET tokens=1, time=1s, tools=1
+STEP right:
+  ASSIGN builder: "x"
+  BUDGET tokens=1, time=1s, tools=1
+"#;
+
+const WANTS_NUMBER: &str = r#"
+PLAN wants v1.0:
+ROLE counter: builder(node="takes.number")
+STEP count:
+  ASSIGN counter: "x"
+  BUDGET tokens=1, time=1s, tools=1
+"#;
+
 /// The world of the corpus: one policy, one flow, and nodes that their ids describe.
 pub(crate) struct World;
 
@@ -19,6 +70,11 @@ impl Resolver for World {
         match path {
             "rules.aclp" => Ok(b"permit nothing".to_vec()),
             "part.acl" => Ok(b"PLAN part:".to_vec()),
+            "check.acl" => Ok(CHECK.into()),
+            "nested.acl" => Ok(NESTED.into()),
+            "loop.acl" => Ok(LOOP.into()),
+            "two.acl" => Ok(TWO.into()),
+            "wants_number.acl" => Ok(WANTS_NUMBER.into()),
             _ => Err("there is no such file".into()),
         }
     }

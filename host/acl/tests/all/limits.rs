@@ -137,3 +137,43 @@ fn deep_nesting_is_answered_in_bounds() {
     );
     assert!(compile(&commented, Profile::Lenient).is_err());
 }
+
+/// Every flow imports the next one.
+struct Deep;
+
+impl aim_acl::Resolver for Deep {
+    fn import(&self, path: &str) -> Result<Vec<u8>, String> {
+        let number: u32 = path.trim_end_matches(".acl").parse().unwrap();
+        let next = number + 1;
+        Ok(format!(
+            "import flow \"{next}.acl\" as f\npipeline \"p\" {{ step a: Builder {{ budget: {{ tokens: 1 wall_ms: 1 calls: 1 }} }} flow f(a, max_iter=1) }}"
+        )
+        .into_bytes())
+    }
+
+    fn node(
+        &self,
+        _plan: &aim_core::plan::Plan,
+        _step: &aim_core::plan::Step,
+    ) -> Option<aim_acl::NodeFacts> {
+        None
+    }
+}
+
+#[test]
+fn flows_that_import_flows_without_end_are_refused_at_a_depth() {
+    use aim_acl::Resolver as _;
+    let source = String::from_utf8(Deep.import("0.acl").unwrap()).unwrap();
+    let context = aim_acl::Context {
+        profile: aim_acl::Profile::Strict,
+        resolver: &Deep,
+    };
+    let found = aim_acl::compile_in(&source, &context).unwrap_err();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].code, "ACL-E055");
+    assert!(
+        found[0].message.contains("more than 8 imports deep"),
+        "{}",
+        found[0].message
+    );
+}
