@@ -165,7 +165,7 @@ fn flows_that_import_flows_without_end_are_refused_at_a_depth() {
     use aim_acl::Resolver as _;
     let source = String::from_utf8(Deep.import("0.acl").unwrap()).unwrap();
     let context = aim_acl::Context {
-        profile: aim_acl::Profile::Strict,
+        profile: Profile::Strict,
         resolver: &Deep,
     };
     let found = aim_acl::compile_in(&source, &context).unwrap_err();
