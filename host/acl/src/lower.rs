@@ -26,6 +26,7 @@ use crate::{
 pub(crate) use gates::Gates;
 pub(crate) use graph::Graph;
 pub(crate) use recovery::check_names as check_rule_names;
+pub(crate) use splice::order_steps;
 
 mod budget;
 mod core_faults;

@@ -50,11 +50,14 @@ pub enum World {
     /// A gate: it judges, and has no effect at all.
     #[serde(rename = "aim:step/gate@0.1.0")]
     Gate,
+    /// A probe: it is given the record of a run, imports nothing but types, and says whether an invariant held.
+    #[serde(rename = "aim:step/probe@0.1.0")]
+    Probe,
 }
 
 impl World {
     /// Every world that a contract can name.
-    pub const ALL: [Self; 3] = [Self::Step, Self::PureStep, Self::Gate];
+    pub const ALL: [Self; 4] = [Self::Step, Self::PureStep, Self::Gate, Self::Probe];
 
     /// The world's full name, as contracts write it.
     #[must_use]
@@ -63,6 +66,7 @@ impl World {
             Self::Step => "aim:step/step@0.1.0",
             Self::PureStep => "aim:step/pure-step@0.1.0",
             Self::Gate => "aim:step/gate@0.1.0",
+            Self::Probe => "aim:step/probe@0.1.0",
         }
     }
 }

@@ -33,6 +33,7 @@ mod judge;
 mod lock;
 mod order;
 mod parallel;
+mod probe;
 mod recovery;
 mod written;
 
@@ -55,6 +56,7 @@ pub use lock::{
 };
 pub use order::{Order, cycles, order};
 pub use parallel::{Caps, Exhausted, Fanout, Flow, Reduce, ReduceMethod, Tie};
+pub use probe::{Observation, ObservedAttempt, ObservedStep, ProbeId, ProbePin, ProbeSwitch};
 pub use recovery::{ATTEMPTS_MAX, BACKOFF_MS_MAX, Breaker, Hitl, Retries, Rule, Silence, Trigger};
 pub use written::{LanguageVersion, SchemaVersion, StepId, WrittenFormError};
 

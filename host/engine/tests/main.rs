@@ -19,6 +19,7 @@ mod http;
 mod imports;
 mod languages;
 mod plumbing;
+mod probes;
 mod proposals;
 mod spending;
 mod steps;

@@ -25,7 +25,7 @@ use aim_core::{
     contract::NodeContract,
     limits::Limits,
     name::{NodeId, StepName, TenantId},
-    plan::{Lock, Plan, Step},
+    plan::{Lock, Plan, ProbeSwitch, Step},
     witness::MonitorRecord,
 };
 use aim_engine::EngineProfile;
@@ -99,6 +99,8 @@ pub struct Request<'a> {
     pub config: &'a BTreeMap<String, String>,
     /// Names of the deployment's folders that steps may be granted to change.
     pub folders: &'a BTreeSet<String>,
+    /// Which probes every plan has to have, and who does them.
+    pub probes: &'a ProbeSwitch,
     /// Approvals for what policy permits only once a person agrees.
     pub approvals: UseApprovals<'a>,
     /// The versions that the log has accepted, of which no node may be older ([`crate::accepted`]).

@@ -184,6 +184,8 @@ pub struct Concluded {
     pub release: Result<Released, Witnessed>,
     /// How it ended, for people.
     pub summary: Summary,
+    /// The exact statement that its witness signs.
+    pub statement: Arc<[u8]>,
 }
 
 /// How an attempt ended, for people and for the schedule.
@@ -427,6 +429,7 @@ async fn attempt(
         ended_at: host.clock.now(),
     };
     let submission = record::submission(&facts);
+    let statement: Arc<[u8]> = submission.statement().into();
     let position = host.committer.commit_witness(submission).await?;
     note_verdicts(host, (unit, run), &done);
     if done.ended.is_releasable()
@@ -440,7 +443,10 @@ async fn attempt(
     }
     drop(turn);
     let took = host.clock.elapsed().saturating_sub(began);
-    Ok(conclude(attempt, done, contents, position, took))
+    Ok(Concluded {
+        statement,
+        ..conclude(attempt, done, contents, position, took)
+    })
 }
 
 /// Keeps what the gates said for the next time that they are asked about the step.
@@ -776,6 +782,7 @@ fn conclude(
         handled,
         release: done.ended.witness(position).release(),
         summary,
+        statement: Arc::default(),
     }
 }
 

@@ -83,6 +83,14 @@ impl Submission {
         }
     }
 
+    /// The statement that gets a leaf; empty without one.
+    #[must_use]
+    pub fn statement(&self) -> &[u8] {
+        self.witness
+            .as_ref()
+            .map_or(&[], |statement| statement.bytes.as_slice())
+    }
+
     fn bytes(&self) -> usize {
         let witness = self
             .witness

@@ -51,6 +51,7 @@ mod drive;
 mod envelope;
 mod follow;
 mod mend;
+mod observe;
 mod slot;
 mod state;
 mod timer;
@@ -186,6 +187,8 @@ struct Execution {
     /// A machine was told something that its state does not know: our bug.
     fault: Option<StateflowError>,
     is_replaying: bool,
+    /// True when the plan has probes, which are given the statements of its attempts.
+    is_watched: bool,
 }
 
 /// Carries out a job.
@@ -234,6 +237,7 @@ impl Execution {
         let reaches = Reach::of_plan(&job.plan);
         let (circuits, circuit_of) = circuits(&job.plan, &job.units);
         let pools = job.plan.shards().iter();
+        let is_watched = job.plan.steps().iter().any(|step| step.probe.is_some());
         Self {
             lock: job.lock.digest(),
             schedule: Schedule::new(&specs, &groups, parallel_max, CONCURRENT_STEPS_MAX),
@@ -269,6 +273,7 @@ impl Execution {
             fault: None,
             lasting: BTreeSet::new(),
             is_replaying: false,
+            is_watched,
         }
     }
 }

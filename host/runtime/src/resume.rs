@@ -21,7 +21,7 @@ use aim_ports::{artifact::ArtifactStore, log::LogReader};
 use crate::{
     aside::{self, CaseEnd},
     execute::{NodeEnd, bodies, holding},
-    ledger::{Execution, Ledger, LedgerError},
+    ledger::{Entry, Execution, Ledger, LedgerError},
     services::Contents,
 };
 
@@ -133,7 +133,7 @@ pub fn resume(
     let mut resumed = Resumed::default();
     for (entry, attempt) in payloads.ledger.attempts_of(execution) {
         let path = (attempt.path.clone()).unwrap_or_else(|| StepPath::from(&attempt.step));
-        let end = end_of(payloads, entry.witness, attempt, contents)?;
+        let end = end_of(payloads, entry, attempt, contents)?;
         // Cancelled is an interruption of the run, not an answer of the step; but what the world has noticed is not done
         // again by another attempt.
         let had_effect = (attempt.effects.iter())
@@ -182,7 +182,7 @@ fn cases_of(
 
 fn end_of(
     payloads: Payloads<'_>,
-    witness: Digest,
+    entry: &Entry,
     attempt: &AttemptPredicate,
     contents: &Contents,
 ) -> Result<NodeEnd, ResumeError> {
@@ -197,7 +197,8 @@ fn end_of(
     };
     Ok(NodeEnd {
         number: attempt.attempt_no,
-        witness,
+        witness: entry.witness,
+        statement: entry.statement.as_slice().into(),
         outcome: attempt.outcome.clone(),
         fault: attempt.fault.clone(),
         disposition: attempt.disposition,

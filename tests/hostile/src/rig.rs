@@ -214,6 +214,7 @@ impl Rig {
                 monitor: None,
                 tenant: &TenantId::parse("global").unwrap(),
                 profile: EngineProfile::default(),
+                probes: &aim_core::plan::ProbeSwitch::default(),
                 schemas: &NoSchemas,
                 config: &BTreeMap::new(),
                 folders: &self.folders.keys().cloned().collect(),

@@ -8,13 +8,7 @@
 //!
 //! INVARIANT: an imported flow is compiled on its own before anything of it is taken, so nesting is finite and has no cycle.
 
-use alloc::{
-    borrow::ToOwned,
-    collections::BTreeMap,
-    format,
-    string::{String, ToString as _},
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, vec::Vec};
 
 use aim_core::{
     name::StepName,
@@ -290,6 +284,5 @@ pub(super) fn undeclared(ast: &Ast, calls: &[Call], faults: &mut Faults) {
 /// The name that something of an imported flow has in the plan that calls it.
 pub(super) fn prefixed(alias: &StepName, name: &StepName) -> Result<StepName, String> {
     let text = format!("{alias}_{name}");
-    StepName::parse(&text)
-        .map_err(|error| format!("has a step that can not be named: {}", error.to_string()))
+    StepName::parse(&text).map_err(|error| format!("has a step that can not be named: {error}"))
 }

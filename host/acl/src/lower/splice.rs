@@ -285,6 +285,26 @@ pub(super) fn reorder(parts: &mut PlanParts) {
     for (step, number) in parts.steps.iter_mut().zip(1_u32..) {
         step.id = StepId::new(number);
     }
+    order_steps(parts);
+    mark_required(&mut parts.steps);
+    let place = |name: &StepName| parts.steps.iter().position(|step| step.name == *name);
+    for flow in &mut parts.flows {
+        flow.steps.sort_by_key(&place);
+    }
+    parts
+        .flows
+        .sort_by_key(|flow| flow.steps.first().and_then(place));
+    let used: Vec<StepName> = parts.steps.iter().map(|step| step.role.clone()).collect();
+    // The role of the stand-in, unless somebody has it.
+    let is_used = |name: &StepName, role: &Role| {
+        used.contains(name) || role.kind != *name || !role.params.is_empty()
+    };
+    parts.roles.retain(|name, role| is_used(name, role));
+}
+
+/// Puts steps in plan order by their ids.
+pub(crate) fn order_steps(parts: &mut PlanParts) {
+    parts.steps.sort_by_key(|step| step.id);
     let places: BTreeMap<StepName, usize> = (parts.steps.iter().enumerate())
         .map(|(place, step)| (step.name.clone(), place))
         .collect();
@@ -304,20 +324,6 @@ pub(super) fn reorder(parts: &mut PlanParts) {
     parts.steps = (order.into_iter())
         .filter_map(|place| slots.get_mut(place)?.take())
         .collect();
-    mark_required(&mut parts.steps);
-    let place = |name: &StepName| parts.steps.iter().position(|step| step.name == *name);
-    for flow in &mut parts.flows {
-        flow.steps.sort_by_key(&place);
-    }
-    parts
-        .flows
-        .sort_by_key(|flow| flow.steps.first().and_then(place));
-    let used: Vec<StepName> = parts.steps.iter().map(|step| step.role.clone()).collect();
-    // The role of the stand-in, unless somebody has it.
-    let is_used = |name: &StepName, role: &Role| {
-        used.contains(name) || role.kind != *name || !role.params.is_empty()
-    };
-    parts.roles.retain(|name, role| is_used(name, role));
 }
 
 fn mark_required(steps: &mut [Step]) {

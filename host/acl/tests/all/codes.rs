@@ -94,6 +94,7 @@ fn the_codes_of_compiled_documents_are_those_of_core() {
         lock_version: LOCK_VERSION,
         plan: plan.digest(),
         policy: zero,
+        probes: aim_core::plan::ProbeSwitch::default().pin(),
         steps: Default::default(),
     };
     assert_eq!(

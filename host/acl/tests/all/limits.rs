@@ -151,19 +151,14 @@ impl aim_acl::Resolver for Deep {
         .into_bytes())
     }
 
-    fn node(
-        &self,
-        _plan: &aim_core::plan::Plan,
-        _step: &aim_core::plan::Step,
-    ) -> Option<aim_acl::NodeFacts> {
+    fn node(&self, _plan: &Plan, _step: &aim_core::plan::Step) -> Option<aim_acl::NodeFacts> {
         None
     }
 }
 
 #[test]
 fn flows_that_import_flows_without_end_are_refused_at_a_depth() {
-    use aim_acl::Resolver as _;
-    let source = String::from_utf8(Deep.import("0.acl").unwrap()).unwrap();
+    let source = String::from_utf8(aim_acl::Resolver::import(&Deep, "0.acl").unwrap()).unwrap();
     let context = aim_acl::Context {
         profile: Profile::Strict,
         resolver: &Deep,

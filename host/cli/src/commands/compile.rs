@@ -5,7 +5,10 @@
 use std::path::Path;
 
 use aim_acl::{Compiled, Context, Diagnostic, Profile, SOURCE_BYTES_MAX, Severity};
-use aim_core::outcome::Exit;
+use aim_core::{
+    outcome::Exit,
+    plan::{Plan, ProbeSwitch},
+};
 
 use crate::{
     args::{Cli, Output, PlanArgs, ProfileArg},
@@ -21,7 +24,8 @@ pub(crate) use beside::Beside;
 /// `aimctl compile`.
 pub(crate) fn compile(cli: &Cli, args: &PlanArgs) -> Result<Exit, CliError> {
     let source = read_plan(&args.plan)?;
-    let compiled = compile_source(&args.plan, &source, profile(args))?;
+    let mut compiled = compile_source(&args.plan, &source, profile(args))?;
+    compiled.plan = watched(compiled.plan, &Beside::of(&args.plan).probes())?;
     let warnings = problems(&args.plan, &source, &compiled.warnings);
     errors::remark(&warnings, Exit::Ok, cli.output);
     let mut ir = compiled.plan.to_json();
@@ -54,6 +58,18 @@ pub(crate) fn compile_plan(path: &Path, strict: bool) -> Result<Compiled, CliErr
         Profile::Lenient
     };
     compile_source(path, &source, profile)
+}
+
+/// The plan with the probes that a deployment has on: the last thing that is done to what will run.
+///
+/// # Errors
+/// Exit 2 when a step or role of the plan has the name of a probe.
+pub(crate) fn watched(plan: Plan, switch: &ProbeSwitch) -> Result<Plan, CliError> {
+    aim_acl::with_probes(plan, switch).map_err(|error| {
+        let help = "names that begin with `probe_` are the compiler's; rename the step";
+        let message = format!("the plan leaves no room for its probes: {error}");
+        CliError::usage(error.code(), message, help)
+    })
 }
 
 /// Compiles the text of a plan.

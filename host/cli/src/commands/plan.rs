@@ -15,7 +15,7 @@ use aim_runtime::admission::{Resolution, resolve};
 use crate::{
     args::{Cli, GraphFormat, Output, ShowPlanArgs},
     commands::{
-        compile::{compile_plan, compile_source, problems, read_plan},
+        compile::{Beside, compile_plan, compile_source, problems, read_plan, watched},
         run::{
             prepare::{Wanted, prepare},
             start::admission_error,
@@ -36,7 +36,8 @@ use document::PlanDocument;
 pub(crate) fn plan(cli: &Cli, args: &ShowPlanArgs) -> Result<Exit, CliError> {
     if let Some(format) = args.graph {
         let compiled = compile_plan(&args.plan, args.strict)?;
-        return draw(&compiled.plan, format);
+        let plan = watched(compiled.plan, &Beside::of(&args.plan).probes())?;
+        return draw(&plan, format);
     }
     remark_on(cli, &args.plan, args.strict)?;
     let prepared = prepare(Wanted {

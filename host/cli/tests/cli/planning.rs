@@ -40,6 +40,12 @@ fn a_plan_is_shown_in_its_order_with_the_rule_behind_each_grant_and_nothing_is_l
         .filter(|name| own.contains(&name.as_str()))
         .collect();
     assert_eq!(own_shown, own, "the order of the plan");
+    let probes = shown["steps"].as_array().unwrap().iter();
+    let probes = probes.filter(|step| step["probe"]["id"].is_string());
+    assert_eq!(probes.count(), 14, "the deployment has every probe on");
+    assert!(
+        shown["probes"].get("off").is_none() && shown["result"] == serde_json::json!(["report"])
+    );
     let ingest = &shown["steps"][0];
     let grants = ingest["node"]["grants"].as_array().unwrap();
     let folder = grants

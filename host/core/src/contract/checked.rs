@@ -201,6 +201,13 @@ impl NodeContract {
         self.component()
             .is_some_and(|component| component.world == World::Gate)
     }
+
+    /// True when the node watches others.
+    #[must_use]
+    pub fn is_probe(&self) -> bool {
+        self.component()
+            .is_some_and(|component| component.world == World::Probe)
+    }
 }
 
 impl Implementation {

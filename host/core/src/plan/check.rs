@@ -418,7 +418,9 @@ fn budgets(parts: &PlanParts, faults: &mut Vec<PlanFault>) {
         let rounds = rounds.get(&step.name).copied().unwrap_or(1);
         step.instances().saturating_mul(rounds)
     };
+    // Probes are the deployment's: what a plan was written for does not shrink by them.
     let steps: Vec<_> = (parts.steps.iter())
+        .filter(|step| step.probe.is_none())
         .map(|step| (step.budget, times(step)))
         .collect();
     for (part, sum, cap) in cap.exceeded_by(&steps) {

@@ -11,7 +11,7 @@ use alloc::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{IR_BYTES_MAX, LanguageVersion, Pins, Plan, SchemaVersion, canonical};
+use super::{IR_BYTES_MAX, LanguageVersion, Pins, Plan, ProbePin, SchemaVersion, canonical};
 use crate::{
     adapter::Profile,
     admission::Linkage,
@@ -48,6 +48,8 @@ pub struct Lock {
     pub plan: Digest,
     /// The operator's policy, or the built-in one that grants effect-free interfaces only.
     pub policy: Digest,
+    /// Which probes watch the run, and which are switched off.
+    pub probes: ProbePin,
     /// One pin for every step of the plan, by step name.
     pub steps: BTreeMap<StepName, StepPin>,
 }

@@ -394,6 +394,7 @@ fn lock(plan: &Plan) -> Lock {
         lock_version: LOCK_VERSION,
         plan: plan.digest(),
         policy: Digest::of(b"policy"),
+        probes: ProbeSwitch::all(&NodeId::parse("probe").unwrap()).pin(),
         steps: plan
             .steps()
             .iter()

@@ -4,7 +4,8 @@
 //! widens it by a path upwards. So a plan's folder can use components that were built elsewhere in the repository, and it
 //! says so in one visible place.
 //!
-//! INVARIANT: no key switches a protection off; ceilings can be lowered and never lifted.
+//! INVARIANT: no key switches a protection off; ceilings can be lowered and never lifted. Probes protect nothing, they watch:
+//! which of them are off is recorded by every run.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,6 +18,7 @@ use aim_core::{
     contract::{ContractFault, ContractRule, authored::AuthoredLimits},
     limits::Limits,
     name::{NodeId, StepName, TenantId},
+    plan::ProbeSwitch,
     pool::Prices,
     traffic::TrafficLimits,
 };
@@ -32,6 +34,7 @@ use crate::{
     fault::{LoadError, LoadFault},
     gates::{AuthoredGates, DeploymentGates},
     outside::{self, AuthoredHttpClient, AuthoredSecret, OutsideUse},
+    probes::AuthoredProbes,
     source,
 };
 
@@ -71,6 +74,9 @@ pub struct AuthoredDeployment {
     /// Gates that every step passes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gates: Option<AuthoredGates>,
+    /// Which invariants are watched in every plan. Without this section none is, and every run records that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probes: Option<AuthoredProbes>,
     /// How evidence is signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<AuthoredOperator>,
@@ -258,6 +264,8 @@ pub struct Deployment {
     pub ethical_gate: Option<NodeId>,
     /// What is wanted of gates, and after them.
     pub gates: DeploymentGates,
+    /// Which invariants are watched in every plan, and by which node.
+    pub probes: ProbeSwitch,
     /// How witnesses are signed.
     pub signing: Signing,
     /// What contracts can have at most.
@@ -305,6 +313,7 @@ struct Checked {
     roles: BTreeMap<StepName, NodeId>,
     ethical_gate: Option<NodeId>,
     gates: DeploymentGates,
+    probes: ProbeSwitch,
     ceilings: Limits,
     big: BTreeSet<NodeId>,
     authored: AuthoredDeployment,
@@ -364,6 +373,10 @@ fn check(authored: AuthoredDeployment) -> Result<Checked, Vec<ContractFault>> {
     let big = big_nodes(&authored, &mut add);
     let gates = authored.gates.as_ref();
     let gates = gates.map(|gates| gates.check(&mut add)).unwrap_or_default();
+    let probes = authored.probes.as_ref();
+    let probes = probes
+        .map(|probes| probes.check(&mut add))
+        .unwrap_or_default();
     let ceilings = authored.ceilings.over(Limits::CEILING);
     for name in ceilings.faults_under(&Limits::CEILING) {
         let message = "a ceiling is a whole number from 1 up to the built-in ceiling".to_owned();
@@ -381,6 +394,7 @@ fn check(authored: AuthoredDeployment) -> Result<Checked, Vec<ContractFault>> {
             roles,
             ethical_gate,
             gates,
+            probes,
             ceilings,
             big,
             authored,
@@ -524,6 +538,7 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
             codex_keys,
             ..checked.gates
         },
+        probes: checked.probes,
         signing: (authored.operator.as_ref()).map_or_else(Signing::default, |o| o.signing),
         ceilings: checked.ceilings,
         traffic: authored.concurrency.limits(),

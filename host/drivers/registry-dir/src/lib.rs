@@ -21,6 +21,7 @@ mod document;
 mod fault;
 mod gates;
 mod outside;
+mod probes;
 mod registry;
 mod schemas;
 mod source;
@@ -34,6 +35,7 @@ pub use gates::{
     AuthoredTrackRecord, AuthoredWeights, DeploymentGates,
 };
 pub use outside::{AuthoredHttpClient, AuthoredSecret, OutsideUse, SecretSource, SecretUse};
+pub use probes::AuthoredProbes;
 pub use registry::{LoadedHost, LoadedNode, Registry};
 pub use schemas::schemas;
 pub use source::{COMPONENT_BYTES_MAX, SourceFile, read_component, read_policy};

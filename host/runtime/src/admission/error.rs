@@ -7,6 +7,7 @@ use aim_core::{
     digest::Digest,
     name::{NodeId, StepName},
     outcome::Fault,
+    plan::ProbeId,
 };
 use aim_engine::LoadError;
 use aim_ports::{PortError, schema::SchemaError};
@@ -76,6 +77,9 @@ pub enum AdmissionError {
         /// What is needed.
         wanted: &'static str,
     },
+    /// A plan without a probe that the deployment's policy has on.
+    #[error("the plan has no `{}`, and the deployment's policy has it on", .0.word())]
+    NoProbe(ProbeId),
     /// A gate without a codex is never run.
     #[error("gate `{0}` has no codex, and a gate without one is a denial")]
     NoCodex(NodeId),
@@ -115,6 +119,7 @@ impl AdmissionError {
             Self::NoComponent(_) => "AIM-A042",
             Self::WrongKind { .. } => "AIM-A043",
             Self::NoCodex(_) => "AIM-A044",
+            Self::NoProbe(_) => "AIM-A048",
             Self::Codex { error, .. } => error.code(),
             Self::Schema { .. } => "AIM-A045",
             Self::Compile { .. } => "AIM-A046",
@@ -135,6 +140,10 @@ impl AdmissionError {
                 "check `world` in the contract and the plan's roles".to_owned()
             }
             Self::Codex { error, .. } => error.help().to_owned(),
+            Self::NoProbe(_) => {
+                "compile the plan with this deployment, or switch the probe off in `[probes]`"
+                    .to_owned()
+            }
             Self::NoCodex(_) => {
                 "name one in the gate's contract or in aim.toml: `codex = \"…\"`".to_owned()
             }

@@ -13,7 +13,7 @@ use aim_core::{
     digest::Digest,
     limits::Limits,
     name::NodeId,
-    plan::{CompilerPin, GatePin, LOCK_VERSION, Lock, Plan, Step, StepPin, wit_versions},
+    plan::{CompilerPin, GatePin, LOCK_VERSION, Lock, Plan, ProbeId, Step, StepPin, wit_versions},
     witness::MonitorRecord,
 };
 use aim_ports::schema::{Schema, SchemaCompiler};
@@ -88,6 +88,7 @@ pub fn resolve(request: Request<'_>) -> Resolution<'_> {
     let mut faults = Vec::new();
     let bound = bound_steps(&request, &mut faults);
     let gates = gate_nodes(&request, &bound, &mut faults);
+    faults.extend(missing_probes(&request));
     let mut refused = Vec::new();
     let mut late = Vec::new();
     let mut steps = Vec::with_capacity(bound.len());
@@ -113,6 +114,20 @@ pub fn resolve(request: Request<'_>) -> Resolution<'_> {
         steps,
         gates: resolved_gates,
     }
+}
+
+/// Probes that the policy has on and the plan does not have: nothing runs unwatched because a compiler was left out.
+fn missing_probes(request: &Request<'_>) -> Vec<AdmissionError> {
+    let has = |id: ProbeId| {
+        let mut probes = request.plan.steps().iter();
+        probes.any(|step| {
+            step.probe
+                .as_ref()
+                .is_some_and(|probe| probe.id == id.word())
+        })
+    };
+    let on = request.probes.on().filter(|(id, _)| !has(*id));
+    on.map(|(id, _)| AdmissionError::NoProbe(id)).collect()
 }
 
 type Bound<'a> = (&'a Step, NodeId, &'a Node);
@@ -147,6 +162,18 @@ fn bound_step<'a>(
             node: id.clone(),
             is: "a gate",
             wanted: "a step",
+        });
+    }
+    if node.contract.is_probe() != step.probe.is_some() {
+        let (is, wanted) = if node.contract.is_probe() {
+            ("a probe", "a step")
+        } else {
+            ("a step", "a probe")
+        };
+        return Err(AdmissionError::WrongKind {
+            node: id.clone(),
+            is,
+            wanted,
         });
     }
     Ok((id.clone(), node))
@@ -282,6 +309,7 @@ impl<'a> Resolution<'a> {
             lock_version: LOCK_VERSION,
             plan: request.plan.digest(),
             policy: (request.policy.as_ref()).map_or_else(none, |policy| policy.digest()),
+            probes: request.probes.pin(),
             steps: (self.steps.iter())
                 .map(|step| (step.step.name.clone(), step_pin(request.plan, step)))
                 .collect(),

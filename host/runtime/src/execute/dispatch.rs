@@ -103,6 +103,10 @@ impl Execution {
         else {
             return Ok(Amount::default());
         };
+        // Probes are the deployment's, and take nothing from the plan.
+        if step.probe.is_some() {
+            return Ok(Amount::whole(&step.budget));
+        }
         let is_first = !std::mem::replace(&mut slot.has_left, true);
         let share = self.pool.offer(&step.budget, slot.used, is_first);
         if is_first {
@@ -128,6 +132,9 @@ impl Execution {
             .get(index)
             .and_then(|node| self.plan.steps().get(node.step));
         let shard = step.and_then(|step| step.shard.clone());
+        if step.is_some_and(|step| step.probe.is_some()) {
+            return;
+        }
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };

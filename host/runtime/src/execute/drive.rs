@@ -50,6 +50,9 @@ impl Execution {
             // An interruption of the run is no answer of the step: it is due again.
             if let Some(slot) = self.slots.get_mut(index) {
                 slot.witnesses.push(past.end.witness);
+                if self.is_watched {
+                    slot.statements.push(past.end.statement);
+                }
             }
             if self.schedule.hold(index) {
                 self.schedule.wake(index);
@@ -168,6 +171,7 @@ impl Execution {
         let span = SpanId::of(concluded.attempt);
         let summary = concluded.summary;
         let handled = concluded.handled;
+        let statement = concluded.statement;
         let released = concluded.release.ok().map(|released| ReleasedStep {
             handled,
             span,
@@ -185,6 +189,7 @@ impl Execution {
             bodies: summary.bodies,
             gates: summary.holding,
             used: summary.used,
+            statement,
         };
         self.follow(index, end);
     }

@@ -50,6 +50,10 @@ impl Outputs for Execution {
 
 impl Execution {
     pub(super) fn given(&self, node: &Node) -> Given {
+        let step = self.plan.steps().get(node.step);
+        if let Some(probe) = step.and_then(|step| step.probe.as_ref()) {
+            return self.observed(node, probe);
+        }
         let sources = Sources {
             facts: &self.facts,
             inputs: &self.inputs,

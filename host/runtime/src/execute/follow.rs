@@ -2,6 +2,8 @@
 //!
 //! INVARIANT: reading back makes the same decisions as living through it, and writes nothing.
 
+use std::sync::Arc;
+
 use aim_core::{
     condition,
     digest::Digest,
@@ -44,6 +46,9 @@ impl Execution {
         self.check_soft(index, &step);
         if let Some(slot) = self.slots.get_mut(index) {
             slot.witnesses.push(end.witness);
+            if self.is_watched {
+                slot.statements.push(Arc::clone(&end.statement));
+            }
             slot.outcome = Some(end.outcome.clone());
             slot.fault = end.fault.clone();
         }

@@ -2,7 +2,10 @@
 //!
 //! INVARIANT: a slot knows every witness of its node, in the order of the attempts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use aim_core::{
     digest::Digest,
@@ -37,6 +40,8 @@ pub(crate) struct NodeEnd {
     /// Gates that held it.
     pub(crate) gates: Vec<Held>,
     pub(crate) used: Amount,
+    /// The exact statement of its witness.
+    pub(crate) statement: Arc<[u8]>,
 }
 
 /// One node.
@@ -55,6 +60,8 @@ pub(crate) struct Slot {
     /// What all its tries have used.
     pub(crate) used: Amount,
     pub(crate) witnesses: Vec<Digest>,
+    /// The statements of the witnesses, where probes ask for them.
+    pub(crate) statements: Vec<Arc<[u8]>>,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) fault: Option<Fault>,
     pub(crate) released: Option<ReleasedStep>,

@@ -19,6 +19,7 @@ mod gates;
 mod immediate;
 mod orchestration;
 mod policy_gates;
+mod probes;
 mod released;
 mod replaying;
 mod rig;

@@ -17,7 +17,7 @@ use aim_core::{
     contract::{Implementation, NodeContract},
     digest::Digest,
     name::NodeId,
-    plan::{Effect, NODE_PARAM, Plan, Step},
+    plan::{Effect, NODE_PARAM, Plan, ProbeSwitch, Step},
 };
 use aim_policy_cedar::{CedarPolicy, PolicySource};
 use aim_ports::policy::Policy as _;
@@ -85,6 +85,14 @@ impl Beside {
         *known.entry(id.clone()).or_insert_with(|| {
             let bytes = registry.read_component(id).ok()?;
             Some(Digest::of(&bytes))
+        })
+    }
+
+    /// The probes that the deployment has on; none where there is no deployment.
+    pub(crate) fn probes(&self) -> ProbeSwitch {
+        let registry = self.registry.as_ref();
+        registry.map_or_else(ProbeSwitch::default, |registry| {
+            registry.deployment().probes.clone()
         })
     }
 

@@ -11,8 +11,8 @@ use aim_core::{
     digest::Digest,
     name::NodeId,
     plan::{
-        Budget, Check, Effect, Gate, GatePhase, Import, InputSource, PlanBudget, Probe, Require,
-        Step, expand,
+        Budget, Check, Effect, Gate, GatePhase, Import, InputSource, PlanBudget, Probe, ProbePin,
+        Require, Step, expand,
     },
 };
 use aim_ports::policy::Policy as _;
@@ -40,6 +40,7 @@ pub(crate) struct PlanDocument<'a> {
     pub(super) plan: Digest,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) policy: Option<Digest>,
+    pub(super) probes: ProbePin,
     pub(super) refused: Vec<RefusedLine>,
     pub(super) result: Vec<&'a str>,
     pub(super) steps: Vec<StepLine<'a>>,
@@ -165,6 +166,7 @@ impl<'a> PlanDocument<'a> {
             name: plan.name().as_str(),
             plan: plan.digest(),
             policy: prepared.policy.as_ref().map(|policy| policy.digest()),
+            probes: prepared.probes.pin(),
             refused: resolution.faults().iter().flat_map(refused).collect(),
             steps: plan.steps().iter().enumerate().map(step).collect(),
             result: terminals.clone(),

@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: everything that is refused is marked where it stands, and listed once more at the end.
 
-use aim_core::plan::{Budget, PlanBudget, Require};
+use aim_core::plan::{Budget, PlanBudget, ProbeId, Require};
 
 use super::document::{GrantLine, PlanDocument, PlanGateLine, StepLine};
 use crate::render::lines::{Lines, word};
@@ -23,6 +23,16 @@ pub(super) fn write(document: &PlanDocument<'_>) -> String {
         "  lock",
         lock.as_deref().unwrap_or("none while something is refused"),
     );
+    let off = &document.probes.off;
+    let is_watched = off.len() < ProbeId::ALL.len();
+    match (is_watched, off.is_empty()) {
+        (true, true) => lines.add("  probes", "all on"),
+        (false, _) => lines.add("  probes", "all off, and the run records that"),
+        (true, false) => {
+            let off: Vec<&str> = off.iter().map(|id| id.word()).collect();
+            lines.add("  probes", format!("on, but {}", off.join(", ")));
+        }
+    }
     for (alias, import) in &document.imports {
         let kind = word(&import.kind);
         lines.add(

@@ -14,7 +14,7 @@ use aim_core::{
     gate::CodexVersion,
     name::{NodeId, StepName, TenantId},
     outcome::Exit,
-    plan::{Plan, bindings},
+    plan::{Plan, ProbeSwitch, bindings},
     quarantine::Approver,
 };
 use aim_engine::EngineProfile;
@@ -31,7 +31,7 @@ use aim_trust::{codex::CodexTrust, key::KeySet, use_approval::UseApprovals};
 use super::outside::{self, OutsideReady};
 use crate::{
     args::RunArgs,
-    commands::compile::compile_plan,
+    commands::compile::{compile_plan, watched},
     error::{CliError, Problem},
     paths,
 };
@@ -41,6 +41,7 @@ pub(crate) struct Prepared {
     pub(crate) plan: Plan,
     pub(crate) data_dir: PathBuf,
     pub(crate) tenant: TenantId,
+    pub(crate) probes: ProbeSwitch,
     pub(crate) bindings: BTreeMap<StepName, NodeId>,
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     pub(crate) ethical: NodeId,
@@ -116,6 +117,7 @@ impl Prepared {
             policy: self.policy.clone().map(|policy| policy as _),
             monitor: self.monitor.clone().map(|policy| policy as _),
             tenant: &self.tenant,
+            probes: &self.probes,
             profile,
             schemas: &JsonSchemas,
             config: &self.values,
@@ -131,6 +133,7 @@ pub(crate) fn prepare(wanted: Wanted<'_>) -> Result<Prepared, CliError> {
     let config = (wanted.config).map_or_else(|| folder.join("aim.toml"), Path::to_path_buf);
     let registry = Registry::load(&config, &JsonSchemas).map_err(|error| load_error(&error))?;
     let deployment = registry.deployment();
+    let plan = watched(plan, &deployment.probes)?;
     let bindings = bindings(&plan, &deployment.roles).map_err(|unbound| {
         let problem = |one: &aim_core::plan::Unbound| {
             Problem::new(one.code(), one.to_string()).with_help(one.help())
@@ -153,6 +156,7 @@ pub(crate) fn prepare(wanted: Wanted<'_>) -> Result<Prepared, CliError> {
     Ok(Prepared {
         data_dir: (wanted.data_dir).map_or_else(|| folder.join(paths::DATA_DIR), Path::to_path_buf),
         tenant: deployment.tenant.clone(),
+        probes: deployment.probes.clone(),
         policy: read_policy(wanted.policy, &registry)?.map(Arc::new),
         monitor: read_monitor(&registry)?.map(Arc::new),
         approvals: registry

@@ -216,7 +216,7 @@ fn words(modes: &[Mode]) -> String {
 fn check_ask_in_world(field: &str, capability: Capability, world: World, faults: &mut Faults) {
     let is_served = match world {
         World::Step => capability != Capability::Codex,
-        World::PureStep => false,
+        World::PureStep | World::Probe => false,
         World::Gate => capability == Capability::Codex,
     };
     if !is_served {

@@ -1,0 +1,114 @@
+//! The record of a run: what the host wrote down, and what each statement says.
+//! INVARIANT: a statement that is no statement of an attempt makes the whole record unreadable.
+
+use aim_sdk::serde_json::{self, Map, Value};
+
+/// A run so far.
+pub struct Record {
+    pub probe: String,
+    pub ethical: String,
+    pub compiled: Vec<String>,
+    pub omitted: u64,
+    pub attempts: Vec<Attempt>,
+    pub steps: Vec<Node>,
+}
+
+/// An ended attempt.
+pub struct Attempt {
+    pub witness: String,
+    pub statement: String,
+    /// What the statement is about.
+    pub says: Value,
+}
+
+/// A node of the plan.
+pub struct Node {
+    pub path: String,
+    pub state: String,
+    pub witnesses: Vec<String>,
+}
+
+impl Record {
+    pub fn read(body: &[u8]) -> Result<Self, String> {
+        let document: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        let mut attempts = Vec::new();
+        for one in list(&document, "attempts")? {
+            let statement = text(one, "statement")?;
+            let says: Value =
+                serde_json::from_str(&statement).map_err(|error| error.to_string())?;
+            let says = says.get("predicate").filter(|says| says.is_object());
+            attempts.push(Attempt {
+                witness: text(one, "witness")?,
+                says: says.ok_or("a statement without a predicate")?.clone(),
+                statement,
+            });
+        }
+        let mut steps = Vec::new();
+        for one in list(&document, "steps")? {
+            steps.push(Node {
+                path: text(one, "path")?,
+                state: text(one, "state")?,
+                witnesses: texts(one, "witnesses")?,
+            });
+        }
+        Ok(Self {
+            probe: text(&document, "probe")?,
+            ethical: text(&document, "ethical")?,
+            compiled: texts(&document, "compiled")?,
+            omitted: document
+                .get("omitted")
+                .and_then(Value::as_u64)
+                .ok_or("no `omitted`")?,
+            attempts,
+            steps,
+        })
+    }
+}
+
+impl Attempt {
+    /// Where its node stands.
+    pub fn path(&self) -> &str {
+        self.text("path")
+            .or_else(|| self.text("step"))
+            .unwrap_or_default()
+    }
+
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.says.get(field).and_then(Value::as_str)
+    }
+
+    pub fn list(&self, field: &str) -> &[Value] {
+        self.says
+            .get(field)
+            .and_then(Value::as_array)
+            .map_or(&[], Vec::as_slice)
+    }
+
+    pub fn object(&self, field: &str) -> Option<&Map<String, Value>> {
+        self.says.get(field).and_then(Value::as_object)
+    }
+
+    pub fn is_released(&self) -> bool {
+        self.says.get("released") == Some(&Value::Bool(true))
+    }
+}
+
+fn list<'a>(value: &'a Value, field: &str) -> Result<&'a Vec<Value>, String> {
+    let found = value.get(field).and_then(Value::as_array);
+    found.ok_or_else(|| format!("no list `{field}`"))
+}
+
+fn text(value: &Value, field: &str) -> Result<String, String> {
+    let found = value.get(field).and_then(Value::as_str);
+    found
+        .map(str::to_owned)
+        .ok_or_else(|| format!("no text `{field}`"))
+}
+
+fn texts(value: &Value, field: &str) -> Result<Vec<String>, String> {
+    let texts = list(value, field)?.iter();
+    texts
+        .map(|one| one.as_str().map(str::to_owned))
+        .collect::<Option<_>>()
+        .ok_or_else(|| format!("`{field}` holds other things than texts"))
+}
