@@ -10,28 +10,28 @@ use crate::support::{Try, step};
 fn whole(probe: ProbeId) -> Value {
     let predicate = |step: &str, span: &str, parent: Option<&str>| {
         let mut says = json!({
-            "attempt_no": 1,
+            "attemptNo": 1,
             "budgets": [{ "cap": 10, "name": "fuel", "used": 3 }],
             "component": "blake3:c",
             "contract": "blake3:d",
-            "ended_at": 20,
+            "endedAt": 20,
             "envelope": { "artifacts": [{ "digest": "blake3:a", "size_bytes": 7 }], "body": "blake3:b" },
             "folders": { "logs": "blake3:f" },
             "gates": [
                 { "gate": "ethical", "phase": "ingress", "verdict": "pass" },
                 { "gate": "ethical", "phase": "egress", "verdict": "pass" },
             ],
-            "guest_claims": { "citations": [{ "relation": "supports", "source": { "digest": "blake3:a" } }] },
-            "host_calls": { "count": 0 },
-            "kappa": { "confidence_ppm": 800_000, "threshold_ppm": 700_000 },
+            "guestClaims": { "citations": [{ "relation": "supports", "source": { "digest": "blake3:a" } }] },
+            "hostCalls": { "count": 0 },
+            "kappa": { "confidencePpm": 800_000, "thresholdPpm": 700_000 },
             "outputs": [{ "artifacts": [], "body": "blake3:o" }],
             "released": true,
             "span": span,
-            "started_at": 10,
+            "startedAt": 10,
             "step": step,
         });
         if let Some(parent) = parent {
-            says["parent_span"] = json!(parent);
+            says["parentSpan"] = json!(parent);
         }
         says
     };
@@ -72,31 +72,31 @@ fn broken(probe: ProbeId) -> Value {
     let second = &mut record["says"][1];
     match probe {
         ProbeId::BudgetHonest => second["budgets"][0]["used"] = json!(11),
-        ProbeId::KappaEffective => second["kappa"]["confidence_ppm"] = json!(699_999),
+        ProbeId::KappaEffective => second["kappa"]["confidencePpm"] = json!(699_999),
         ProbeId::PlanDeterminism => record["compiled"][1] = json!("blake3:q"),
         ProbeId::ReplayFidelity => {
             second["step"] = json!("s");
-            second["attempt_no"] = json!(2);
+            second["attemptNo"] = json!(2);
             second["outputs"][0]["body"] = json!("blake3:other");
         }
         ProbeId::AtomHashStable => second["envelope"]["artifacts"][0]["size_bytes"] = json!(8),
         ProbeId::SnapshotReversible => second["folders"]["logs"] = json!("blake3:g"),
         ProbeId::GatePresent => second["gates"][1]["gate"] = json!("another"),
         ProbeId::Parity => drop(second.as_object_mut().unwrap().remove("contract")),
-        ProbeId::AsOf => second["started_at"] = json!(9),
+        ProbeId::AsOf => second["startedAt"] = json!(9),
         ProbeId::Contradiction => {
             let against = json!({ "relation": "contradicts", "source": { "digest": "blake3:a" } });
-            second["guest_claims"]["citations"]
+            second["guestClaims"]["citations"]
                 .as_array_mut()
                 .unwrap()
                 .push(against);
         }
         ProbeId::ExportIntegrity => record["lost"] = json!(true),
-        ProbeId::ChainComplete => second["parent_span"] = json!("3"),
+        ProbeId::ChainComplete => second["parentSpan"] = json!("3"),
         ProbeId::EceWithin => {
             let sure = json!({ "method": "m", "score": 950_000 });
             let mut wrong = second.clone();
-            wrong["guest_claims"]["confidence"] = sure;
+            wrong["guestClaims"]["confidence"] = sure;
             wrong["released"] = json!(false);
             record["says"] = json!(vec![wrong; 10]);
         }

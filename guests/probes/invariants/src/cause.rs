@@ -34,7 +34,7 @@ pub fn chain_complete(record: &Record) -> Result<(), Broken> {
     for attempt in &record.attempts {
         let number = attempt
             .says
-            .get("attempt_no")
+            .get("attemptNo")
             .and_then(Value::as_u64)
             .unwrap_or_default();
         let expected = next.entry(attempt.path()).or_insert(1);
@@ -45,7 +45,7 @@ pub fn chain_complete(record: &Record) -> Result<(), Broken> {
             ));
         }
         *expected += 1;
-        if let Some(parent) = attempt.text("parent_span")
+        if let Some(parent) = attempt.text("parentSpan")
             && !spans.contains(parent)
             && record.omitted == 0
         {
@@ -92,19 +92,19 @@ pub fn export_integrity(record: &Record) -> Result<(), Broken> {
 pub fn as_of(record: &Record) -> Result<(), Broken> {
     let mut began: BTreeMap<&str, &Value> = BTreeMap::new();
     for attempt in &record.attempts {
-        if let (Some(span), Some(at)) = (attempt.text("span"), attempt.says.get("started_at")) {
+        if let (Some(span), Some(at)) = (attempt.text("span"), attempt.says.get("startedAt")) {
             began.insert(span, at);
         }
     }
     for attempt in &record.attempts {
-        let (started, ended) = (attempt.says.get("started_at"), attempt.says.get("ended_at"));
+        let (started, ended) = (attempt.says.get("startedAt"), attempt.says.get("endedAt"));
         let (Some(started), Some(ended)) = (started, ended) else {
             return Err(format!("`{}` has no time", attempt.path()));
         };
         if is_before(ended, started) {
             return Err(format!("`{}` ended before it began", attempt.path()));
         }
-        let parent = attempt.text("parent_span").and_then(|span| began.get(span));
+        let parent = attempt.text("parentSpan").and_then(|span| began.get(span));
         if parent.is_some_and(|parent| is_before(started, parent)) {
             return Err(format!(
                 "`{}` began before what it follows from",

@@ -51,8 +51,8 @@ pub fn kappa_effective(record: &Record) -> Result<(), Broken> {
             continue;
         };
         let number = |field: &str| kappa.get(field).and_then(Value::as_u64);
-        let asked = number("threshold_ppm").ok_or("a threshold is missing")?;
-        let sure = number("confidence_ppm").unwrap_or(0);
+        let asked = number("thresholdPpm").ok_or("a threshold is missing")?;
+        let sure = number("confidencePpm").unwrap_or(0);
         // A person may have let it go: then another gate record says so.
         if sure < asked && !has_warned(attempt) {
             return Err(format!(
@@ -82,8 +82,7 @@ pub fn gate_present(record: &Record) -> Result<(), Broken> {
             let mut gates = attempt.list("gates").iter();
             gates.any(|gate| is(gate, "gate", &record.ethical) && is(gate, "phase", phase))
         };
-        let ran = attempt.object("host_calls").is_some() && attempt.is_released();
-        if ran && !(asked("ingress") && asked("egress")) {
+        if attempt.is_released() && !(asked("ingress") && asked("egress")) {
             return Err(format!(
                 "`{}` passed without the ethical gate",
                 attempt.path()
@@ -100,7 +99,7 @@ pub fn parity(record: &Record) -> Result<(), Broken> {
             ("code", attempt.text("component").is_some()),
             ("contract", attempt.text("contract").is_some()),
             ("checks", !attempt.list("gates").is_empty()),
-            ("trace", attempt.object("host_calls").is_some()),
+            ("trace", attempt.object("hostCalls").is_some()),
         ];
         if let Some((part, _)) = parts.iter().find(|(_, is_there)| !is_there) {
             return Err(format!("`{}` has no {part}", attempt.path()));
@@ -115,7 +114,7 @@ pub fn ece_within(record: &Record) -> Result<(), Broken> {
     let mut count: u64 = 0;
     for attempt in &record.attempts {
         let claims = attempt
-            .object("guest_claims")
+            .object("guestClaims")
             .and_then(|claims| claims.get("confidence"));
         let Some(sure) = claims.and_then(|one| one.get("score")?.as_u64()) else {
             continue;

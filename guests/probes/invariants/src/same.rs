@@ -22,7 +22,7 @@ pub fn replay_fidelity(record: &Record) -> Result<(), Broken> {
     for attempt in record.attempts.iter().filter(|one| one.is_released()) {
         let body = attempt.object("envelope").and_then(|one| one.get("body"));
         let calls = attempt
-            .object("host_calls")
+            .object("hostCalls")
             .map(|calls| format!("{calls:?}"));
         let (Some(body), Some(calls)) = (body, calls) else {
             return Err(format!(
@@ -106,7 +106,7 @@ pub fn snapshot_reversible(record: &Record) -> Result<(), Broken> {
 pub fn contradiction(record: &Record) -> Result<(), Broken> {
     for attempt in record.attempts.iter().filter(|one| one.is_released()) {
         let mut said: BTreeMap<&str, &str> = BTreeMap::new();
-        let claims = attempt.object("guest_claims");
+        let claims = attempt.object("guestClaims");
         let citations = claims.and_then(|claims| claims.get("citations")?.as_array());
         for citation in citations.into_iter().flatten() {
             let relation = citation
