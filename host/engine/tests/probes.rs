@@ -50,7 +50,7 @@ fn record(mut whole: Value) -> Value {
             |forged| forged.as_str().unwrap().to_owned(),
         );
         attempts.push(json!({ "statement": statement, "witness": witness }));
-        steps.push(json!({ "path": says["step"], "state": "completed", "witnesses": [witness] }));
+        steps.push(json!({ "is_released": true, "path": says["step"], "witnesses": [witness] }));
     }
     if whole.get("lost").is_some() {
         attempts.pop();

@@ -61,6 +61,7 @@ pub use timer::{RealTimer, Timer};
 
 pub(crate) use drive::{bodies, holding};
 pub(crate) use envelope::{Outputs, Sources};
+pub(crate) use observe::{Records, Seen};
 pub(crate) use slot::NodeEnd;
 use slot::{Origins, Slot};
 

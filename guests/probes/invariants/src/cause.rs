@@ -55,12 +55,13 @@ pub fn chain_complete(record: &Record) -> Result<(), Broken> {
             ));
         }
     }
-    let bare = record
-        .steps
-        .iter()
-        .find(|node| node.state == "completed" && node.witnesses.is_empty());
+    let mut nodes = record.steps.iter();
+    let bare = nodes.find(|node| node.is_released && node.witnesses.is_empty());
     bare.map_or(Ok(()), |node| {
-        Err(format!("`{}` completed without a witness", node.path))
+        Err(format!(
+            "`{}` released something without a witness",
+            node.path
+        ))
     })
 }
 

@@ -24,7 +24,7 @@ pub struct Attempt {
 /// A node of the plan.
 pub struct Node {
     pub path: String,
-    pub state: String,
+    pub is_released: bool,
     pub witnesses: Vec<String>,
 }
 
@@ -47,7 +47,10 @@ impl Record {
         for one in list(&document, "steps")? {
             steps.push(Node {
                 path: text(one, "path")?,
-                state: text(one, "state")?,
+                is_released: one
+                    .get("is_released")
+                    .and_then(Value::as_bool)
+                    .ok_or("no `is_released`")?,
                 witnesses: texts(one, "witnesses")?,
             });
         }

@@ -161,10 +161,10 @@ pub struct ObservedAttempt {
 /// A node of the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ObservedStep {
+    /// True when its output left it, or that of the standby step which answered in its place.
+    pub is_released: bool,
     /// Where it stands.
     pub path: String,
-    /// Its state.
-    pub state: crate::witness::StepState,
     /// Witnesses of its attempts, in order.
     pub witnesses: Vec<Digest>,
 }

@@ -6,11 +6,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use aim_core::{
     digest::Digest,
+    envelope::Envelope,
     event::ExecutionStart,
+    gate::GateKind,
     id::{RunId, RunPins},
     join::{FOLDER_MEDIA_TYPE, inputs_digest},
     name::StepName,
-    plan::{Expanded, Lock, Plan, StepPath, expand},
+    plan::{Expanded, Lock, Node, Plan, Probe, StepPath, expand},
     pool::Amount,
     question::{Answer, NoteKind, question_id},
     time::Timestamp,
@@ -22,7 +24,7 @@ use super::Missing;
 use crate::{
     attempt::{Accepted, RunFacts, Task},
     effects::{BucketState, Namespace, rebuild},
-    execute::{Outputs, RealTimer, Sources, holding},
+    execute::{Outputs, RealTimer, Records, Seen, Sources, holding},
     inputs::{Given, Inputs, listed},
     ledger::{EntryBody, Execution, Ledger},
     reach::Reach,
@@ -268,6 +270,48 @@ impl Past {
         }
     }
 
+    /// What a probe was given: the record as it was before it.
+    fn record(
+        &self,
+        case: &Case,
+        told: &ToldAttempt,
+        (node, probe): (&Node, &Probe),
+        (facts, outputs): (&RunFacts, &Released<'_>),
+    ) -> Envelope {
+        let nodes = &self.expanded.nodes;
+        let ethical = told.statement.predicate.gates.iter();
+        let ethical = ethical.filter(|gate| gate.kind == GateKind::Component);
+        let records = Records {
+            facts,
+            plan: &self.plan,
+            lock: self.lock.digest(),
+            ethical: ethical
+                .map(|gate| gate.gate.clone())
+                .next()
+                .unwrap_or_default(),
+            nodes,
+        };
+        let before = case
+            .attempts
+            .iter()
+            .filter(|one| one.sequence < told.sequence);
+        let mut by_path: BTreeMap<StepPath, Vec<(Digest, String)>> = BTreeMap::new();
+        for one in before {
+            let text = String::from_utf8(one.statement.payload()).unwrap_or_default();
+            by_path
+                .entry(one.path())
+                .or_default()
+                .push((one.witness, text));
+        }
+        records.envelope(node, probe, |index| Seen {
+            is_released: outputs.released(index).is_some(),
+            attempts: nodes
+                .get(index)
+                .and_then(|node| by_path.get(&node.path).cloned())
+                .unwrap_or_default(),
+        })
+    }
+
     /// The recorded attempt as a task, with the envelope made again.
     pub(super) fn task(&self, case: &Case, told: &ToldAttempt) -> Result<Task, Vec<Missing>> {
         let recorded = &told.statement.predicate;
@@ -288,8 +332,10 @@ impl Past {
             nodes,
             outputs: &outputs,
         };
-        let given = sources.given(node);
-        let envelope = given.envelope;
+        let envelope = match &step.probe {
+            Some(probe) => self.record(case, told, (node, probe), (&facts, &outputs)),
+            None => sources.given(node).envelope,
+        };
         let (body, written) = (Digest::of(&envelope.body), &recorded.envelope);
         if body != written.body
             || envelope.id != written.id
