@@ -89,6 +89,7 @@ impl Slot {
         // The machine is new, so it knows this event.
         drop(machine.take(Event::ObjectiveIngress, at));
         Self {
+            statements: Vec::new(),
             machine,
             lasts_until: None,
             ended_by: None,
