@@ -341,6 +341,7 @@ impl StepReport {
 pub struct Codex {
     pub(crate) bytes: Arc<[u8]>,
     pub(crate) digest: Digest,
+    pub(crate) prepared: Arc<[u8]>,
 }
 
 impl Codex {
@@ -349,7 +350,20 @@ impl Codex {
     pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
         let bytes = bytes.into();
         let digest = Digest::of(&bytes);
-        Self { bytes, digest }
+        Self {
+            bytes,
+            digest,
+            prepared: Arc::default(),
+        }
+    }
+
+    /// The same document with what a gate has made of it for a phase ([`LinkedGate::prepare`](crate::LinkedGate::prepare)).
+    #[must_use]
+    pub fn with_prepared(&self, prepared: Arc<[u8]>) -> Self {
+        Self {
+            prepared,
+            ..self.clone()
+        }
     }
 
     /// BLAKE3 of the document.

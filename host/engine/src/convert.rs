@@ -173,6 +173,15 @@ pub(crate) fn decision_to_guest(decision: Decision) -> Option<wit::Decision> {
 /// The context fact that spares a gate from hashing its codex; its answer is compared with the true digest all the same.
 const CODEX_DIGEST_FACT: &str = "codex-digest";
 
+pub(crate) const fn phase_to_guest(phase: Phase) -> wit::Phase {
+    match phase {
+        Phase::Ingress => wit::Phase::Ingress,
+        Phase::Effect => wit::Phase::Effect,
+        Phase::Egress => wit::Phase::Egress,
+        Phase::Consult => wit::Phase::Consult,
+    }
+}
+
 pub(crate) fn request_to_guest(
     request: &GateRequest,
     codex: aim_core::digest::Digest,
@@ -180,12 +189,7 @@ pub(crate) fn request_to_guest(
     let mut context = request.context.clone();
     context.push((CODEX_DIGEST_FACT.to_owned(), codex.to_string().into_bytes()));
     wit::Request {
-        phase: match request.phase {
-            Phase::Ingress => wit::Phase::Ingress,
-            Phase::Effect => wit::Phase::Effect,
-            Phase::Egress => wit::Phase::Egress,
-            Phase::Consult => wit::Phase::Consult,
-        },
+        phase: phase_to_guest(request.phase),
         plan: request.plan.clone(),
         step: request.step.clone(),
         role: request.role.clone(),

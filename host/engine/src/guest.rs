@@ -216,6 +216,7 @@ pub(crate) struct Guest {
     pub(crate) random_left_bytes: u64,
     pub(crate) adapter_counts: Vec<u64>,
     pub(crate) codex: Arc<[u8]>,
+    pub(crate) prepared: Arc<[u8]>,
     pub(crate) held: Held,
     /// The calls of an earlier try, which answer in place of this machine.
     pub(crate) playback: Option<Arc<Transcript>>,
@@ -238,6 +239,7 @@ pub(crate) struct Setup {
     pub(crate) deadline: Instant,
     pub(crate) inputs: Vec<ArtifactRef>,
     pub(crate) codex: Arc<[u8]>,
+    pub(crate) prepared: Arc<[u8]>,
     pub(crate) held: Held,
     pub(crate) playback: Option<Arc<Transcript>>,
     pub(crate) endpoints: Vec<HttpScope>,
@@ -283,6 +285,7 @@ impl Guest {
             random_left_bytes: u64::from(limits.random_bytes_max),
             adapter_counts: Vec::new(),
             codex: setup.codex,
+            prepared: setup.prepared,
             held: setup.held,
             playback: setup.playback,
             endpoints: setup.endpoints,

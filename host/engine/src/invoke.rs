@@ -16,7 +16,7 @@ use aim_core::{
     admission::World,
     digest::Digest,
     envelope::Emission,
-    gate::{Decision, GateRequest},
+    gate::{Decision, GateRequest, Phase},
     limits::Limits,
     outcome::{DeniedBy, Failure, Fault, LimitKind, Outcome},
     pool::Amount,
@@ -25,7 +25,7 @@ use aim_core::{
 };
 use wasmtime::{
     Store,
-    component::{ComponentNamedList, Lift, Lower},
+    component::{ComponentExportIndex, ComponentNamedList, Lift, Lower},
 };
 
 use crate::{
@@ -46,6 +46,11 @@ pub(crate) type HandleParams = (wit::Envelope,);
 pub(crate) type HandleResults = (Result<Vec<wit::Emission>, wit::StepError>,);
 pub(crate) type JudgeParams = (wit::Request,);
 pub(crate) type JudgeResults = (Result<wit::Decision, wit::Fault>,);
+pub(crate) type PrepareParams = (Vec<u8>, wit::Phase);
+pub(crate) type PrepareResults = (Result<Vec<u8>, wit::Fault>,);
+
+/// Bytes that a gate may make of its codex at most; a codex itself has no more.
+const PREPARED_BYTES_MAX: usize = 1024 * 1024;
 
 /// What came of running a guest: its answer, or its outcome.
 type Ran<R> = Result<R, (Outcome, Fault)>;
@@ -85,6 +90,7 @@ impl LinkedStep {
             deadline: deadline_of(started, &limits),
             inputs: envelope.artifacts.clone(),
             codex: Arc::default(),
+            prepared: Arc::default(),
             held: Held::of(&grant, &resources, &limits),
             playback,
             endpoints: grant.endpoints().collect(),
@@ -100,7 +106,8 @@ impl LinkedStep {
             Err(limit(LimitKind::Payload))
         } else {
             let params = (convert::envelope_to_guest(envelope),);
-            let handled = run::<HandleParams, HandleResults>(&self.0, store, params).await;
+            let handled =
+                run::<HandleParams, HandleResults>(&self.0, self.0.function, store, params).await;
             let Some((kept, ran)) = handled else {
                 return unarmed(BROKEN.to_owned(), started);
             };
@@ -126,32 +133,14 @@ impl LinkedGate {
     ///
     /// A fault of any kind is the caller's `error` verdict; it never releases anything.
     pub async fn judge(&self, request: &GateRequest, codex: &Codex, limits: Limits) -> GateReport {
-        let started = Instant::now();
-        let setup = Setup {
-            limits,
-            permits: Permits {
-                artifact_read: false,
-                artifact_put: false,
-            },
-            purse: None,
-            context: Arc::clone(&GATE_CONTEXT),
-            services: None,
-            folders: Arc::clone(&NO_FOLDERS),
-            cancel: Cancel::new(),
-            deadline: deadline_of(started, &limits),
-            inputs: Vec::new(),
-            codex: Arc::clone(&codex.bytes),
-            held: Held::default(),
-            playback: None,
-            endpoints: Vec::new(),
-            secrets: BTreeSet::new(),
-        };
-        let store = match arm(self.shared(), setup) {
+        let store = match arm(self.shared(), gate_setup(codex, limits)) {
             Ok(store) => store,
             Err(error) => return unjudged(crate::error::shown(&error)),
         };
         let params = (convert::request_to_guest(request, codex.digest),);
-        let Some((store, ran)) = run::<JudgeParams, JudgeResults>(&self.0, store, params).await
+        let function = self.0.function;
+        let Some((store, ran)) =
+            run::<JudgeParams, JudgeResults>(&self.0, function, store, params).await
         else {
             return unjudged(BROKEN.to_owned());
         };
@@ -160,6 +149,62 @@ impl LinkedGate {
             .saturating_sub(store.get_fuel().unwrap_or(0));
         let result = judged(ran, codex.digest);
         GateReport { result, fuel_used }
+    }
+
+    /// What the gate makes of `codex` for a phase, in a fresh instance; `None` for a gate that reads the document at every
+    /// request. Needs a tokio runtime with its timer.
+    ///
+    /// # Errors
+    /// [`GateFault`]; nothing may be judged then.
+    pub async fn prepare(
+        &self,
+        codex: &Codex,
+        phase: Phase,
+        limits: Limits,
+    ) -> Option<Result<Arc<[u8]>, GateFault>> {
+        let function = self.0.prepare?;
+        let broken = |why| Some(Err(GateFault::Ended(Outcome::Bug, fault("AIM-R001", why))));
+        let store = match arm(self.shared(), gate_setup(codex, limits)) {
+            Ok(store) => store,
+            Err(error) => return broken(crate::error::shown(&error)),
+        };
+        let params = (codex.bytes.to_vec(), convert::phase_to_guest(phase));
+        let ran = run::<PrepareParams, PrepareResults>(&self.0, function, store, params).await;
+        Some(match ran {
+            None => return broken(BROKEN.to_owned()),
+            Some((_, Ok((Ok(bytes),)))) if bytes.len() > PREPARED_BYTES_MAX => Err(
+                GateFault::Malformed("what it prepared has more than 1 MiB".to_owned()),
+            ),
+            Some((_, Ok((Ok(bytes),)))) => Ok(Arc::from(bytes)),
+            Some((_, Ok((Err(fault),)))) => {
+                Err(GateFault::Answered(convert::fault_from_guest(&fault)))
+            }
+            Some((_, Err((outcome, fault)))) => Err(GateFault::Ended(outcome, fault)),
+        })
+    }
+}
+
+/// What a gate's instance has: its codex, and nothing else.
+fn gate_setup(codex: &Codex, limits: Limits) -> Setup {
+    Setup {
+        limits,
+        permits: Permits {
+            artifact_read: false,
+            artifact_put: false,
+        },
+        purse: None,
+        context: Arc::clone(&GATE_CONTEXT),
+        services: None,
+        folders: Arc::clone(&NO_FOLDERS),
+        cancel: Cancel::new(),
+        deadline: deadline_of(Instant::now(), &limits),
+        inputs: Vec::new(),
+        codex: Arc::clone(&codex.bytes),
+        prepared: Arc::clone(&codex.prepared),
+        held: Held::default(),
+        playback: None,
+        endpoints: Vec::new(),
+        secrets: BTreeSet::new(),
     }
 }
 
@@ -211,6 +256,7 @@ fn deadline_of(started: Instant, limits: &Limits) -> Instant {
 /// Instantiates and calls, under everything that can stop it. `None` when the host itself broke.
 async fn run<P, R>(
     loaded: &Arc<Loaded>,
+    function: ComponentExportIndex,
     store: Store<Guest>,
     params: P,
 ) -> Option<(Store<Guest>, Ran<R>)>
@@ -222,13 +268,18 @@ where
     let owned = Arc::clone(loaded);
     let work = async move {
         let mut store = store;
-        let ran = run_here::<P, R>(&owned, &mut store, params).await;
+        let ran = run_here::<P, R>(&owned, function, &mut store, params).await;
         (store, ran)
     };
     loaded.shared.slow_lane.drive(&mark, work).await
 }
 
-async fn run_here<P, R>(loaded: &Loaded, store: &mut Store<Guest>, params: P) -> Ran<R>
+async fn run_here<P, R>(
+    loaded: &Loaded,
+    function: ComponentExportIndex,
+    store: &mut Store<Guest>,
+    params: P,
+) -> Ran<R>
 where
     P: ComponentNamedList + Lower + Send + Sync + 'static,
     R: ComponentNamedList + Lift + Send + Sync + 'static,
@@ -244,7 +295,7 @@ where
         let call = async {
             let instance = loaded.pre.instantiate_async(&mut *store).await?;
             store.data_mut().is_whole = true;
-            let function = instance.get_typed_func::<P, R>(&mut *store, &loaded.function)?;
+            let function = instance.get_typed_func::<P, R>(&mut *store, &function)?;
             function.call_async(&mut *store, params).await
         };
         tokio::select! {

@@ -24,7 +24,9 @@ use crate::{
     engine::{Engine, Shared},
     error::{CompileError, LoadError, shown},
     guest::Guest,
-    invoke::{HandleParams, HandleResults, JudgeParams, JudgeResults},
+    invoke::{
+        HandleParams, HandleResults, JudgeParams, JudgeResults, PrepareParams, PrepareResults,
+    },
     plumbing,
     profile::{Allocator, EngineProfile},
 };
@@ -56,11 +58,16 @@ impl VerifiedNativeCode {
     }
 }
 
+/// What a gate exports that reads its codex once for each phase.
+const PREPARE: &str = "aim:gate/prepare@0.1.0";
+
 /// A loaded component with its linked imports and its one function.
 pub(crate) struct Loaded {
     pub(crate) shared: Arc<Shared>,
     pub(crate) pre: InstancePre<Guest>,
     pub(crate) function: ComponentExportIndex,
+    /// A gate's own reading of its codex, where it has one.
+    pub(crate) prepare: Option<ComponentExportIndex>,
     component: aim_core::digest::Digest,
 }
 
@@ -130,8 +137,15 @@ impl Engine {
         linkage: &Linkage,
     ) -> Result<LinkedGate, LoadError> {
         let export = "evaluate";
-        self.load::<JudgeParams, JudgeResults>(native, linkage, World::Gate, export)
-            .map(|loaded| LinkedGate(Arc::new(loaded)))
+        let mut loaded =
+            self.load::<JudgeParams, JudgeResults>(native, linkage, World::Gate, export)?;
+        if loaded.pre.component().get_export(None, PREPARE).is_some() {
+            let (component, pre) = (loaded.pre.component(), &loaded.pre);
+            let found =
+                find_function::<PrepareParams, PrepareResults>(component, pre, PREPARE, "prepare")?;
+            loaded.prepare = Some(found);
+        }
+        Ok(LinkedGate(Arc::new(loaded)))
     }
 
     fn load<P, R>(
@@ -161,11 +175,12 @@ impl Engine {
         let pre = linker
             .instantiate_pre(&component)
             .map_err(|error| LoadError::Link(shown(&error)))?;
-        let function = find_function::<P, R>(&component, &pre, world, export)?;
+        let function = find_function::<P, R>(&component, &pre, world.export(), export)?;
         Ok(Loaded {
             shared: Arc::clone(shared),
             pre,
             function,
+            prepare: None,
             component: linkage.component(),
         })
     }
@@ -201,7 +216,7 @@ fn check_bound(component: &Component, linkage: &Linkage) -> Result<(), LoadError
 fn find_function<P, R>(
     component: &Component,
     pre: &InstancePre<Guest>,
-    world: World,
+    interface: &str,
     export: &'static str,
 ) -> Result<ComponentExportIndex, LoadError>
 where
@@ -210,7 +225,7 @@ where
 {
     let fault = |detail: String| LoadError::Export { export, detail };
     let (_, interface) = component
-        .get_export(None, world.export())
+        .get_export(None, interface)
         .ok_or_else(|| fault("its interface is missing".to_owned()))?;
     let (item, index) = component
         .get_export(Some(&interface), export)

@@ -101,6 +101,54 @@ async fn every_verdict_comes_through_with_the_true_codex_digest() {
 #[tokio::test]
 async fn the_shipped_gate_without_a_codex_gives_no_decision() {
     let gate = gate("gate-mcel");
-    let report = gate.judge(&request(), &Codex::new([]), Limits::GATE).await;
+    let empty = Codex::new([]);
+    let prepared = gate.prepare(&empty, Phase::Egress, Limits::GATE).await;
+    assert!(
+        matches!(prepared, Some(Err(GateFault::Answered(_)))),
+        "{prepared:?}"
+    );
+    let report = gate.judge(&request(), &empty, Limits::GATE).await;
     assert!(report.result.is_err(), "{:?}", report.result);
+}
+
+/// What a gate makes of its codex follows from document and phase, and is good for that phase only.
+#[tokio::test]
+async fn the_shipped_gate_judges_by_what_it_prepared_for_the_very_phase() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../contracts/codex/default.json"
+    );
+    let codex = Codex::new(std::fs::read(path).unwrap());
+    let gate = gate("gate-mcel");
+    let prepare = async |phase| {
+        let prepared = gate.prepare(&codex, phase, Limits::GATE).await;
+        prepared.unwrap().unwrap()
+    };
+    let egress = prepare(Phase::Egress).await;
+    assert_eq!(egress, prepare(Phase::Egress).await);
+    let given = codex.with_prepared(std::sync::Arc::clone(&egress));
+    let decision = gate.judge(&request(), &given, Limits::GATE).await.result;
+    let decision = decision.unwrap();
+    assert_eq!(decision.verdict, Verdict::Pass);
+    assert_eq!(decision.codex_digest, codex.digest().to_string());
+    let ingress = codex.with_prepared(prepare(Phase::Ingress).await);
+    let report = gate.judge(&request(), &ingress, Limits::GATE).await;
+    assert!(report.result.is_err(), "prepared for another phase");
+    for length in [0, 4, 127, 128, egress.len() / 2, egress.len() - 1] {
+        let cut = codex.with_prepared(egress[..length].into());
+        let report = gate.judge(&request(), &cut, Limits::GATE).await;
+        assert!(
+            matches!(report.result, Err(GateFault::Answered(_))),
+            "{length}: {:?}",
+            report.result
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_gate_that_prepares_nothing_reads_its_codex_at_every_request() {
+    let gate = gate("gate-hostile");
+    let codex = Codex::new(*b"pass");
+    let prepared = gate.prepare(&codex, Phase::Egress, Limits::GATE).await;
+    assert!(prepared.is_none());
 }

@@ -7,13 +7,14 @@ use std::{fmt::Debug, sync::Arc};
 
 use aim_core::{
     digest::Digest,
-    gate::{CodexVersion, Decision, GateKind, GateRecord, GateRequest, floor::Floors},
+    gate::{CodexVersion, Decision, GateKind, GateRecord, GateRequest, Phase, floor::Floors},
     kappa::{composite::CompositeRule, demand::ConfidenceRules},
     limits::Limits,
     verdict::{Severity, Verdict},
 };
-use aim_engine::{Codex, LinkedGate};
+use aim_engine::{Codex, GateFault, LinkedGate};
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 
 use crate::history::Scope;
 
@@ -40,6 +41,8 @@ pub struct ComponentJudge {
     gate: LinkedGate,
     codex: Codex,
     limits: Limits,
+    /// The codex with what the gate has made of it, by phase; filled when the phase is first asked about.
+    prepared: [OnceCell<Codex>; 4],
 }
 
 impl ComponentJudge {
@@ -50,17 +53,36 @@ impl ComponentJudge {
             gate,
             codex: Codex::new(codex),
             limits,
+            prepared: Default::default(),
         }
+    }
+
+    /// The codex as the gate wants it in a phase. A fault is not kept: the next request tries again.
+    async fn codex(&self, phase: Phase) -> Result<&Codex, GateFault> {
+        let [ingress, effect, egress, consult] = &self.prepared;
+        let cell = match phase {
+            Phase::Ingress => ingress,
+            Phase::Effect => effect,
+            Phase::Egress => egress,
+            Phase::Consult => consult,
+        };
+        let prepare = || async {
+            match self.gate.prepare(&self.codex, phase, self.limits).await {
+                None => Ok(self.codex.clone()),
+                Some(prepared) => prepared.map(|bytes| self.codex.with_prepared(bytes)),
+            }
+        };
+        cell.get_or_try_init(prepare).await
     }
 }
 
 #[async_trait]
 impl Judge for ComponentJudge {
     async fn judge(&self, request: &GateRequest) -> Result<Decision, String> {
-        let report = self.gate.judge(request, &self.codex, self.limits).await;
-        report
-            .result
-            .map_err(|fault| format!("{}: {fault}", fault.code()))
+        let said = |fault: GateFault| format!("{}: {fault}", fault.code());
+        let codex = self.codex(request.phase).await.map_err(said)?;
+        let report = self.gate.judge(request, codex, self.limits).await;
+        report.result.map_err(said)
     }
 }
 

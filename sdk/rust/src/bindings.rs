@@ -55,6 +55,27 @@ pub mod step {
     });
 }
 
+/// The export of a gate that reads its codex once.
+pub mod preparing {
+    wit_bindgen::generate!({
+        path: ["../../wit/aim-types@0.1.0", "../../wit/aim-gate@0.1.0"],
+        inline: "
+            package aim:sdk;
+            world prepares {
+                export aim:gate/prepare@0.1.0;
+            }
+        ",
+        world: "aim:sdk/prepares",
+        with: {
+            "aim:types/types@0.1.0": crate::bindings::imports::aim::types::types,
+            "aim:gate/types@0.1.0": crate::bindings::imports::aim::gate::types,
+        },
+        export_macro_name: "export_prepare",
+        pub_export_macro: true,
+        default_bindings_module: "aim_sdk::bindings::preparing",
+    });
+}
+
 /// The export of a gate.
 pub mod gate {
     wit_bindgen::generate!({

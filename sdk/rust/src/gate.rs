@@ -22,6 +22,39 @@ pub fn codex() -> Vec<u8> {
     crate::bindings::imports::aim::gate::codex::document()
 }
 
+/// A gate that makes something cheaper of its codex once, instead of reading the document at every request: an instance
+/// lives for one request only, so nothing it has read is there for the next.
+pub trait Prepare {
+    /// Makes of `document` what judging needs in `phase`. The same document and phase give the same bytes.
+    ///
+    /// # Errors
+    /// A document that can not be used; the host then denies.
+    fn prepare(document: &[u8], phase: Phase) -> Result<Vec<u8>, Fault>;
+}
+
+/// What [`Prepare::prepare`] made for the phase that is asked about; empty in a gate that was exported without it.
+#[must_use]
+pub fn prepared() -> Vec<u8> {
+    crate::bindings::imports::aim::gate::codex::prepared()
+}
+
+/// Makes a type that implements [`Prepare`] the component's `aim:gate/prepare`; beside [`export_gate!`](crate::export_gate!).
+#[macro_export]
+macro_rules! export_prepare {
+    ($gate:ty) => {
+        struct AimPrepareExport;
+        impl $crate::bindings::preparing::exports::aim::gate::prepare::Guest for AimPrepareExport {
+            fn prepare(
+                document: ::std::vec::Vec<u8>,
+                phase: $crate::gate::Phase,
+            ) -> ::core::result::Result<::std::vec::Vec<u8>, $crate::types::Fault> {
+                <$gate as $crate::gate::Prepare>::prepare(&document, phase)
+            }
+        }
+        $crate::bindings::preparing::export_prepare!(AimPrepareExport);
+    };
+}
+
 /// Makes a type that implements [`Gate`] the component's `aim:gate/judge`, and sets its memory up as `export_step!` does.
 #[macro_export]
 macro_rules! export_gate {

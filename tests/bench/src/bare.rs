@@ -62,6 +62,7 @@ const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
 struct Held {
     limits: StoreLimits,
     codex: Arc<[u8]>,
+    prepared: Arc<[u8]>,
 }
 
 /// Both components, linked.
@@ -70,7 +71,11 @@ pub(crate) struct Bare {
     step: StepPre<Held>,
     gate: GatePre<Held>,
     codex: Arc<[u8]>,
+    prepared: Prepared,
 }
+
+/// What the gate made of its codex for the way in and for the way out.
+pub(crate) type Prepared = [Arc<[u8]>; 2];
 
 /// A step's instance that is kept.
 pub(crate) struct Live {
@@ -85,6 +90,7 @@ impl Bare {
         step: &[u8],
         gate: &[u8],
         codex: Arc<[u8]>,
+        prepared: Prepared,
     ) -> Result<Self> {
         let config = ours
             .profile()
@@ -93,9 +99,16 @@ impl Bare {
         let linker = Linker::<Held>::new(&engine);
         let step = linker.instantiate_pre(&Component::new(&engine, step)?)?;
         let mut linker = Linker::<Held>::new(&engine);
-        linker.instance("aim:gate/codex@0.1.0")?.func_wrap(
+        let mut served = linker.instance("aim:gate/codex@0.1.0")?;
+        served.func_wrap(
             "document",
             |cx: wasmtime::StoreContextMut<'_, Held>, (): ()| Ok((Arc::clone(&cx.data().codex),)),
+        )?;
+        served.func_wrap(
+            "prepared",
+            |cx: wasmtime::StoreContextMut<'_, Held>, (): ()| {
+                Ok((Arc::clone(&cx.data().prepared),))
+            },
         )?;
         let gate = linker.instantiate_pre(&Component::new(&engine, gate)?)?;
         Ok(Self {
@@ -103,15 +116,22 @@ impl Bare {
             gate: GatePre::new(gate)?,
             engine,
             codex,
+            prepared,
         })
     }
 
-    fn store(&self) -> Result<Store<Held>> {
+    fn store(&self, prepared: &Arc<[u8]>) -> Result<Store<Held>> {
         let limits = StoreLimitsBuilder::new()
             .memory_size(MEMORY_BYTES_MAX)
             .build();
         let codex = Arc::clone(&self.codex);
-        let mut store = Store::new(&self.engine, Held { limits, codex });
+        let prepared = Arc::clone(prepared);
+        let held = Held {
+            limits,
+            codex,
+            prepared,
+        };
+        let mut store = Store::new(&self.engine, held);
         store.limiter(|held| &mut held.limits);
         store.set_fuel(FUEL)?;
         store.set_epoch_deadline(TICKS);
@@ -120,7 +140,7 @@ impl Bare {
 
     /// Fresh instance, call, drop.
     pub(crate) fn call(&self, envelope: &Envelope) -> Result<Vec<Emission>> {
-        let mut store = self.store()?;
+        let mut store = self.store(&self.codex)?;
         let step = self.step.instantiate(&mut store)?;
         let answer = step.aim_step_handler().call_handle(&mut store, envelope)?;
         answer.map_err(|error| format!("the step refused: {error:?}").into())
@@ -129,7 +149,7 @@ impl Bare {
     /// As [`Bare::call`], on the stack of its own that an asynchronous host needs.
     pub(crate) async fn call_async(&self, envelope: &Envelope) -> Result<Vec<Emission>> {
         type Answer = (std::result::Result<Vec<Emission>, step::aim::types::types::StepError>,);
-        let mut store = self.store()?;
+        let mut store = self.store(&self.codex)?;
         let instance = self
             .step
             .instance_pre()
@@ -146,14 +166,20 @@ impl Bare {
 
     /// An instance for many calls.
     pub(crate) fn live(&self) -> Result<Live> {
-        let mut store = self.store()?;
+        let mut store = self.store(&self.codex)?;
         let step = self.step.instantiate(&mut store)?;
         Ok(Live { store, step })
     }
 
     /// Fresh gate, one judgement, drop; false when it objects.
     pub(crate) fn judge(&self, request: &Request) -> Result<bool> {
-        let mut store = self.store()?;
+        use gate::aim::gate::types::Phase;
+        let [ingress, egress] = &self.prepared;
+        let prepared = match request.phase {
+            Phase::Ingress => ingress,
+            _ => egress,
+        };
+        let mut store = self.store(prepared)?;
         let gate = self.gate.instantiate(&mut store)?;
         let answer = gate.aim_gate_judge().call_evaluate(&mut store, request)?;
         let decision = answer.map_err(|fault| format!("the gate refused: {fault:?}"))?;

@@ -12,7 +12,7 @@ use aim_core::{
     contract::{NodeContract, NodeDocument},
     digest::Digest,
     envelope::Envelope,
-    gate::{Decision, Doubt, GateRequest, floor::Floors},
+    gate::{Decision, Doubt, GateRequest, Phase, floor::Floors},
     id::{EnvelopeId, ExecutionId, RunId, RunPins, TraceId},
     limits::Limits,
     name::{StepName, TenantId},
@@ -23,7 +23,7 @@ use aim_core::{
     witness::{EngineRecord, HostRecord},
 };
 use aim_engine::{
-    AllocatorPreference, Engine, EngineProfile, LinkedGate, VerifiedNativeCode, inspect,
+    AllocatorPreference, Codex, Engine, EngineProfile, LinkedGate, VerifiedNativeCode, inspect,
 };
 use aim_log_file::{FileLogReader, FileLogWriter};
 use aim_runtime::{
@@ -317,6 +317,21 @@ pub(crate) fn linked_gate(engine: &Engine, bytes: &[u8]) -> Result<LinkedGate> {
     let linkage = linkage(bytes, World::Gate, &asks, &grant)?;
     let native = VerifiedNativeCode::compiled_here(engine.profile(), bytes)?;
     Ok(engine.load_gate(native, &linkage)?)
+}
+
+/// What a gate makes of its codex on the way in and on the way out; nothing for one that reads the document each time.
+pub(crate) fn prepared(gate: &LinkedGate, codex: &Arc<[u8]>) -> Result<[Arc<[u8]>; 2]> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    let codex = Codex::new(Arc::clone(codex));
+    let make = |phase| -> Result<Arc<[u8]>> {
+        match runtime.block_on(gate.prepare(&codex, phase, Limits::GATE)) {
+            None => Ok(Arc::default()),
+            Some(made) => Ok(made?),
+        }
+    };
+    Ok([make(Phase::Ingress)?, make(Phase::Egress)?])
 }
 
 fn component_gate(engine: &Engine, bytes: &[u8], codex: &Arc<[u8]>) -> Result<Gate> {

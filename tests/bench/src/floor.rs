@@ -19,7 +19,7 @@ use crate::{
     Result,
     bare::Bare,
     case::{Case, Gates, Storage},
-    fixture::Fixture,
+    fixture::{Fixture, linked_gate, prepared},
     process::thread_cpu,
     stats::number,
 };
@@ -154,12 +154,14 @@ pub(crate) struct Floor {
 impl Floor {
     /// Sets up.
     pub(crate) fn new(fixture: &Fixture) -> Result<Self> {
+        let gate = linked_gate(&fixture.engine, &fixture.gate_bytes)?;
         Ok(Self {
             bare: Bare::new(
                 &fixture.engine,
                 &fixture.step_bytes,
                 &fixture.gate_bytes,
                 std::sync::Arc::clone(&fixture.codex),
+                prepared(&gate, &fixture.codex)?,
             )?,
             built_in: Evidence::of(fixture, Gates::BuiltIn)?,
             ethical: Evidence::of(fixture, Gates::Ethical)?,

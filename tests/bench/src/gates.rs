@@ -14,15 +14,14 @@ use crate::{
     Result,
     bare::Bare,
     case::Gates,
-    fixture::{Fixture, linked_gate},
+    fixture::{Fixture, linked_gate, prepared},
     floor::{Evidence, bare_request},
     process::thread_cpu,
     stats::{Values, number},
 };
 
-/// Rounds, and turns of each round.
-const ROUNDS: usize = 20;
-const TURNS: usize = 200;
+/// Turns of each round.
+const TURNS: usize = 500;
 
 /// A gate with what was measured of it.
 struct Measured {
@@ -34,7 +33,7 @@ struct Measured {
 }
 
 /// Measures the shipped gate, and `other` beside it where a file is named; writes one line for each way of asking.
-pub(crate) fn text(fixture: &Fixture, other: Option<&Path>) -> Result<String> {
+pub(crate) fn text(fixture: &Fixture, other: Option<&Path>, rounds: usize) -> Result<String> {
     let evidence = Evidence::of(fixture, Gates::Ethical)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -47,7 +46,7 @@ pub(crate) fn text(fixture: &Fixture, other: Option<&Path>) -> Result<String> {
             &std::fs::read(path)?,
         )?);
     }
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         for gate in &mut gates {
             round(gate, &evidence, &runtime)?;
         }
@@ -77,10 +76,11 @@ pub(crate) fn text(fixture: &Fixture, other: Option<&Path>) -> Result<String> {
 fn measured(fixture: &Fixture, name: &str, bytes: &[u8]) -> Result<Measured> {
     let linked = linked_gate(&fixture.engine, bytes)?;
     let codex = Arc::clone(&fixture.codex);
+    let prepared = prepared(&linked, &codex)?;
     Ok(Measured {
         name: name.to_owned(),
         judge: ComponentJudge::new(linked, Arc::clone(&codex), Limits::GATE),
-        bare: Bare::new(&fixture.engine, &fixture.step_bytes, bytes, codex)?,
+        bare: Bare::new(&fixture.engine, &fixture.step_bytes, bytes, codex, prepared)?,
         times: Default::default(),
         cpu: Default::default(),
     })

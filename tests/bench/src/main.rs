@@ -139,7 +139,11 @@ fn run(options: &Options) -> Result<()> {
     ));
     if options.is_gates {
         say::line(&asking::text()?);
-        say::line(&gates::text(&fixture, options.other_gate.as_deref())?);
+        say::line(&gates::text(
+            &fixture,
+            options.other_gate.as_deref(),
+            options.rounds,
+        )?);
         return Ok(());
     }
     if options.is_neighbour {
@@ -168,7 +172,11 @@ fn run(options: &Options) -> Result<()> {
     }
     say::line(&results.text());
     say::line(&asking::text()?);
-    say::line(&gates::text(&fixture, options.other_gate.as_deref())?);
+    say::line(&gates::text(
+        &fixture,
+        options.other_gate.as_deref(),
+        options.rounds,
+    )?);
     say::line(&scheduling::text()?);
     if options.only.is_empty() {
         say::progress("compiling a large plan");

@@ -97,7 +97,16 @@ fn judged(gate: &LinkedGate, codex: &[u8]) -> GateReport {
         fuel_max: 50_000_000,
         ..Limits::GATE
     };
-    let report = RUNTIME.block_on(gate.judge(&request, &Codex::new(codex), limits));
+    let document = Codex::new(codex);
+    let prepared = RUNTIME.block_on(gate.prepare(&document, request.phase, limits));
+    let given = match prepared {
+        None => document,
+        Some(Ok(prepared)) => document.with_prepared(prepared),
+        // What can not be prepared is judged by nothing; the gate must not take nothing for rules.
+        Some(Err(GateFault::Ended(Outcome::Bug, fault))) => panic!("the host's own bug: {fault:?}"),
+        Some(Err(_)) => document,
+    };
+    let report = RUNTIME.block_on(gate.judge(&request, &given, limits));
     if let Err(GateFault::Ended(Outcome::Bug, fault)) = &report.result {
         panic!("the host's own bug: {fault:?}");
     }

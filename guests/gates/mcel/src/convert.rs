@@ -8,12 +8,7 @@ use mcel_oracle::types as oracle;
 /// The request as the oracle reads it; payloads are borrowed.
 pub(crate) fn request(request: &Request) -> oracle::Request<'_> {
     oracle::Request {
-        phase: match request.phase {
-            Phase::Ingress => oracle::Phase::Ingress,
-            Phase::Effect => oracle::Phase::Effect,
-            Phase::Egress => oracle::Phase::Egress,
-            Phase::Consult => oracle::Phase::Consult,
-        },
+        phase: phase(request.phase),
         effects: request.effects.iter().map(String::as_str).collect(),
         items: request.items.iter().map(item).collect(),
         impact: request.impact.as_deref(),
@@ -35,6 +30,16 @@ pub(crate) fn request(request: &Request) -> oracle::Request<'_> {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_slice()))
             .collect(),
+    }
+}
+
+/// The phase as the oracle names it.
+pub(crate) const fn phase(phase: Phase) -> oracle::Phase {
+    match phase {
+        Phase::Ingress => oracle::Phase::Ingress,
+        Phase::Effect => oracle::Phase::Effect,
+        Phase::Egress => oracle::Phase::Egress,
+        Phase::Consult => oracle::Phase::Consult,
     }
 }
 

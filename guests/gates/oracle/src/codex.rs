@@ -272,12 +272,27 @@ fn check(codex: &Codex<'_>) -> Result<(), String> {
     for concern in &codex.concerns {
         check_rules(&concern.id, &concern.phases, &concern.any)?;
     }
+    check_unique(codex)?;
     if needles(codex) > NEEDLES_MAX {
         return Err(format!("more than {NEEDLES_MAX} texts to look for"));
     }
     check_texts("masks", &codex.masks)?;
     check_texts("harmless", &codex.harmless)?;
     check_futures(codex)
+}
+
+/// An id names one axiom or one concern: what was hit must be told by it.
+fn check_unique(codex: &Codex<'_>) -> Result<(), String> {
+    let axioms: Vec<&str> = codex.axioms.iter().map(|axiom| &*axiom.id).collect();
+    let concerns: Vec<&str> = codex.concerns.iter().map(|concern| &*concern.id).collect();
+    for ids in [axioms, concerns] {
+        for (index, id) in ids.iter().enumerate() {
+            if ids.iter().skip(index + 1).any(|other| other == id) {
+                return Err(format!("the id `{id}` is there twice"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// How many texts the rules look for in payloads.

@@ -1,4 +1,4 @@
-//! From a request and a codex to a decision.
+//! From a request and a compiled codex to a decision.
 //! INVARIANT: each step can only make the verdict worse; nothing in a request makes it better than the codex says.
 
 use alloc::borrow::ToOwned;
@@ -6,113 +6,80 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::codex::{Codex, PhaseName, QuipRule, Rule};
+use crate::compiled::{place, row};
 use crate::scan::{Hit, Scanner};
 use crate::types::{Consequence, Decision, Doubt, Item, Phase, RATIO_ONE, Request, Verdict};
+use crate::view::{Row, View};
 
 /// The context fact by which the host asks for the quip rule: once a plan, at its first step.
 const QUIP_FACT: (&str, &[u8]) = ("plan-quip", b"judge");
 
-/// A group of rules under one id: an axiom or a concern.
-struct Group<'a> {
-    id: &'a str,
-    rules: &'a [Rule<'a>],
-}
-
-/// Judges `request`. The digest of the codex is the caller's to add.
-pub(crate) fn decide(request: &Request<'_>, codex: &Codex<'_>) -> Decision {
-    let axioms = groups(
-        codex
-            .axioms
-            .iter()
-            .map(|axiom| (&*axiom.id, &*axiom.phases, &*axiom.any)),
-        request.phase,
-    );
-    let concerns = groups(
-        codex
-            .concerns
-            .iter()
-            .map(|concern| (&*concern.id, &*concern.phases, &*concern.any)),
-        request.phase,
-    );
+/// Judges `request`. The digest of the codex is the caller's to add. `None` when the compiled form makes no sense.
+pub(crate) fn decide(request: &Request<'_>, view: &View<'_>) -> Option<Decision> {
     let mut reasons = Vec::new();
-    let hits = find(request, codex, &axioms, &concerns, &mut reasons);
-    let (axioms_hit, concerns_hit) = (ids(&axioms, 0, &hits), ids(&concerns, axioms.len(), &hits));
-    let burden = weight_of(codex, &concerns_hit);
-    let doubt = doubt_of(request, codex, burden);
-    let score = score_of(codex, burden, &doubt);
+    let hits = find(request, view, &mut reasons)?;
+    let (mut axioms_hit, mut concerns_hit) = (Vec::new(), Vec::new());
+    let mut burden = 0_u32;
+    for (number, group) in view.table(place::GROUPS, row::GROUP)?.all().enumerate() {
+        if !hits.contains(&number) {
+            continue;
+        }
+        let id = view.text(group, 8)?;
+        if group.word(0)? == 0 {
+            axioms_hit.push(id.to_owned());
+        } else {
+            concerns_hit.push(id);
+            burden = burden.saturating_add(group.word(4)?);
+        }
+    }
+    let burden = burden.min(RATIO_ONE);
+    let doubt = doubt_of(request, view, burden)?;
+    let score = score_of(view, burden, &doubt)?;
     let is_prohibited = !axioms_hit.is_empty();
-    let verdict = verdict_of(request, codex, (score, &doubt), is_prohibited, &mut reasons);
-    Decision {
+    let verdict = verdict_of(request, view, (score, &doubt), is_prohibited, &mut reasons)?;
+    Some(Decision {
         verdict,
         ethical_score: score,
         doubt,
-        futures: futures_of(codex, &concerns_hit),
+        futures: futures_of(view, &hits)?,
         quip: request.quip.map(str::to_owned),
-        axioms_hit: axioms_hit.into_iter().map(str::to_owned).collect(),
+        axioms_hit,
         reasons,
-        codex_version: codex.version.to_string(),
+        codex_version: view.version()?.to_owned(),
         facts: facts(request, &concerns_hit),
-    }
+    })
 }
 
-fn groups<'a>(
-    authored: impl Iterator<Item = (&'a str, &'a [PhaseName], &'a [Rule<'a>])>,
-    phase: Phase,
-) -> Vec<Group<'a>> {
-    authored
-        .filter(|(_, phases, _)| phases.iter().any(|name| name.is(phase)))
-        .map(|(id, _, rules)| Group { id, rules })
-        .collect()
-}
-
-/// Numbers of the groups that were hit, each once; axioms come first. Says why for each.
-fn find(
-    request: &Request<'_>,
-    codex: &Codex<'_>,
-    axioms: &[Group<'_>],
-    concerns: &[Group<'_>],
-    reasons: &mut Vec<String>,
-) -> Vec<usize> {
-    let rules: Vec<(usize, &str, &Rule<'_>)> = axioms
-        .iter()
-        .chain(concerns)
-        .enumerate()
-        .flat_map(|(number, group)| group.rules.iter().map(move |rule| (number, group.id, rule)))
-        .collect();
+/// Numbers of the groups that were hit, each once. Says why for each.
+fn find(request: &Request<'_>, view: &View<'_>, reasons: &mut Vec<String>) -> Option<Vec<usize>> {
+    let rules = view.table(place::RULES, row::RULE)?;
+    let groups = view.table(place::GROUPS, row::GROUP)?;
     let mut groups_hit = Vec::new();
-    for (number, id, rule) in &rules {
-        if let Some(declared) = declared_match(request, rule) {
-            groups_hit.push(*number);
-            reasons.push(format!("`{id}`: {} ({declared})", &*rule.label));
-        }
+    let mut hit = |rule: usize, place: &dyn core::fmt::Display| {
+        let rule = rules.get(rule)?;
+        let number = rule.index(0)?;
+        let (id, label) = (view.text(groups.get(number)?, 8)?, view.text(rule, 4)?);
+        groups_hit.push(number);
+        reasons.push(format!("`{id}`: {label} {place}"));
+        Some(())
+    };
+    let declared = declared(request, view)?;
+    for (rule, what) in declared {
+        hit(rule, &format_args!("({what})"))?;
     }
-    let scanner = Scanner::new(
-        codex,
-        rules
-            .iter()
-            .enumerate()
-            .map(|(index, (_, _, rule))| (index, *rule)),
-    );
+    let scanner = Scanner::new(view)?;
     let mut hits: Vec<Hit> = Vec::new();
     for (place, bytes) in readable(request) {
         let known = hits.len();
-        scanner.scan(bytes, &mut hits);
-        for hit in hits.get(known..).unwrap_or_default() {
-            if let Some((number, id, rule)) = rules.get(hit.rule) {
-                groups_hit.push(*number);
-                reasons.push(format!(
-                    "`{id}`: {} in {} at byte {}",
-                    &*rule.label,
-                    place.shown(),
-                    hit.at
-                ));
-            }
+        scanner.scan(bytes, &mut hits)?;
+        for one in hits.get(known..).unwrap_or_default() {
+            let (place, at) = (place.shown(), one.at);
+            hit(one.rule, &format_args!("in {place} at byte {at}"))?;
         }
     }
     groups_hit.sort_unstable();
     groups_hit.dedup();
-    groups_hit
+    Some(groups_hit)
 }
 
 /// Where bytes were found.
@@ -140,24 +107,41 @@ fn readable<'a>(request: &'a Request<'_>) -> impl Iterator<Item = (Place<'a>, &'
     payloads.chain(texts.filter_map(|(what, text)| Some((Place::Declared(what), text?.as_bytes()))))
 }
 
-/// What of the declared effects or impact the rule names, if it does.
-fn declared_match(request: &Request<'_>, rule: &Rule<'_>) -> Option<String> {
-    for prefix in rule.effects.iter().flatten() {
-        if let Some(effect) = request
-            .effects
-            .iter()
-            .find(|effect| effect.starts_with(&**prefix))
-        {
-            return Some(format!("effect `{effect}`"));
+/// Which rules name a declared effect or the declared impact, by number, each once.
+fn declared(request: &Request<'_>, view: &View<'_>) -> Option<Vec<(usize, String)>> {
+    let mut found: Vec<(usize, String)> = Vec::new();
+    for needle in view.table(place::EFFECTS, row::DECLARED)?.all() {
+        let prefix = view.text(needle, 4)?;
+        let mut effects = request.effects.iter();
+        if let Some(effect) = effects.find(|effect| effect.starts_with(prefix)) {
+            add(&mut found, needle, || format!("effect `{effect}`"))?;
         }
     }
-    let impact = request.impact?;
-    let said = rule
-        .impact
-        .iter()
-        .flatten()
-        .find(|phrase| contains(impact, phrase))?;
-    Some(format!("declared impact says `{}`", &**said))
+    let Some(impact) = request.impact else {
+        return Some(found);
+    };
+    for needle in view.table(place::IMPACTS, row::DECLARED)?.all() {
+        let phrase = view.text(needle, 4)?;
+        if contains(impact, phrase) {
+            add(&mut found, needle, || {
+                format!("declared impact says `{phrase}`")
+            })?;
+        }
+    }
+    found.sort_by_key(|(rule, _)| *rule);
+    Some(found)
+}
+
+fn add(
+    found: &mut Vec<(usize, String)>,
+    needle: Row<'_>,
+    what: impl FnOnce() -> String,
+) -> Option<()> {
+    let rule = needle.index(0)?;
+    if found.iter().all(|(known, _)| *known != rule) {
+        found.push((rule, what()));
+    }
+    Some(())
 }
 
 fn contains(text: &str, phrase: &str) -> bool {
@@ -166,56 +150,30 @@ fn contains(text: &str, phrase: &str) -> bool {
         .any(|window| window.eq_ignore_ascii_case(phrase))
 }
 
-fn ids<'a>(groups: &[Group<'a>], first: usize, hits: &[usize]) -> Vec<&'a str> {
-    let numbered = (first..).zip(groups);
-    numbered
-        .filter(|(number, _)| hits.contains(number))
-        .map(|(_, group)| group.id)
-        .collect()
-}
-
-fn weight_of(codex: &Codex<'_>, concerns_hit: &[&str]) -> u32 {
-    let weights = codex
-        .concerns
-        .iter()
-        .filter(|concern| concerns_hit.contains(&&*concern.id));
-    weights
-        .fold(0_u32, |sum, concern| sum.saturating_add(concern.weight))
-        .min(RATIO_ONE)
-}
-
 /// The worse of what the step said, what the codex doubts in general, and what was seen.
-fn doubt_of(request: &Request<'_>, codex: &Codex<'_>, burden: u32) -> Doubt {
-    let floor = &codex.doubt.floor;
-    let said = request.doubt.as_ref();
-    let worst = |floor: u32, said: Option<u32>, seen: u32| {
-        floor.max(said.unwrap_or(0)).max(seen).min(RATIO_ONE)
-    };
-    let unreadable = request
-        .items
-        .iter()
-        .filter(|item| item.payload.is_none())
-        .count();
-    let unreadable = u32::try_from(unreadable).unwrap_or(u32::MAX);
-    let opaque = codex.doubt.unreadable_item.saturating_mul(unreadable);
-    Doubt {
-        epistemic: worst(floor.epistemic, said.map(|doubt| doubt.epistemic), opaque),
-        moral: worst(floor.moral, said.map(|doubt| doubt.moral), burden),
-        distributional: worst(
-            floor.distributional,
-            said.map(|doubt| doubt.distributional),
-            0,
-        ),
-        unknown_unknown: worst(
-            floor.unknown_unknown,
-            said.map(|doubt| doubt.unknown_unknown),
-            0,
-        ),
-    }
+fn doubt_of(request: &Request<'_>, view: &View<'_>, burden: u32) -> Option<Doubt> {
+    let said = request.doubt.unwrap_or_default();
+    let floor = |kind: usize| view.word(place::FLOORS + kind);
+    let worst = |floor: u32, said: u32, seen: u32| floor.max(said).max(seen).min(RATIO_ONE);
+    let unreadable = u32::try_from(unreadable(request)).unwrap_or(u32::MAX);
+    let opaque = view
+        .word(place::UNREADABLE_ITEM)?
+        .saturating_mul(unreadable);
+    Some(Doubt {
+        epistemic: worst(floor(0)?, said.epistemic, opaque),
+        moral: worst(floor(1)?, said.moral, burden),
+        distributional: worst(floor(2)?, said.distributional, 0),
+        unknown_unknown: worst(floor(3)?, said.unknown_unknown, 0),
+    })
+}
+
+fn unreadable(request: &Request<'_>) -> usize {
+    let items = request.items.iter();
+    items.filter(|item| item.payload.is_none()).count()
 }
 
 /// One, less the concerns, less the codex's share of the worst doubt.
-fn score_of(codex: &Codex<'_>, burden: u32, doubt: &Doubt) -> u32 {
+fn score_of(view: &View<'_>, burden: u32, doubt: &Doubt) -> Option<u32> {
     let kinds = [
         doubt.epistemic,
         doubt.moral,
@@ -223,34 +181,36 @@ fn score_of(codex: &Codex<'_>, burden: u32, doubt: &Doubt) -> u32 {
         doubt.unknown_unknown,
     ];
     let worst = kinds.into_iter().max().unwrap_or(RATIO_ONE);
-    let share = u64::from(worst) * u64::from(codex.doubt.weight) / u64::from(RATIO_ONE);
+    let weight = view.word(place::DOUBT_WEIGHT)?;
+    let share = u64::from(worst) * u64::from(weight) / u64::from(RATIO_ONE);
     let share = u32::try_from(share).unwrap_or(RATIO_ONE);
-    RATIO_ONE.saturating_sub(burden).saturating_sub(share)
+    Some(RATIO_ONE.saturating_sub(burden).saturating_sub(share))
 }
 
 fn verdict_of(
     request: &Request<'_>,
-    codex: &Codex<'_>,
+    view: &View<'_>,
     (score, doubt): (u32, &Doubt),
     is_prohibited: bool,
     reasons: &mut Vec<String>,
-) -> Verdict {
+) -> Option<Verdict> {
     if is_prohibited {
-        return Verdict::Fail;
+        return Some(Verdict::Fail);
     }
+    let hysteresis = view.word(place::HYSTERESIS)?;
     let raised = |border: u32, is_raised: bool| {
-        let more = if is_raised { codex.hysteresis } else { 0 };
+        let more = if is_raised { hysteresis } else { 0 };
         border.saturating_add(more).min(RATIO_ONE)
     };
     let was_held = matches!(request.prior, Some(Verdict::Abstain | Verdict::Fail));
     let was_marked = was_held || matches!(request.prior, Some(Verdict::Warn));
-    let kappa = raised(codex.kappa, was_held);
-    let review_below = raised(codex.review_below, was_marked);
+    let kappa = raised(view.word(place::KAPPA)?, was_held);
+    let review_below = raised(view.word(place::REVIEW_BELOW)?, was_marked);
     if score < kappa {
         reasons.push(format!(
             "score {score} is below {kappa}; a person must decide"
         ));
-        return Verdict::Abstain;
+        return Some(Verdict::Abstain);
     }
     // What may be wrong to do is held against the same border as a score: doubt takes from certainty.
     if RATIO_ONE.saturating_sub(doubt.moral) < kappa {
@@ -258,19 +218,19 @@ fn verdict_of(
         reasons.push(format!(
             "a moral doubt of {moral} leaves less than {kappa}; a person must decide"
         ));
-        return Verdict::Abstain;
+        return Some(Verdict::Abstain);
     }
     if score < review_below {
         reasons.push(format!(
             "score {score} is below {review_below}; marked for review"
         ));
-        return Verdict::Warn;
+        return Some(Verdict::Warn);
     }
-    if is_quip_missing(request, codex) {
+    if is_quip_missing(request, view)? {
         reasons.push("the plan brings no quip; marked for review".to_owned());
-        return Verdict::Warn;
+        return Some(Verdict::Warn);
     }
-    Verdict::Pass
+    Some(Verdict::Pass)
 }
 
 /// A fact that the host chose for this gate.
@@ -282,27 +242,32 @@ pub(crate) fn fact<'a>(request: &Request<'a>, name: &str) -> Option<&'a [u8]> {
         .map(|(_, value)| *value)
 }
 
-fn is_quip_missing(request: &Request<'_>, codex: &Codex<'_>) -> bool {
+fn is_quip_missing(request: &Request<'_>, view: &View<'_>) -> Option<bool> {
     let is_asked =
         matches!(request.phase, Phase::Ingress) && fact(request, QUIP_FACT.0) == Some(QUIP_FACT.1);
     let is_there = request.quip.is_some_and(|quip| !quip.trim().is_empty());
-    codex.quip == QuipRule::Required && is_asked && !is_there
+    Some(view.word(place::QUIP)? != 0 && is_asked && !is_there)
 }
 
-fn futures_of(codex: &Codex<'_>, concerns_hit: &[&str]) -> Vec<Consequence> {
-    let simulate = |future: &crate::codex::Future<'_>| {
-        let less = future
-            .less
-            .iter()
-            .filter(|less| concerns_hit.contains(&&*less.concern));
-        let lost: i64 = less.map(|less| i64::from(less.by)).sum();
-        Consequence {
-            horizon: future.horizon.to_string(),
-            metric: future.metric.to_string(),
-            value: i64::from(future.value) - lost,
+fn futures_of(view: &View<'_>, hits: &[usize]) -> Option<Vec<Consequence>> {
+    let (futures, less) = (view.counted(place::FUTURES, row::FUTURE)?, view.less()?);
+    let mut simulated = Vec::with_capacity(futures.count());
+    for future in futures.all() {
+        let (first, count) = (future.index(24)?, future.index(28)?);
+        let mut value = future.signed(16)?;
+        for index in first..first.checked_add(count)? {
+            let one = less.get(index)?;
+            if hits.contains(&one.index(0)?) {
+                value = value.saturating_sub(one.signed(4)?);
+            }
         }
-    };
-    codex.futures.iter().map(simulate).collect()
+        simulated.push(Consequence {
+            horizon: view.text(future, 0)?.to_string(),
+            metric: view.text(future, 8)?.to_string(),
+            value,
+        });
+    }
+    Some(simulated)
 }
 
 /// What else is on record: the concerns hit, and how much could not be read.
@@ -311,11 +276,7 @@ fn facts(request: &Request<'_>, concerns_hit: &[&str]) -> Vec<(String, String)> 
     if !concerns_hit.is_empty() {
         facts.push(("concerns-hit".to_owned(), concerns_hit.join(" ")));
     }
-    let unreadable = request
-        .items
-        .iter()
-        .filter(|item| item.payload.is_none())
-        .count();
+    let unreadable = unreadable(request);
     if unreadable > 0 {
         facts.push(("unreadable-items".to_owned(), unreadable.to_string()));
     }

@@ -18,20 +18,42 @@ extern crate alloc;
 pub mod types;
 
 mod codex;
+mod compiled;
 mod judged;
 mod scan;
 mod text;
+mod view;
 
+use alloc::borrow::ToOwned;
+use alloc::vec::Vec;
 pub use codex::CodexError;
-use types::{Decision, Request};
+use types::{Decision, Phase, Request};
+
+/// Makes of the codex `document` what judging needs in `phase`.
+///
+/// # Errors
+/// [`CodexError`] when the document is not exactly a codex of this format.
+pub fn prepare(document: &[u8], phase: Phase) -> Result<Vec<u8>, CodexError> {
+    let codex = codex::parse(document)?;
+    Ok(compiled::compile(&codex, phase))
+}
+
+/// Judges `request` by what [`prepare`] has made of a codex for the request's phase.
+///
+/// # Errors
+/// [`CodexError`] when the bytes are nothing that `prepare` makes, or were made for another phase.
+pub fn judge_prepared(request: &Request<'_>, prepared: &[u8]) -> Result<Decision, CodexError> {
+    let view = view::View::new(prepared, request.phase);
+    let decision = view.and_then(|view| judged::decide(request, &view));
+    decision.ok_or_else(|| CodexError::Content("its compiled form makes no sense".to_owned()))
+}
 
 /// Judges `request` by the codex `document`.
 ///
 /// # Errors
 /// [`CodexError`] when the document is not exactly a codex of this format.
 pub fn judge(request: &Request<'_>, document: &[u8]) -> Result<Decision, CodexError> {
-    let codex = codex::parse(document)?;
-    Ok(judged::decide(request, &codex))
+    judge_prepared(request, &prepare(document, request.phase)?)
 }
 
 /// The value of a fact that the host gave.

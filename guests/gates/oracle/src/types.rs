@@ -19,6 +19,18 @@ pub enum Phase {
     Consult,
 }
 
+impl Phase {
+    /// Its number in the compiled form.
+    pub(crate) const fn number(self) -> u32 {
+        match self {
+            Self::Ingress => 0,
+            Self::Effect => 1,
+            Self::Egress => 2,
+            Self::Consult => 3,
+        }
+    }
+}
+
 /// A verdict: MCEL's allow, flag, escalate and deny.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {

@@ -418,11 +418,14 @@ pub(super) const MODEL: &[ServedInterface] = &[ServedInterface {
 }];
 pub(super) const CODEX: &[ServedInterface] = &[ServedInterface {
     interface: "aim:gate/codex",
-    functions: &[call(
-        "document",
-        "nothing; the codex is in the lock",
-        Pinned,
-    )],
+    functions: &[
+        call("document", "nothing; the codex is in the lock", Pinned),
+        call(
+            "prepared",
+            "nothing; it follows from the codex and the component",
+            Pinned,
+        ),
+    ],
     resources: &[],
 }];
 

@@ -1,6 +1,7 @@
 //! `aim:gate/codex`: the rules a gate judges by.
 //!
-//! INVARIANT: the bytes are those whose digest the host writes into the decision.
+//! INVARIANT: the document is the one whose digest the host writes into the decision; what was prepared is what this very
+//! component made of it.
 
 mod calls;
 

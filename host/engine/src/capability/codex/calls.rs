@@ -1,6 +1,6 @@
-//! The function of `aim:gate/codex`.
+//! The functions of `aim:gate/codex`.
 //!
-//! INVARIANT: the whole document crosses, charged by its bytes.
+//! INVARIANT: document and preparation cross whole, charged by their bytes.
 
 use aim_core::transcript::{CallVerdict, Fields};
 use wasmtime::{StoreContextMut, component::LinkerInstance};
@@ -23,5 +23,18 @@ pub(super) fn link(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result
             Fields::new().number(codex.len() as u64),
         )?;
         Ok((codex,))
+    })?;
+    instance.func_wrap("prepared", |mut cx: StoreContextMut<'_, Guest>, (): ()| {
+        let prepared = std::sync::Arc::clone(&cx.data().prepared);
+        door::begin(&mut cx, Class::Read, 0)?;
+        door::charge(&mut cx, Class::Read, prepared.len())?;
+        door::record(
+            cx.data_mut(),
+            "aim:gate/codex.prepared",
+            CallVerdict::Ok,
+            Fields::new(),
+            Fields::new().number(prepared.len() as u64),
+        )?;
+        Ok((prepared,))
     })
 }
