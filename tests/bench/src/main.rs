@@ -138,13 +138,7 @@ fn run(options: &Options) -> Result<()> {
         options.rounds
     ));
     if options.is_gates {
-        say::line(&asking::text()?);
-        say::line(&gates::text(
-            &fixture,
-            options.other_gate.as_deref(),
-            options.rounds,
-        )?);
-        return Ok(());
+        return what_judging_costs(&fixture, options);
     }
     if options.is_neighbour {
         let rows = neighbour::measure(&fixture, options.rounds)?;
@@ -171,12 +165,7 @@ fn run(options: &Options) -> Result<()> {
         results.cold = Some(cold::measure(&fixture)?);
     }
     say::line(&results.text());
-    say::line(&asking::text()?);
-    say::line(&gates::text(
-        &fixture,
-        options.other_gate.as_deref(),
-        options.rounds,
-    )?);
+    what_judging_costs(&fixture, options)?;
     say::line(&scheduling::text()?);
     if options.only.is_empty() {
         say::progress("compiling a large plan");
@@ -185,5 +174,13 @@ fn run(options: &Options) -> Result<()> {
         let rows = neighbour::measure(&fixture, options.rounds)?;
         say::line(&neighbour::text(&rows));
     }
+    Ok(())
+}
+
+/// What asking and judging cost, beside a decision of the policy.
+fn what_judging_costs(fixture: &Fixture, options: &Options) -> Result<()> {
+    say::line(&asking::text()?);
+    let other = options.other_gate.as_deref();
+    say::line(&gates::text(fixture, other, options.rounds)?);
     Ok(())
 }
