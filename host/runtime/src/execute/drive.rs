@@ -84,6 +84,12 @@ impl Execution {
             let clock = Arc::clone(&self.host.clock);
             tokio::select! {
                 biased;
+                () = async { match lasting {
+                    Some((state, most, _)) => timer.lasts(state, most).await,
+                    None => std::future::pending().await,
+                } } => if let Some((state, _, index)) = lasting {
+                    self.lasted(index, state);
+                },
                 Some(joined) = running.join_next() => {
                     let (index, number, concluded) =
                         joined.map_err(|error| ExecuteError::Bug(error.to_string()))??;
@@ -93,12 +99,6 @@ impl Execution {
                     Some((due, _)) => timer.until(due, &*clock).await,
                     None => std::future::pending().await,
                 } } => self.wake_due(),
-                () = async { match lasting {
-                    Some((state, most, _)) => timer.lasts(state, most).await,
-                    None => std::future::pending().await,
-                } } => if let Some((state, _, index)) = lasting {
-                    self.lasted(index, state);
-                },
                 () = self.cancel.wait(), if !self.cancel.is_cancelled() => {}
             }
         }
