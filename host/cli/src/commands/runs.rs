@@ -54,8 +54,13 @@ pub(crate) fn runs(cli: &Cli, args: &DataArgs) -> Result<Exit, CliError> {
                 let exit = line.exit_code.map(|code| format!(" · exit {code}"));
                 let code = line.code.map(|code| format!(" · {code}"));
                 let exit = format!("{}{}", exit.unwrap_or_default(), code.unwrap_or_default());
+                let attempts = if line.attempts == 1 {
+                    "attempt"
+                } else {
+                    "attempts"
+                };
                 out::line(&format!(
-                    "{}  {:<11} {} · {} attempts{exit}",
+                    "{}  {:<11} {} · {} {attempts}{exit}",
                     line.run, line.state, line.plan, line.attempts
                 ))?;
                 for (id, step, text) in &line.questions {

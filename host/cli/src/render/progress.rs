@@ -233,7 +233,19 @@ fn end_word(outcome: &Outcome, verdict: Verdict) -> String {
         Outcome::Failed(how) => format!("{how:?}"),
         _ => return outcome.word().to_owned(),
     };
-    format!("{} ({})", outcome.word(), detail.to_lowercase())
+    format!("{} ({})", outcome.word(), in_words(&detail))
+}
+
+/// `InvalidInput` as `invalid input`.
+fn in_words(name: &str) -> String {
+    let mut words = String::with_capacity(name.len() + 4);
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(c.to_ascii_lowercase());
+    }
+    words
 }
 
 const fn state_word(state: StepState) -> &'static str {

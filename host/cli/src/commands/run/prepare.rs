@@ -20,7 +20,9 @@ use aim_core::{
 use aim_engine::EngineProfile;
 use aim_policy_cedar::{CedarPolicy, PolicySource};
 use aim_ports::clock::Clock as _;
-use aim_registry_dir::{Approvals, Deployment, LoadError, Registry, Signing, SourceFile};
+use aim_registry_dir::{
+    Approvals, Deployment, LoadError, LoadFault, Registry, Signing, SourceFile,
+};
 use aim_runtime::{
     admission::{Node, Request, SignedCodex},
     judge::GateRules,
@@ -302,10 +304,24 @@ pub(crate) fn load_error(error: &LoadError) -> CliError {
         } else {
             Exit::Usage
         },
-        problems: error
-            .faults
-            .iter()
-            .map(|fault| Problem::new(fault.code, fault.to_string()).with_help(fault.help.clone()))
-            .collect(),
+        problems: error.faults.iter().map(load_problem).collect(),
     }
+}
+
+/// One fault with its place; the code stands before the message already.
+fn load_problem(fault: &LoadFault) -> Problem {
+    let whole = fault.to_string();
+    let code = format!("[{}] ", fault.code);
+    let message = whole.strip_prefix(&code).unwrap_or(&whole);
+    let is_deployment = fault
+        .file
+        .file_name()
+        .is_some_and(|name| name == "aim.toml");
+    let help = if fault.code == "AIM-C001" && is_deployment {
+        "the deployment file says who does the steps: write `aim.toml` beside the plan, or name one with `--config` \
+         (docs/formats/aim-toml.md)"
+    } else {
+        &fault.help
+    };
+    Problem::new(fault.code, message).with_help(help)
 }
