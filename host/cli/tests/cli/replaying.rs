@@ -114,7 +114,7 @@ fn acl_d301_a_difference_exits_with_7_and_leaves_a_diagnostic_witness() {
     );
     let after = log(&place);
     assert!(after.starts_with(&before) && after.len() > before.len());
-    let shown = place.run(&["witness", "show", "last"]);
+    let shown = place.run(&["witness", "show", "last", "-o", "json"]);
     assert!(
         shown.text().contains("ACL-D301"),
         "{}{}",
