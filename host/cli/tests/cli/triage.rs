@@ -52,7 +52,7 @@ fn each_incident_gets_the_expected_answer() {
         let came = place.run(&[&["replay", "last", "-o", "json"], config.as_slice()].concat());
         assert_eq!(came.code, 0, "{}{}", came.text(), came.stderr);
         let replays = came.documents();
-        assert_eq!(replays.len(), 9, "every step ran once");
+        assert_eq!(replays.len(), 9 + 14, "every step and every probe ran once");
         assert!(replays.iter().all(|one| one["standing"] == "equal"));
     }
 }
