@@ -432,21 +432,27 @@ async fn attempt(
     let statement: Arc<[u8]> = submission.statement().into();
     let position = host.committer.commit_witness(submission).await?;
     note_verdicts(host, (unit, run), &done);
-    if done.ended.is_releasable()
-        && let Some(report) = &done.report
-    {
-        let effects = &report.effects;
-        let applied = host
-            .effects
-            .apply(host, (unit, run), effects, position.witness);
-        applied.await.map_err(AttemptError::Publish)?;
-    }
+    apply(host, (unit, run), &done, position.witness).await?;
     drop(turn);
     let took = host.clock.elapsed().saturating_sub(began);
     Ok(Concluded {
         statement,
         ..conclude(attempt, done, contents, position, took)
     })
+}
+
+/// Brings what the attempt has staged to where it belongs, once its witness is durable.
+async fn apply(
+    host: &Host,
+    of: (&Unit, &RunFacts),
+    done: &Done,
+    witness: Digest,
+) -> Result<(), AttemptError> {
+    let Some(report) = done.report.as_ref().filter(|_| done.ended.is_releasable()) else {
+        return Ok(());
+    };
+    let applied = host.effects.apply(host, of, &report.effects, witness);
+    applied.await.map(drop).map_err(AttemptError::Publish)
 }
 
 /// Keeps what the gates said for the next time that they are asked about the step.
