@@ -169,24 +169,23 @@ fn lower_within(
         rules: recovery::rules(ast),
         schema_version,
         shards: shards(ast),
-        silence: ast
-            .settings
-            .silence
-            .as_ref()
-            .map_or_else(plan::Silence::default, |quiet| match quiet.value {
-                ast::Quiet::Wait => plan::Silence::Wait,
-                ast::Quiet::Abstain => plan::Silence::Abstain,
-            }),
+        silence: silence(ast),
         steps: ordered,
         ..PlanParts::new(ast.header.as_ref()?.name.as_ref()?.value.clone())
     };
     imported::inline(&calls, &mut parts, faults);
-    if faults.has_errors() {
-        return None;
-    }
+    let parts = (!faults.has_errors()).then_some(parts)?;
     let plan = core_faults::checked(parts, ast, &steps, faults)?;
     check::contracts::check(&plan, &steps, context, faults);
     (!faults.has_errors()).then_some(plan)
+}
+
+fn silence(ast: &Ast) -> plan::Silence {
+    let quiet = ast.settings.silence.as_ref();
+    quiet.map_or_else(plan::Silence::default, |quiet| match quiet.value {
+        ast::Quiet::Wait => plan::Silence::Wait,
+        ast::Quiet::Abstain => plan::Silence::Abstain,
+    })
 }
 
 fn no_steps(ast: &Ast, faults: &mut Faults) {
