@@ -115,7 +115,6 @@ fn lower_within(
     faults: &mut Faults,
 ) -> Option<Plan> {
     let calls = imported::calls(ast, context, trail, faults);
-    imported::undeclared(ast, &calls, faults);
     let placed = imported::placed(ast, &calls);
     let ast = placed.as_ref().unwrap_or(ast);
     let imports = expand::imports(ast, context, faults);
@@ -128,9 +127,7 @@ fn lower_within(
     let standby = recovery::standby(ast, &steps, faults);
     let budgets = budget::budgets(ast, &steps, &ties, context.profile, faults);
     let mut gates = gates::resolve(ast, &steps, &graph, faults);
-    for call in calls.iter().filter(|call| call.is_covered()) {
-        gates.cover(steps.places.get(&call.flow.name.value).copied());
-    }
+    imported::cover(&calls, &steps, &mut gates);
     check::coverage::check(&steps, &graph, &gates, faults);
     check::references(ast, &steps, faults);
     if steps.all.is_empty() {

@@ -15,7 +15,7 @@ use aim_core::{
     plan::{self, Clause, InputSource, Plan, PlanParts},
 };
 
-use super::{gates::clause_of, lower_within, splice};
+use super::{Gates, Steps, gates::clause_of, lower_within, splice};
 use crate::{
     Context, NodeFacts, Resolver,
     ast::{Amount, Assign, Ast, Budget, Flow, Require, Spanned, Step},
@@ -79,7 +79,15 @@ pub(super) fn calls(
             plan: plan.ok(),
         });
     }
+    undeclared(ast, &calls, faults);
     calls
+}
+
+/// Notes the calls whose flow asks something of its own result.
+pub(super) fn cover(calls: &[Call], steps: &Steps<'_>, gates: &mut Gates) {
+    for call in calls.iter().filter(|call| call.is_covered()) {
+        gates.cover(steps.places.get(&call.flow.name.value).copied());
+    }
 }
 
 /// The plan of a flow, or why it can not be had; `Err(None)` when that is reported at the import.
@@ -255,7 +263,7 @@ pub(super) fn inline(calls: &[Call], parts: &mut PlanParts, faults: &mut Faults)
 }
 
 /// Inputs of the run that an imported flow names and the header does not declare.
-pub(super) fn undeclared(ast: &Ast, calls: &[Call], faults: &mut Faults) {
+fn undeclared(ast: &Ast, calls: &[Call], faults: &mut Faults) {
     let declared = &ast.settings.inputs;
     if declared.is_empty() {
         return;
