@@ -36,6 +36,10 @@ pub const DIAGNOSTIC_PREDICATE: &str = "urn:aim:predicate:diagnostic:v1";
 pub const DIVERGED: &str = "ACL-D301";
 /// The code of another component that would have behaved otherwise.
 pub const BEHAVES_OTHERWISE: &str = "ACL-D302";
+/// The fault of an attempt that its plan's budget ended.
+const OVER_BUDGET: &str = "ACL-R101";
+/// The fault of an attempt that stayed in a state for too long.
+const LATE: &str = "AIM-R073";
 /// Differences that are kept of one attempt.
 pub const DIFFERENCES_MAX: usize = 64;
 /// Characters that are kept of each side of a difference.
@@ -76,24 +80,26 @@ pub struct Likeness {
 impl Likeness {
     /// For a replay of `recorded` by its own component, or by another one.
     #[must_use]
-    pub const fn of(recorded: &AttemptPredicate, is_same_component: bool) -> Self {
+    pub fn of(recorded: &AttemptPredicate, is_same_component: bool) -> Self {
         Self {
             is_same_component,
-            is_cut: is_cut(&recorded.outcome),
+            is_cut: is_cut(recorded),
         }
     }
 }
 
-/// True for ends that come from outside of the attempt.
+/// True for ends that come from outside of the attempt: a person, the clock, the host, or a plan's budget, which depends on
+/// what other steps have used and on prices that no witness tells.
 #[must_use]
-pub const fn is_cut(outcome: &Outcome) -> bool {
+pub fn is_cut(recorded: &AttemptPredicate) -> bool {
+    let code = recorded.fault.as_ref().map(|fault| fault.code.as_str());
     matches!(
-        outcome,
+        recorded.outcome,
         Outcome::Cancelled
             | Outcome::Bug
             | Outcome::Indeterminate(_)
             | Outcome::Limit(LimitKind::Deadline | LimitKind::Concurrency)
-    )
+    ) || matches!(code, Some(OVER_BUDGET | LATE))
 }
 
 /// Everything in which `replayed` differs from `recorded`; empty when nothing does. At most [`DIFFERENCES_MAX`], the first ones.

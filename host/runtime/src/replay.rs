@@ -219,7 +219,7 @@ impl<'a> Replayer<'a> {
                 witness: told.witness,
                 recorded: Box::new(recorded.clone()),
                 calls: recorded.host_calls.calls,
-                is_cut: is_cut(&recorded.outcome),
+                is_cut: is_cut(recorded),
                 standing,
             });
         }

@@ -505,7 +505,7 @@ fn changed_leaves(value: &serde_json::Value) -> Vec<(String, serde_json::Value)>
     fields.iter().flat_map(below).collect()
 }
 
-/// Control: with `leaves` leaving out one member, every field below it is missed and this fails.
+/// Control: with `leaves` leaving out one member, every field below it is missed and this fails (expected).
 #[test]
 fn every_field_of_a_lock_that_drifts_is_named_with_both_values_and_no_other() {
     let plan = Plan::check(parts()).unwrap();

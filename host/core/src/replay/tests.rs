@@ -172,7 +172,25 @@ fn a_record_that_was_cut_is_compared_as_far_as_it_goes() {
     let mut other = Transcript::default();
     other.push("a/b.other", CallVerdict::Ok, Vec::new(), Vec::new());
     assert_eq!(compared(ended, &other, cut), ["call 0 function"]);
-    assert!(is_cut(&Outcome::Cancelled) && !is_cut(&Outcome::Limit(LimitKind::Fuel)));
+}
+
+#[test]
+fn what_a_person_the_clock_or_a_budget_ended_is_cut_and_what_the_guest_met_by_itself_is_not() {
+    let ended = |outcome: Outcome, code: &str| AttemptPredicate {
+        outcome,
+        fault: Some(Fault {
+            code: code.to_owned(),
+            message: String::new(),
+        }),
+        ..attempt()
+    };
+    assert!(is_cut(&ended(Outcome::Cancelled, "AIM-R012")));
+    assert!(is_cut(&ended(Outcome::Limit(LimitKind::Tools), "ACL-R101")));
+    assert!(is_cut(&ended(
+        Outcome::Limit(LimitKind::Deadline),
+        "AIM-R073"
+    )));
+    assert!(!is_cut(&ended(Outcome::Limit(LimitKind::Fuel), "AIM-R010")));
 }
 
 #[test]

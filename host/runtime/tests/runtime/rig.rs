@@ -592,19 +592,9 @@ impl Rig {
             assert!(self.attempts().is_empty(), "nothing could be replayed");
             return;
         };
-        // What a plan's budget or a state's time has cut off depends on prices, shares and clocks, which no record tells.
-        let cut_off: Vec<_> = (self.attempts().into_iter())
-            .filter(|attempt| {
-                let code = attempt.fault.as_ref().map(|fault| fault.code.as_str());
-                matches!(code, Some("ACL-R101" | "AIM-R073"))
-            })
-            .map(|attempt| (attempt.step.to_string(), attempt.attempt_no))
-            .collect();
         for replay in replays {
             match &replay.standing {
                 Standing::Equal | Standing::NotRun => {}
-                Standing::Diverged(_)
-                    if cut_off.contains(&(replay.path.to_string(), replay.attempt_no)) => {}
                 Standing::Abstained(missing)
                     if missing.iter().all(|one| one.code == "AIM-R082") => {}
                 other => panic!("{} #{}: {other:#?}", replay.path, replay.attempt_no),
