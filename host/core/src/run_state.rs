@@ -126,7 +126,7 @@ mod tests {
         RunState::of_end(exit.code(), core::iter::once(ending))
     }
 
-    /// Control: with `DeniedBy::Gate` counted as a violation in `is_quarantine`, this fails (expected).
+    /// Control: with `DeniedBy::Gate` counted as a violation in `is_quarantine`, this fails (seen).
     #[test]
     fn a_run_is_what_its_last_attempts_say() {
         let release = Disposition::Release;

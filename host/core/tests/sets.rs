@@ -92,7 +92,7 @@ fn kinds() -> impl Strategy<Value = GateKind> {
 }
 
 proptest! {
-    /// Control: with `Verdict::worst` taking the last member instead of the worst, this fails.
+    /// Control: with `Verdict::worst` taking the last member instead of the worst, this fails (seen).
     #[test]
     fn p11_order_and_duplicates_of_gates_change_no_verdict(
         members in prop::collection::vec((kinds(), verdicts()), 0..8),

@@ -50,7 +50,7 @@ fn faults(folder: &Path, name: &str) -> Vec<String> {
     faults
 }
 
-// Negative control: `consult/calls.rs` renamed to `consult/check.rs` is found twice, as missing and as unknown.
+// Negative control: `consult/calls.rs` renamed to `consult/check.rs` is found twice, as missing and as unknown (seen).
 #[test]
 fn every_capability_is_built_from_the_same_files() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/capability");

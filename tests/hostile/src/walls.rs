@@ -74,7 +74,7 @@ fn two_components_have_no_import_through_which_they_reach_each_other() {
 }
 
 /// A handle belongs to the interface that defines it: none is given to another interface, where somebody else could take it.
-/// Negative control: with the artifact store's writer used by the log, this fails.
+/// Negative control: with the artifact store's writer used by a function of the log, this fails (seen).
 #[test]
 fn no_handle_of_ours_crosses_from_one_interface_to_another() {
     let resolve = packages();

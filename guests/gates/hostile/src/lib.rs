@@ -27,6 +27,13 @@ impl Gate for Hostile {
             "fail" => Ok(honest::decision(Verdict::Fail)),
             "fail-effect" if request.phase == Phase::Effect => Ok(honest::decision(Verdict::Fail)),
             "fail-effect" => Ok(honest::decision(Verdict::Pass)),
+            "fail-egress" if request.phase == Phase::Egress => Ok(honest::decision(Verdict::Fail)),
+            "fail-egress" => Ok(honest::decision(Verdict::Pass)),
+            "fail-consult" if request.phase == Phase::Consult => {
+                Ok(honest::decision(Verdict::Fail))
+            }
+            "trap-consult" if request.phase == Phase::Consult => trap::trap(),
+            "fail-consult" | "trap-consult" => Ok(honest::decision(Verdict::Pass)),
             "score" => Ok(honest::scored(text)),
             "prior" => Ok(honest::prior(&request)),
             "fault" => absent::fault(),

@@ -317,6 +317,48 @@ fn a_policy_on_trial_is_counted_and_its_least_successor_is_suggested() {
         .assert_refused(2, "AIM-P001");
 }
 
+/// The question with this policy: how many runs there are then, and which policies their witnesses name.
+fn under(place: &Place, policy: &str) -> (Came, usize, Vec<String>) {
+    place.write("p.cedar", policy);
+    let came = place.run(&["run", "plan.acl", "-i", "word=hello"]);
+    let runs = place.run(&["runs", "-o", "json"]).documents().len();
+    let named = (1..=6).filter_map(|leaf| {
+        let shown = place.run(&["witness", "show", &leaf.to_string(), "-o", "json"]);
+        let text = shown.text();
+        let (_, rest) = text.split_once("\"policy\":\"blake3:")?;
+        Some(rest.chars().take(64).collect())
+    });
+    (came, runs, named.collect())
+}
+
+/// P10. Negative control: with a fixed digest of the policy in the lock, the second policy is never asked (seen).
+#[test]
+fn p10_what_one_policy_allowed_is_asked_again_of_a_changed_one() {
+    let place = deployment();
+    let asks = "kind: compute\nnode_id: echo\nversion: \"0.1.0\"\ncomponent: { path: echo.wasm }\n\
+                asks: [{ capability: artifact, modes: [put] }]\n";
+    place.write("contracts/echo.yaml", asks);
+    let config = fs::read_to_string(place.path("aim.toml")).unwrap();
+    place.write("aim.toml", format!("policy = \"p.cedar\"\n{config}"));
+    let all = "permit (principal, action, resource);\n";
+    let (came, runs, first) = under(&place, all);
+    assert_eq!((came.code, runs), (0, 1), "{}", came.stderr);
+    assert!(first.iter().all(|one| *one == first[0]), "{first:?}");
+    let (came, runs, _) = under(&place, all);
+    assert_eq!((came.code, runs), (0, 1), "the same question");
+    let (came, runs, both) = under(
+        &place,
+        "@id(\"anew\") permit (principal, action, resource);\n",
+    );
+    assert_eq!((came.code, runs), (0, 2), "{}", came.stderr);
+    assert_eq!(both.len(), 2 * first.len(), "each names its own: {both:?}");
+    assert_ne!(both[0], both[both.len() - 1]);
+    let (came, runs, _) = under(&place, "forbid (principal, action, resource);\n");
+    came.assert_refused(3, "AIM-A002");
+    assert_eq!(runs, 2, "nothing ran");
+    assert_verified(&place);
+}
+
 #[test]
 fn a_refused_load_is_explained_from_the_log_alone() {
     let place = deployment();

@@ -172,7 +172,7 @@ mod tests {
         rules.threshold(&node(), written, of).unwrap().ppm
     }
 
-    /// Control: with `min` in the place of `max` over contract and plan, the second line fails.
+    /// Control: with `min` in the place of `max` over contract and plan, the second line fails (seen).
     #[test]
     fn the_larger_demand_counts_whoever_makes_it() {
         let rules = ConfidenceRules::default();
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(ppm(&strict, [None, None], critical), 980_000);
     }
 
-    /// Control: without `max` in `of_number`, the good record lowers the written number and the third line fails.
+    /// Control: without `max` in `of_number`, the good record lowers the written number and the fourth line fails (seen).
     #[test]
     fn a_track_record_moves_the_table_and_never_lowers_a_written_number() {
         let (good, bad) = (

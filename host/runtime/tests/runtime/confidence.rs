@@ -13,6 +13,7 @@ use crate::rig::Rig;
 const INPUTS: &[(&str, &str)] = &[("word", "hello")];
 
 /// What a contract that says how much depends on a node does to a claim of 0.9.
+/// Negative control: with the criticality not given to `threshold`, there is no record of kappa (seen).
 #[test]
 fn a_claim_is_held_against_how_much_depends_on_the_node() {
     let (completed, abstained) = (Exit::Ok, Exit::Abstained);
@@ -79,6 +80,8 @@ fn a_claim_is_held_against_how_much_depends_on_the_node() {
 }
 
 /// A plan may ask for more confidence than the contract, never for less.
+/// Negative control: with the plan's number in place of the table, the first row completes; with the plan's number left out, the
+/// second needs too little (both seen).
 #[test]
 fn a_plan_can_not_lower_what_a_contract_needs() {
     for (plan_ppm, exit, threshold) in [

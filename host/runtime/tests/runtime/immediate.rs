@@ -291,7 +291,8 @@ fn failing() -> Vec<Failing> {
     all
 }
 
-// Negative control (expected): with the request's headers written into the intent's target, every row fails.
+// Negative control: with the filled headers written into the intent's target, the first row that sends anything fails (seen).
+// What the guest wrote holds no secret: its headers written there leave this green.
 #[test]
 fn s3_the_canary_is_in_no_error_no_log_no_transcript_and_no_debug_form_whatever_goes_wrong() {
     for one in failing() {
@@ -455,7 +456,7 @@ fn after_a_crash_behind_the_outcome_the_answer_is_recalled_and_not_asked_for_aga
     assert_eq!(verified.fault_count, 0, "{:?}", verified.faults);
 }
 
-/// Negative control: with `charge_budget` left out of `pay_call`, all three are sent and this fails (expected).
+/// Negative control: with `charge_budget` left out of `pay_call`, all three are sent and this fails (seen).
 #[test]
 fn a_call_past_the_plans_budget_is_not_made_and_ends_the_step() {
     let three = Value::Array(vec![serde_json::from_str(&post(json!({}))).unwrap(); 3]);
@@ -508,13 +509,16 @@ fn trying_thrice(http: &TestHttp, change: impl FnOnce(&mut PlanParts)) -> Rig {
     rig
 }
 
-/// Negative control: with what an attempt used not given back by `give_back` as unused, or given back whole, this fails (expected).
+/// Negative control: with nothing given back by `give_back`, the second try has nothing to spend; with all of it given back,
+/// the third has something: this fails either way (seen).
 #[test]
 fn what_earlier_tries_have_used_of_the_plans_pool_is_gone_for_later_ones() {
     let failing = post(json!({ "fail": "transient" }));
     for pool in [PoolPolicy::Greedy, PoolPolicy::Fair, PoolPolicy::Adaptive] {
         let http = hello();
         let rig = trying_thrice(&http, |parts| {
+            // More than one try uses, so that there is something to give back.
+            parts.steps[0].budget.tools = 2;
             parts.budget = Some(PlanBudget {
                 tools: Some(2),
                 pool,
@@ -534,7 +538,7 @@ fn what_earlier_tries_have_used_of_the_plans_pool_is_gone_for_later_ones() {
     }
 }
 
-/// Negative control: with `check_soft` left out of `follow`, there is no event and this fails (expected).
+/// Negative control: with `check_soft` left out of `follow`, there is no event and this fails (seen).
 #[test]
 fn a_soft_mark_that_is_crossed_is_an_event_and_a_smaller_model_goes_on_where_there_is_one() {
     let failing = post(json!({ "fail": "transient" }));
@@ -574,8 +578,8 @@ fn a_soft_mark_that_is_crossed_is_an_event_and_a_smaller_model_goes_on_where_the
     }
 }
 
-/// The request takes longer than the step may execute. Negative control: with `late` left out of `run_attempt`, the answer
-/// comes and the step completes (expected).
+/// The request takes longer than the step may execute. Negative control: with `late` left out of `run_attempt`, the
+/// attempt counts as cut off by an interruption (seen).
 #[test]
 fn a_step_that_executes_for_longer_than_the_table_allows_is_stopped() {
     let http = TestHttp::new(|_: &HttpCall| {

@@ -145,7 +145,7 @@ fn p8_a_run_a_repeated_run_and_a_resumed_run_all_pass_the_gates() {
     }
 }
 
-// Negative control: with the run's identity made without the lock, the second question is the first one's, already answered.
+// Negative control: with the codex left out of the lock, both attempts are of one run (seen).
 #[test]
 fn p10_a_changed_codex_or_changed_rules_are_another_question_and_judged_anew() {
     let mut rig = judged_by("pass");
@@ -163,7 +163,7 @@ fn p10_a_changed_codex_or_changed_rules_are_another_question_and_judged_anew() {
     assert_ne!(lock(&before), lock(&after));
 }
 
-// Negative control: without the comparison in `Gate::judged` the second run completes.
+// Negative control: without the comparison in `Gate::judged` the second run completes (seen).
 #[test]
 fn p10_a_codex_older_than_one_that_has_judged_in_the_log_denies() {
     let mut rig = judged_by("pass");
@@ -185,6 +185,97 @@ fn p10_a_codex_older_than_one_that_has_judged_in_the_log_denies() {
         Exit::Ok,
         "the newer one again"
     );
+}
+
+/// What a step is told that asks the gates about an action, and what becomes of the step.
+fn consulted(codex: &str) -> (Exit, AttemptPredicate, Option<String>) {
+    let wants = ["context", "budget", "attest", "consult", "log"];
+    let mut asks: Vec<serde_json::Value> = (wants.iter())
+        .map(|name| json!({ "capability": name }))
+        .collect();
+    asks.push(json!({ "capability": "artifact", "modes": ["read", "put"] }));
+    let mut rig = Rig::new(ONE).node("echo", "hostile", json!({ "asks": asks }));
+    rig.gate("gate-hostile", codex.as_bytes().to_vec());
+    let report = rig.run(&[("attack", "s5-host-errors")]).unwrap();
+    let released = report.steps[0].released.as_ref();
+    let said = released.map(|released| {
+        let body: serde_json::Value = serde_json::from_slice(&released.emissions[0].body).unwrap();
+        let said = body["said"].as_array().unwrap();
+        said.last().unwrap().as_str().unwrap().to_owned()
+    });
+    (report.exit, rig.attempt("s"), said)
+}
+
+// Negative control: with `consult` answering `pass` whatever the gates say, the second part fails (seen).
+#[test]
+fn p8_asking_first_is_no_way_around_a_gate_and_no_answer_is_no_yes() {
+    // A yes beforehand lets nothing out: the output is judged all the same.
+    let (exit, attempt, said) = consulted("fail-egress");
+    assert_eq!((exit, said), (Exit::Denied, None));
+    assert!(attempt.host_calls.calls > 0, "it ran and asked");
+    assert!(!attempt.released);
+    let egress =
+        |one: &&aim_core::gate::GateRecord| one.phase == Phase::Egress && one.gate == "ethical";
+    let judged = attempt.gates.iter().find(egress).unwrap();
+    assert_eq!(judged.verdict, Verdict::Fail);
+    // An objection is told, and stands in the witness as a denied call.
+    let denied = |attempt: &AttemptPredicate| attempt.host_calls.denials.len();
+    let (_, yes, said_yes) = consulted("pass");
+    let (exit, no, said_no) = consulted("fail-consult");
+    assert_eq!(exit, Exit::Ok, "advice ends nothing");
+    assert!(said_yes.unwrap().contains("Pass"));
+    assert!(said_no.unwrap().contains("Fail"));
+    assert_eq!(denied(&no), denied(&yes) + 1);
+    // A gate that dies over the question has not agreed.
+    let (exit, _, said) = consulted("trap-consult");
+    let said = said.unwrap();
+    assert_eq!(exit, Exit::Ok);
+    assert!(said.starts_with("Err") && !said.contains("Pass"), "{said}");
+}
+
+/// Two steps, of which the first is done when the disk fails.
+fn interrupted() -> Rig {
+    let plan = format!("{ONE}  STEP t:\n    ASSIGN a: \"x\"\n    REQUIRES s\n");
+    let mut rig = Rig::new(&plan).node("echo", "conformance-echo", json!({}));
+    rig.gate("gate-hostile", b"pass".to_vec());
+    rig.log
+        .fail_append(3, aim_testkit::AppendFault::FailStop { kept_bytes: 0 });
+    assert!(rig.run(HELLO).is_err());
+    let done = rig.attempts();
+    assert_eq!((done.len(), done[0].step.as_str()), (1, "s"));
+    rig
+}
+
+// Negative control: with the codex left out of the lock, the run of the second row does not replay to what it was; with the
+// policy left out, the last row goes on where the other policy had stopped (both seen).
+#[test]
+fn p10_what_an_interrupted_run_was_allowed_is_not_carried_over_to_another_codex_or_policy() {
+    type Change<'a> = &'a dyn Fn(&mut Rig);
+    let nothing: Change<'_> = &|_| {};
+    let codex: Change<'_> = &|rig| rig.gate("gate-hostile", b"pass anew".to_vec());
+    let stricter: Change<'_> = &|rig| rig.gate("gate-hostile", b"fail".to_vec());
+    let policy: Change<'_> = &|rig| rig.policy = None;
+    for (what, change, attempts, exit) in [
+        ("nothing", nothing, 2, Exit::Ok),
+        ("another codex", codex, 3, Exit::Ok),
+        ("a stricter codex", stricter, 2, Exit::Denied),
+        ("another policy", policy, 3, Exit::Ok),
+    ] {
+        let mut rig = interrupted();
+        change(&mut rig);
+        assert_eq!(rig.run(HELLO).unwrap().exit, exit, "{what}");
+        let made = rig.attempts();
+        assert_eq!(made.len(), attempts, "{what}");
+        let is_new = what != "nothing";
+        assert_eq!(made[0].run != made[1].run, is_new, "{what}");
+        assert_eq!(made[1].step.as_str() == "s", is_new, "{what}");
+        let by = |attempt: &AttemptPredicate| {
+            let codex: Vec<_> = attempt.gates.iter().map(|gate| gate.codex).collect();
+            (codex, attempt.grant.policy)
+        };
+        assert_eq!(by(&made[0]) != by(&made[1]), is_new, "{what}: on record");
+        assert!(rig.verify().authenticated, "{what}");
+    }
 }
 
 // Negative control: with the last verdict of a set in place of the worst, this fails.

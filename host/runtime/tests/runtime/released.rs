@@ -165,7 +165,7 @@ fn plan_witness(rig: &Rig) -> PlanPredicate {
 }
 
 // Negative control: with `keep_aside` settling every case, the first assertion fails; with `cases` left empty in
-// `take_resumed`, the run waits for ever and the last part fails.
+// `take_resumed`, the run still waits after the release (both seen).
 #[test]
 fn a_plan_waits_for_two_people_and_goes_on_with_exactly_what_was_kept() {
     let rig = held();
@@ -204,7 +204,7 @@ fn a_plan_waits_for_two_people_and_goes_on_with_exactly_what_was_kept() {
     );
 }
 
-// Negative control: with `is_backed` always true, the first three rows go on.
+// Negative control: with `is_backed` always true, the first row goes on (seen).
 #[test]
 fn a_release_that_two_people_have_not_signed_for_lets_nothing_go() {
     let (ann, ben) = (approver(1, "ethics"), approver(2, "operations"));
@@ -266,6 +266,7 @@ fn a_release_that_two_people_have_not_signed_for_lets_nothing_go() {
     }
 }
 
+// Negative control: with a rejection passed over in `ends`, the run waits on (seen).
 #[test]
 fn one_rejection_ends_the_step_for_good() {
     let rig = held();
@@ -289,6 +290,7 @@ fn one_rejection_ends_the_step_for_good() {
     assert!(rig.verify().authenticated);
 }
 
+// Negative control: with nothing in `resumed.attempts`, the step runs a second time (seen).
 #[test]
 fn a_host_that_dies_on_the_way_on_never_hands_it_on_twice() {
     for number in 1..6 {
@@ -306,7 +308,7 @@ fn a_host_that_dies_on_the_way_on_never_hands_it_on_twice() {
     }
 }
 
-// Negative control: without the arm that turns such a disposition back, the bytes are kept and the run waits.
+// Negative control: without the arm that turns such a disposition back, the bytes are kept and the run waits (seen).
 #[test]
 fn what_people_may_not_lift_is_not_kept_for_them_even_where_the_plan_asks_for_quarantine() {
     let secret = "postgres://app:Harbor-Lantern-59@db-1:5432/shop";
@@ -326,6 +328,7 @@ fn what_people_may_not_lift_is_not_kept_for_them_even_where_the_plan_asks_for_qu
     );
 }
 
+// Negative control: with `keep_aside` waiting whatever the deployment says, the run waits (seen).
 #[test]
 fn without_quarantine_in_the_deployment_nobody_is_waited_for() {
     let mut rig = held();
