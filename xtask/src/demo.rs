@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: builds guests and host from source, runs the incident triage on real logs and verifies the evidence.
+//! `cargo xtask demo`: builds guests and host from source, runs the incident triage on real logs, verifies the
+//! evidence and replays the run from it.
 //! INVARIANT: what is printed as a success was checked: every command's exit code is compared with the expected one.
 
 mod refused;
@@ -86,6 +87,8 @@ fn triage(demo: &Demo) -> Result<()> {
     say::line(&format!("report      {}", report.display()));
     say::line("            no model was used");
     demo.verify(&place)?.expect(0, "the verification")?;
+    say::line("replay      every attempt again from its record, held against its witness");
+    demo.replay(&place)?.expect(0, "the replay")?;
     say::line("next        cargo xtask demo --what-if · cargo xtask demo --refused");
     let shown = demo.data(&place);
     say::line(&format!(
@@ -162,6 +165,16 @@ impl Demo {
         )
     }
 
+    /// Replays the last run with the deployment that it had; prints what became of each attempt.
+    fn replay(&self, place: &Place<'_>) -> Result<Ended> {
+        let (data, deployment) = (self.data(place), self.example("aim.toml"));
+        let (data, deployment) = (data.to_string_lossy(), deployment.to_string_lossy());
+        let from = ["--data-dir", &data, "--config", &deployment];
+        let ended = self.aimctl(place.keys, &[["replay", "last"].as_slice(), &from].concat())?;
+        ended.show();
+        Ok(ended)
+    }
+
     /// The public keys of a key folder, in a file outside of any evidence.
     fn public_keys(&self, keys: &str) -> Result<PathBuf> {
         let shown = self.quietly(keys, &["keys", "show"])?;
@@ -180,14 +193,19 @@ impl Demo {
         let key = self.public_keys(keys)?;
         let (evidence, key) = (evidence.to_string_lossy(), key.to_string_lossy());
         let ended = self.aimctl(keys, &["verify", &evidence, "--key", &key])?;
-        for line in ended.stdout.lines() {
-            say::line(&format!("    {line}"));
-        }
+        ended.show();
         Ok(ended)
     }
 }
 
 impl Ended {
+    /// Prints the command's data, set in.
+    fn show(&self) {
+        for line in self.stdout.lines() {
+            say::line(&format!("    {line}"));
+        }
+    }
+
     fn expect(&self, code: i32, what: &str) -> Result<()> {
         ensure!(
             self.code == code,

@@ -30,7 +30,7 @@ struct Command {
 const COMMANDS: &[Command] = &[
     Command {
         name: "demo",
-        help: "build everything from source, run the incident triage on real logs, verify the evidence\n\
+        help: "build everything from source, run the incident triage on real logs, verify the evidence, replay it\n\
                --refused   steps that ask too much or leak, and tampered evidence\n\
                --what-if   change one line of the input and see which steps change",
         run: demo::run,

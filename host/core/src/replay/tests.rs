@@ -4,7 +4,13 @@ use alloc::{borrow::ToOwned, boxed::Box, vec, vec::Vec};
 
 use super::*;
 use crate::{
+    claims::GuestClaims,
+    digest::Sha256,
+    envelope::Target,
+    id::EnvelopeId,
+    kappa::composite::{Borders, CompositeRecord, KappaOutcome, Risks},
     outcome::{DeniedBy, Fault},
+    staged::{StagedKind, StagedRecord},
     transcript::CallVerdict,
     verdict::{Disposition, Verdict},
     witness::{ATTEMPT_PREDICATE, tests::attempt},
@@ -60,74 +66,181 @@ fn times_host_and_configuration_are_no_difference() {
 }
 
 type Change = Box<dyn Fn(&mut AttemptPredicate)>;
+type Row = (&'static str, Change);
 
-/// Control: with any one of the comparisons taken out, its row fails (expected).
-#[test]
-fn every_field_that_can_differ_is_named() {
-    let rows: Vec<(&str, Change)> = vec![
-        (
-            "envelope body",
-            Box::new(|one| one.envelope.body = Digest::of(b"z")),
-        ),
-        (
-            "gate ",
-            Box::new(|one| one.gates[0].verdict = Verdict::Error),
-        ),
-        ("gates asked", Box::new(|one| one.gates.clear())),
-        ("effect of call", Box::new(|one| one.effects.clear())),
-        (
-            "outcome",
-            Box::new(|one| one.outcome = Outcome::Denied(DeniedBy::Gate)),
-        ),
-        ("fault", Box::new(|one| one.fault = None)),
-        ("verdict", Box::new(|one| one.verdict = Verdict::Fail)),
-        ("released", Box::new(|one| one.released = true)),
-        (
-            "disposition",
-            Box::new(|one| one.disposition = Disposition::Abort),
-        ),
-        (
-            "reroute",
-            Box::new(|one| one.reroute = StepName::parse("x").ok()),
-        ),
-        ("outputs", Box::new(|one| one.outputs.clear())),
-        (
-            "output 0 body",
-            Box::new(|one| one.outputs[0].body = Digest::of(b"z")),
-        ),
-        (
-            "output 0 media type",
-            Box::new(|one| one.outputs[0].media_type.push('z')),
-        ),
-        (
-            "output 0 operation",
-            Box::new(|one| one.outputs[0].operation.push('z')),
-        ),
-        (
-            "output 0 artifacts",
-            Box::new(|one| one.outputs[0].artifacts.clear()),
-        ),
-        ("claims", Box::new(|one| one.guest_claims = None)),
-        ("kappa", Box::new(|one| one.kappa = None)),
-        (
-            "logs",
-            Box::new(|one| one.host_calls.logs = Some(Digest::of(b"z"))),
-        ),
-        (
-            "log bytes dropped",
-            Box::new(|one| one.host_calls.log_bytes_dropped += 1),
-        ),
-        ("tokens", Box::new(|one| one.tokens[0].used.calls += 1)),
-    ];
-    for (field, change) in rows {
-        let found = compared(|one| change(one), &calls(), SAME);
-        assert!(
-            found.iter().any(|one| one.starts_with(field)),
-            "{field}: {found:?}"
-        );
+fn row(field: &'static str, change: impl Fn(&mut AttemptPredicate) + 'static) -> Row {
+    (field, Box::new(change))
+}
+
+fn changed() -> Digest {
+    Digest::of(b"changed")
+}
+
+fn rows_before_the_end() -> Vec<Row> {
+    vec![
+        row("envelope body", |one| one.envelope.body = changed()),
+        row("envelope id", |one| {
+            one.envelope.id = EnvelopeId::emitted(one.run, "other", 1);
+        }),
+        row("gate ethical egress", |one| one.gates[0].gate.push('z')),
+        row("gate ethical egress component", |one| {
+            one.gates[0].component = None
+        }),
+        row("gate ethical egress codex", |one| one.gates[0].codex = None),
+        row("gate ethical egress request", |one| {
+            one.gates[0].request = changed();
+        }),
+        row("gate ethical egress verdict", |one| {
+            one.gates[0].verdict = Verdict::Error;
+        }),
+        row("gate ethical egress reasons", |one| {
+            one.gates[0].reasons.clear()
+        }),
+        row("gate ethical egress decision", |one| {
+            one.gates[0].decision = None
+        }),
+        row("gates asked", |one| one.gates.clear()),
+        row("effect of call 1", |one| one.effects.clear()),
+        row("effect of call 1 request", |one| {
+            one.effects[0].request = changed();
+        }),
+        row("effect of call 1 gate ethical egress verdict", |one| {
+            one.effects[0].gates[0].verdict = Verdict::Error;
+        }),
+        row("effect of call 1 gates asked", |one| {
+            one.effects[0].gates.clear()
+        }),
+    ]
+}
+
+fn rows_of_the_end() -> Vec<Row> {
+    vec![
+        row("outcome", |one| {
+            one.outcome = Outcome::Denied(DeniedBy::Gate)
+        }),
+        row("fault", |one| one.fault = None),
+        row("fault message", |one| {
+            let fault = one.fault.as_mut().unwrap();
+            fault.message.push('z');
+        }),
+        row("verdict", |one| one.verdict = Verdict::Fail),
+        row("released", |one| one.released = true),
+        row("disposition", |one| one.disposition = Disposition::Abort),
+        row("reroute", |one| one.reroute = StepName::parse("x").ok()),
+        row("kappa", |one| one.kappa = None),
+        row("composite", |one| one.composite = Some(composite())),
+        row("fuel", |one| one.budgets[0].used += 1),
+        row("memory_bytes", |one| {
+            one.budgets[0].name = "memory_bytes".to_owned();
+        }),
+        row("logs", |one| one.host_calls.logs = Some(changed())),
+        row("log bytes dropped", |one| {
+            one.host_calls.log_bytes_dropped += 1;
+        }),
+        row("tokens", |one| one.tokens[0].used.calls += 1),
+    ]
+}
+
+fn rows_of_what_came_out() -> Vec<Row> {
+    fn said(one: &mut AttemptPredicate) -> &mut GuestClaims {
+        one.guest_claims.as_mut().unwrap()
+    }
+    vec![
+        row("outputs", |one| one.outputs.clear()),
+        row("output 0 body", |one| one.outputs[0].body = changed()),
+        row("output 0 media type", |one| {
+            one.outputs[0].media_type.push('z')
+        }),
+        row("output 0 operation", |one| {
+            one.outputs[0].operation.push('z')
+        }),
+        row("output 0 target", |one| {
+            one.outputs[0].target = Target::Reply
+        }),
+        row("output 0 artifacts", |one| one.outputs[0].artifacts.clear()),
+        row("output 0 envelope", |one| {
+            one.outputs[0].envelope = EnvelopeId::emitted(one.run, "other", 1);
+        }),
+        row("staged changes", |one| one.staged.push(staged(1))),
+        row("claims", |one| said(one).claims.clear()),
+        row("citations", |one| said(one).citations.clear()),
+        row("confidence", |one| said(one).confidence = None),
+        row("doubt", |one| said(one).doubt = None),
+        row("impact", |one| said(one).impact = None),
+        row("quip", |one| said(one).quip = None),
+    ]
+}
+
+fn staged(changes: u64) -> StagedRecord {
+    StagedRecord {
+        bytes: 1,
+        changes,
+        document: Digest::of(b"changes"),
+        kind: StagedKind::Bucket,
+        name: "state".to_owned(),
     }
 }
 
+fn composite() -> CompositeRecord {
+    CompositeRecord {
+        borders: Borders {
+            low_ppm: 1,
+            mid_ppm: 2,
+            high_ppm: 3,
+            hysteresis_ppm: 0,
+        },
+        outcome: KappaOutcome::Hitl,
+        policy: Digest::of(b"rule"),
+        prior: None,
+        risk_ppm: 4,
+        risks: Risks::default(),
+    }
+}
+
+/// Control: with the difference of any one of these fields not added, its row fails (each of them seen).
+#[test]
+fn every_field_that_can_differ_is_named() {
+    let rows = [
+        rows_before_the_end(),
+        rows_of_the_end(),
+        rows_of_what_came_out(),
+    ];
+    for (field, change) in rows.into_iter().flatten() {
+        let found = compared(|one| change(one), &calls(), SAME);
+        assert!(found.iter().any(|one| one == field), "{field}: {found:?}");
+    }
+}
+
+/// Control: with the difference of any one of the three not added, its line here fails (each of them seen).
+#[test]
+fn staged_contents_artifacts_and_what_risks_came_to_are_compared_as_well() {
+    let told = |subjects: Vec<Subject>, changes| {
+        let mut predicate = attempt();
+        predicate.staged.push(staged(changes));
+        Statement::new(ATTEMPT_PREDICATE, subjects, predicate)
+    };
+    let transcript = calls();
+    let with = |statement| Told {
+        statement,
+        transcript: &transcript,
+    };
+    let one = told(vec![], 1);
+    let other = told(vec![], 2);
+    let found = differences(with(&one), with(&other), SAME);
+    assert_eq!(found[0].field, "staged in state");
+    let artifact = Subject::new("artifact/0", changed(), Sha256::of(b"changed"));
+    let other = told(vec![artifact], 1);
+    let found = differences(with(&one), with(&other), SAME);
+    assert_eq!(found[0].field, "artifacts");
+    let other = Likeness {
+        is_same_component: false,
+        is_cut: false,
+    };
+    let found = compared(|one| one.composite = Some(composite()), &calls(), other);
+    assert_eq!(found, ["composite outcome"]);
+}
+
+/// Control: with the difference of any one of these fields not added, its line fails (each of them seen).
 #[test]
 fn calls_are_compared_up_to_the_first_that_differs() {
     let mut other = Transcript::default();

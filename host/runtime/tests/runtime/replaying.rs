@@ -90,7 +90,7 @@ fn a_replay_of_a_replayed_run_is_the_same_and_leaves_the_log_as_it_was() {
 }
 
 /// Real chance is recorded, so it comes out again although the machine's own has gone on.
-/// Control: with the playback's answer left out of `capability/random`, this fails (expected).
+/// Control: with the playback's answer left out of `capability/random`, other bytes reach the egress gates and this fails (seen).
 #[test]
 fn real_randomness_and_real_time_are_answered_by_the_record() {
     for (capability, operation) in [("random", "random"), ("clocks", "system-time")] {
@@ -109,7 +109,7 @@ fn real_randomness_and_real_time_are_answered_by_the_record() {
 }
 
 /// Buckets are replayed on what they held then, and what they hold now stays.
-/// Control: with `rebuild` reading the whole log, the second increment finds 3 and this fails (expected).
+/// Control: with `rebuild` reading the whole log, the first increment finds 1, comes to 2 and this fails (seen).
 #[test]
 fn a_counter_is_replayed_on_its_state_of_then_and_is_not_counted_again() {
     let asks = json!([
@@ -139,7 +139,7 @@ fn a_counter_is_replayed_on_its_state_of_then_and_is_not_counted_again() {
 }
 
 /// What a step read in a folder that it may change is kept with its witness; the folder itself is not looked at again.
-/// Control: without the manifest in the statement, the listing can not be made again and this abstains (expected).
+/// Controls: without the manifest in the statement, or with its bytes not kept, the replay abstains and this fails (both seen).
 #[test]
 fn a_folder_is_replayed_on_what_it_held_and_is_not_written_again() {
     let folder = MemoryFolder::default();
@@ -238,7 +238,7 @@ impl Compiler for Lying {
     }
 }
 
-/// Control: with the differences of outputs and outcome dropped, this fails (expected).
+/// Control: with the differences of outputs and outcome dropped, this and the next test fail (seen).
 #[test]
 fn acl_d301_what_the_record_does_not_say_is_named_field_by_field() {
     let rig = chain();
