@@ -352,7 +352,7 @@ mod tests {
         pool.offer(&budget, used, is_first).map(|one| one.tokens)
     }
 
-    /// Control: with the share of `Fair` left out of `offer`, the second node gets 80 and this fails (expected).
+    /// Control: with the share of `Fair` left out of `offer`, the second node gets 80 and this fails (seen).
     #[test]
     fn a_fair_share_is_equal_whoever_comes_first_and_is_not_grown_by_what_others_leave() {
         let mut pool = sharing(PoolPolicy::Fair);

@@ -505,7 +505,7 @@ fn changed_leaves(value: &serde_json::Value) -> Vec<(String, serde_json::Value)>
     fields.iter().flat_map(below).collect()
 }
 
-/// Control: with `leaves` leaving out one member, every field below it is missed and this fails (expected).
+/// Control: with `leaves` leaving out one member, every field below it is missed and this fails (seen).
 #[test]
 fn every_field_of_a_lock_that_drifts_is_named_with_both_values_and_no_other() {
     let plan = Plan::check(parts()).unwrap();
@@ -545,7 +545,7 @@ fn every_field_of_a_lock_that_drifts_is_named_with_both_values_and_no_other() {
     assert!(error.help().contains("--lock"));
 }
 
-/// Control: with the check in `rules` left out, both are accepted and nothing would happen; this fails (expected).
+/// Control: with the check in `rules` left out, both are accepted and nothing would happen; this fails (seen).
 #[test]
 fn a_rule_that_would_do_nothing_is_refused() {
     for action in Action::ALL {

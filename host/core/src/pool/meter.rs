@@ -164,7 +164,7 @@ mod tests {
         Meter::new(Some(2), Some(100), Some(500), PRICES)
     }
 
-    /// Control: with `used` and the parts changed before all three were looked at, this fails (expected).
+    /// Control: with `used` and the parts changed before all three were looked at, this fails (seen).
     #[test]
     fn a_charge_that_would_exceed_any_part_changes_none() {
         let mut meter = meter();

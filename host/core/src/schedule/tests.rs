@@ -60,7 +60,7 @@ fn an_optional_requirement_still_waits_for_the_end() {
     assert!(schedule.ready().is_empty());
 }
 
-/// Control: with the rank left out of `make_ready`, plan order decides and this fails (expected).
+/// Control: with the rank left out of `make_ready`, plan order decides and this fails (seen).
 #[test]
 fn the_lowest_rank_goes_first_and_plan_order_decides_among_equals() {
     let node = |rank| NodeSpec {
@@ -191,7 +191,7 @@ fn a_flow_is_over_when_somebody_says_so() {
 }
 
 proptest! {
-    /// Control: with `make_ready` called before a group is decided, this fails (expected).
+    /// Control: with `make_ready` called before a group is decided, this fails (seen).
     #[test]
     fn nothing_runs_before_what_it_requires_and_batches_are_those_of_kahn(
         graph in prop::collection::vec(prop::collection::vec(0_usize..20, 0..4), 1..20),

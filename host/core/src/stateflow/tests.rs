@@ -303,7 +303,7 @@ fn what_is_decided_between_attempts_leads_to_the_next_one() {
 }
 
 /// Control: without the try that a mended step is given in `noted`, the second half ends in TERMINATED_FAIL and this fails
-/// (expected).
+/// (seen).
 #[test]
 fn the_last_try_ends_by_the_limit_and_a_mended_one_is_not_counted() {
     let mut machine = driven(1, &[Event::ObjectiveIngress]);
