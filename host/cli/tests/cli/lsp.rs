@@ -328,7 +328,7 @@ fn faults_are_told_with_code_page_place_and_remedy_and_go_when_they_are_mended()
     assert_eq!(editor.leave(), 0);
 }
 
-// Control: with columns counted in bytes whatever was agreed, the first of the two fails (expected).
+// Control: with columns counted in bytes whatever was agreed, the first of the two fails (seen).
 #[test]
 fn columns_count_what_was_agreed() {
     let source = "PLAN p:\nSTEP a:\n  ASSIGN builder: \"\u{1f980}\u{e9}\" x\n";
@@ -634,8 +634,8 @@ fn a_contract_with_faults_is_told_at_its_own_file_until_it_is_mended() {
     assert_eq!(editor.leave(), 0);
 }
 
-// Controls: with the first malformed message ending the reader, nothing after it is answered (expected); with `answer` for
-// `Message::Bad` taken out, the client waits forever (expected).
+// Controls: with the first malformed message ending the reader, nothing after it is answered (seen); with `answer` for
+// `Message::Bad` taken out, the client waits forever (seen).
 #[test]
 fn nothing_that_is_sent_ends_the_server_but_exit() {
     let place = Place::new();

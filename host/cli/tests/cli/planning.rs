@@ -66,7 +66,7 @@ fn a_plan_is_shown_in_its_order_with_the_rule_behind_each_grant_and_nothing_is_l
     }
 }
 
-/// Control: with the refusals of `plan` taken from nowhere (`refusals` answering `Ok`), the first assertion fails (expected).
+/// Control: with the refusals of `plan` taken from nowhere (`refusals` answering `Ok`), the first assertion fails (seen).
 #[test]
 fn what_run_refuses_plan_refuses_with_the_same_exit_and_the_same_codes() {
     for (plan, exit, code) in [

@@ -458,7 +458,7 @@ fn standing_by(by_gate: bool) -> impl FnOnce(&mut PlanParts) {
     }
 }
 
-/// Negative control: with `note` not moving the machine, or with `of_execution` leaving notes out, this fails (expected).
+/// Negative control: with `note` not moving the machine, or with `of_execution` leaving notes out, this fails (seen).
 #[test]
 fn events_tell_each_transition_of_each_machine_and_no_other() {
     let answered = ["EXECUTION_COMPLETE", "VERDICT_PASS"];
@@ -522,12 +522,14 @@ fn events_tell_each_transition_of_each_machine_and_no_other() {
     }
 }
 
-/// Negative control: with the notes of an interrupted try taken out of `note`, they are written twice and this fails (expected).
+/// Negative control: with the notes of an interrupted try taken out of `note`, they are written twice and this fails (seen).
 #[test]
 fn a_run_that_dies_anywhere_tells_each_transition_once() {
     let whole = rig(standing_by(true));
     whole.run(INPUTS).unwrap();
     let expected: Vec<_> = ["s", "next", "spare"].map(|path| told(&whole, path)).into();
+    let notes = |rig: &Rig| rig.ledger().executions().last().unwrap().notes.len();
+    let once = notes(&whole);
     for number in 1..9 {
         let rig = rig(standing_by(true));
         rig.log
@@ -539,12 +541,13 @@ fn a_run_that_dies_anywhere_tells_each_transition_once() {
         assert_eq!(report.exit, Exit::Ok, "append {number}");
         let found: Vec<_> = ["s", "next", "spare"].map(|path| told(&rig, path)).into();
         assert_eq!(found, expected, "append {number}");
+        assert_eq!(notes(&rig), once, "append {number}");
         assert_eq!(numbers(&rig, "spare"), [1], "append {number}");
         assert!(rig.verify().authenticated, "append {number}");
     }
 }
 
-/// Negative control: with `lasting` answering none, the standby step answers and the run succeeds (expected).
+/// Negative control: with `lasting` answering none, the standby step answers and the run succeeds (seen).
 #[test]
 fn a_step_that_nobody_mends_in_time_is_over_when_the_table_says_so() {
     for (by_gate, state, last) in [
@@ -563,7 +566,7 @@ fn a_step_that_nobody_mends_in_time_is_over_when_the_table_says_so() {
     }
 }
 
-/// Negative control: with the rank left out of `expand`, plan order decides and this fails (expected).
+/// Negative control: with the rank left out of `expand`, plan order decides and this fails (seen).
 #[test]
 fn the_most_critical_step_takes_from_the_pool_first_where_the_plan_says_priority() {
     for (pool, first) in [(PoolPolicy::Greedy, "s"), (PoolPolicy::Priority, "next")] {
@@ -589,7 +592,7 @@ fn the_most_critical_step_takes_from_the_pool_first_where_the_plan_says_priority
     }
 }
 
-/// Negative control: with `lift` left out of `judge`, the run asks again after the yes and this fails (expected).
+/// Negative control: with `lift` left out of `judge`, the run asks again after the yes and this fails (seen).
 #[test]
 fn a_yes_lets_exactly_what_was_judged_pass_whoever_held_it() {
     let mut rig = rig(|_| {});
@@ -636,7 +639,7 @@ fn an_answer_with_a_value_is_told_to_the_step_that_asked() {
     );
 }
 
-/// Negative control: with the plan's kappa left out of `ready`, all four complete and this fails (expected).
+/// Negative control: with the plan's kappa left out of `ready`, all four complete and this fails (seen).
 #[test]
 fn confidence_that_the_plan_asks_of_all_its_steps_is_asked_of_each() {
     for (kappa_ppm, criticality, exit) in [

@@ -70,7 +70,7 @@ fn every_probe_of_a_plan_runs_after_it_and_holds_and_has_its_witness() {
     assert_eq!(twice, rig.plan);
 }
 
-/// Control: with `missing_probes` answering nothing, the first plan is admitted and this fails (expected).
+/// Control: with `missing_probes` answering nothing, the first plan is admitted and this fails (seen).
 #[test]
 fn a_plan_without_a_probe_that_is_on_is_refused_and_what_is_off_is_in_the_lock() {
     let mut rig = Rig::new(PLAN)

@@ -89,7 +89,7 @@ mod tests {
         Arrived::Message(text.as_bytes().to_vec())
     }
 
-    // Control: with the marking taken out of `push`, the request is answered as if nobody had taken it back (expected).
+    // Control: with the marking taken out of `push`, the request is answered as if nobody had taken it back (seen).
     #[test]
     fn a_request_that_waits_can_be_taken_back_and_no_other_is() {
         let mut queue = Queue::default();

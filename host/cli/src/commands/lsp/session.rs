@@ -458,7 +458,7 @@ mod tests {
         say(session, "textDocument/didChange", params)
     }
 
-    // Control: with diagnostics made at each change, `change` returns some and this fails (expected).
+    // Control: with diagnostics made at each change, `change` returns some and this fails (seen).
     #[test]
     fn of_many_changes_in_a_row_only_the_newest_text_is_looked_at() {
         let mut session = opened();

@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(all(bytes), [message("{}"), message("[1]")]);
     }
 
-    // Control: with the check of the length taken out, the claimed gigabytes are allocated and this aborts (expected).
+    // Control: with the check of the length taken out, the claimed gigabytes are allocated and this aborts (seen).
     #[test]
     fn a_claimed_length_is_never_allocated_and_the_next_message_is_read() {
         let large = MESSAGE_BYTES_MAX + 1;
