@@ -70,6 +70,8 @@ impl Execution {
             if self.cancel.is_cancelled() {
                 self.stop();
             }
+            // What sends a node on stands in the log before what it does next: an attempt commits on its own, and could be first.
+            self.write_notes().await?;
             self.start_due(&mut running);
             self.write_notes().await?;
             if let Some(fault) = self.fault.take() {
