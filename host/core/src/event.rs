@@ -241,14 +241,7 @@ pub fn of_attempt(
     attempt: &AttemptPredicate,
     made: &[Transition],
 ) -> Vec<RuntimeEvent> {
-    let thread = Thread {
-        frame,
-        trace: attempt.trace,
-        span: attempt.span,
-        parent: attempt.parent_span.or(Some(root_span(attempt.execution))),
-        actor: &attempt.actor,
-        intent: plan_name.as_str(),
-    };
+    let thread = Thread::of_attempt(frame, plan_name, attempt);
     let step = || BTreeMap::from([("step".to_string(), attempt.step.to_string())]);
     let mut kinds = Vec::new();
     let dispatched = ("dataplane.dispatched".to_string(), EventPhase::DataPlane);
@@ -307,14 +300,7 @@ pub fn of_release(
     release: &ReleasePredicate,
     made: &[Transition],
 ) -> Vec<RuntimeEvent> {
-    let thread = Thread {
-        frame,
-        trace: attempt.trace,
-        span: attempt.span,
-        parent: attempt.parent_span.or(Some(root_span(attempt.execution))),
-        actor: &attempt.actor,
-        intent: plan_name.as_str(),
-    };
+    let thread = Thread::of_attempt(frame, plan_name, attempt);
     let step = || BTreeMap::from([("step".to_string(), attempt.step.to_string())]);
     let names = release.approvers.iter().map(|one| one.name.as_str());
     let names: Vec<&str> = names.collect();
@@ -460,7 +446,23 @@ struct Thread<'a> {
     intent: &'a str,
 }
 
-impl Thread<'_> {
+impl<'a> Thread<'a> {
+    /// What the events of a frame about `attempt` share.
+    fn of_attempt(
+        frame: FrameOrigin<'a>,
+        plan_name: &'a StepName,
+        attempt: &'a AttemptPredicate,
+    ) -> Self {
+        Self {
+            frame,
+            trace: attempt.trace,
+            span: attempt.span,
+            parent: attempt.parent_span.or(Some(root_span(attempt.execution))),
+            actor: &attempt.actor,
+            intent: plan_name.as_str(),
+        }
+    }
+
     fn events(&self, kinds: Vec<Kind>) -> Vec<RuntimeEvent> {
         (0..)
             .zip(kinds)

@@ -75,7 +75,7 @@ pub fn abandoned(host: &Host, ledger: &Ledger, execution: &Begun) -> Option<Vec<
 impl Execution {
     /// Commits the plan's witness and says what the run comes to. A run that waits for a person has no end yet, and no witness.
     pub(super) async fn conclude(mut self) -> Result<RunReport, ExecuteError> {
-        self.write_last_notes().await?;
+        self.write_notes().await?;
         let exit = self.exit();
         if self.is_waiting() {
             return Ok(RunReport {

@@ -196,12 +196,8 @@ impl Execution {
         self.follow(index, end);
     }
 
-    /// Writes what was decided after the last attempt.
-    pub(super) async fn write_last_notes(&mut self) -> Result<(), ExecuteError> {
-        self.write_notes().await
-    }
-
-    async fn write_notes(&mut self) -> Result<(), ExecuteError> {
+    /// Makes durable what was decided since the last time.
+    pub(super) async fn write_notes(&mut self) -> Result<(), ExecuteError> {
         for note in std::mem::take(&mut self.notes) {
             // Plain data with string keys only: serialisation has no failure to report.
             let body = serde_json::to_vec(&note).unwrap_or_default();

@@ -166,23 +166,7 @@ fn every_answer_of_a_gate_leads_where_it_says() {
 #[test]
 fn a_standby_step_answers_for_one_that_failed_and_its_dependents_get_that() {
     for by_gate in [false, true] {
-        let rig = rig(|parts| {
-            // `spare` is an echo that stands by; `s` fails, or its gate sends it there.
-            parts.steps[2].role = name("a");
-            parts.steps[2].is_standby = true;
-            parts.steps[2].is_required = false;
-            if by_gate {
-                let mut gate = never(Action::Abort);
-                gate.on_fail = vec![OnFail {
-                    target: Some(name("spare")),
-                    ..OnFail::always(Action::Reroute)
-                }];
-                parts.steps[0].gates.push(gate);
-            } else {
-                parts.steps[0].role = name("w");
-                parts.steps[0].fallback = Some(name("spare"));
-            }
-        });
+        let rig = rig(standing_by(by_gate));
         let report = rig.run(INPUTS).unwrap();
         assert_eq!(report.exit, Exit::Ok, "{report:?}");
         let ledger = rig.ledger();
