@@ -9,8 +9,7 @@ use std::sync::{
 
 use aim_compiler_process::{ProcessCompiler, SideCommand, WorkerLimits, serve_compiler};
 use aim_core::{
-    access::{Downgrade, Grant},
-    admission::{AdmissionRequest, World, admit},
+    access::Downgrade,
     digest::{Digest, encode_hex},
     name::{NodeId, StepName, TenantId},
     outcome::Outcome,
@@ -36,6 +35,7 @@ use crate::{
     case::Case,
     component::{guest, smallest, with_more},
     instance::{NoServices, call},
+    loading::unasked,
     rig::{ENGINE, Rig, native_code},
 };
 
@@ -263,18 +263,7 @@ fn l21_what_was_digested_is_what_is_compiled_and_run() {
 }
 
 fn load(engine: &Engine, bytes: &[u8]) -> aim_engine::LinkedStep {
-    let grant = Grant {
-        asks: vec![],
-        policy: None,
-    };
-    let request = AdmissionRequest {
-        world: World::Step,
-        asks: &[],
-        grant: &grant,
-        adapt: None,
-        class: aim_core::class::Class::Standard,
-    };
-    let linkage = admit(&inspect(bytes).unwrap(), &request).unwrap();
+    let linkage = unasked(bytes).unwrap();
     let native = VerifiedNativeCode::assume_verified(native_code(bytes).unwrap());
     engine.load_step(native, &linkage).unwrap()
 }

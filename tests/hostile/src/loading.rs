@@ -36,7 +36,7 @@ fn l1_every_import_that_is_not_declared_is_named() {
 }
 
 /// The decision about a component whose contract asks for nothing.
-fn unasked(component: &[u8]) -> Result<Linkage, Vec<Mismatch>> {
+pub(crate) fn unasked(component: &[u8]) -> Result<Linkage, Vec<Mismatch>> {
     let grant = Grant {
         asks: vec![],
         policy: None,
