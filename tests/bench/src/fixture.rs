@@ -164,12 +164,16 @@ impl Fixture {
         })
     }
 
-    /// Another step of the same plan, behind the ethical gate.
+    /// Another step of the same plan, behind the ethical gate; it is granted all that its contract asks for.
     pub(crate) fn unit_of(&self, guest: &str, contract: &NodeContract) -> Result<Unit> {
         let bytes = read(&self.places.guests.join(format!("{guest}.wasm")))?;
         let judge = component_gate(&self.engine, &self.gate_bytes, &self.codex)?;
         let step = self.ethical.step();
-        unit(&self.engine, &bytes, step, contract, &self.grant, judge)
+        let grant = Grant {
+            asks: contract.asks.clone(),
+            policy: None,
+        };
+        unit(&self.engine, &bytes, step, contract, &grant, judge)
     }
 
     /// The message.

@@ -40,7 +40,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 const SPIN_MS: u64 = 500;
 const HOSTILE_CONTRACT: &str = r#"{
   "kind": "compute", "node_id": "hostile", "version": "0.1.0",
-  "component": { "path": "hostile.wasm" }, "limits": { "deadline_ms_max": 500 }
+  "component": { "path": "hostile.wasm" }, "limits": { "deadline_ms_max": 500 },
+  "asks": [{ "capability": "artifact" }, { "capability": "log" }]
 }"#;
 /// Spinning guests at the same time, for each table row.
 pub(crate) const SPINNING: [usize; 3] = [1, 4, 16];
