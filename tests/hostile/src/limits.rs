@@ -299,7 +299,7 @@ fn an_envelope_that_has_come_too_far_is_not_handled() {
     assert_eq!(three(3), Some(Outcome::Completed));
 }
 
-/// One emission to two steps is two deliveries. Negative control: without `Reach::limited` in `attempt::finish` it
+/// One emission to two steps is two deliveries. Negative control: without `Reach::limited` in `attempt::done` it
 /// completes.
 #[test]
 fn an_answer_to_too_many_steps_is_not_delivered() {
