@@ -28,6 +28,7 @@ const GATE_CONTRACT: &str = r#"{
 }"#;
 const DEPLOYMENT: &str = r#"contracts = ["contracts"]
 components = ["components"]
+probes = { off = ["all"] }
 
 [gates]
 ethical = "ethical-gate"

@@ -93,7 +93,7 @@ fn deployment(more: &str) -> Place {
     place.write(
         "aim.toml",
         format!(
-            "contracts = [\"contracts\"]\ncomponents = [\"components\"]\n[gates]\nethical = \"ethical\"\n\
+            "probes = {{ off = [\"all\"] }}\ncontracts = [\"contracts\"]\ncomponents = [\"components\"]\n[gates]\nethical = \"ethical\"\n\
              codex_keys = \"codex.pub\"\n{more}"
         ),
     );

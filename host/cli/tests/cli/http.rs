@@ -26,7 +26,8 @@ PLAN calls v1.0:
     BUDGET tokens=1, time=30s, tools=9
 "#;
 
-const DEPLOYMENT: &str = "contracts = [\"contracts\"]\ncomponents = [\"components\"]\npolicy = \"policy.cedar\"\n\
+const DEPLOYMENT: &str = "probes = { off = [\"all\"] }\ncontracts = [\"contracts\"]\ncomponents = [\"components\"]\n\
+                          policy = \"policy.cedar\"\n\
                           [gates]\nethical = \"ethical\"\ncodex_keys = \"publisher.pub\"\n";
 
 const CANARY: &str = "canary-0123456789";
@@ -512,6 +513,7 @@ fn shop_example(port: u16) -> Place {
         "order.json",
         "contracts/payer.yaml",
         "contracts/ethical-gate.yaml",
+        "contracts/probe-invariants.yaml",
         "policy/pay.cedar",
     ] {
         let text = fs::read_to_string(from.join(name)).unwrap();
@@ -527,7 +529,11 @@ fn shop_example(port: u16) -> Place {
         let bytes = fs::read(root.join("contracts/codex").join(name)).unwrap();
         place.write(&format!("codex/{name}"), bytes);
     }
-    for name in ["effect-payer.wasm", "gate-mcel.wasm"] {
+    for name in [
+        "effect-payer.wasm",
+        "gate-mcel.wasm",
+        "probe-invariants.wasm",
+    ] {
         place.write(
             &format!("components/{name}"),
             fs::read(guest(name)).unwrap(),

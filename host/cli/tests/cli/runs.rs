@@ -27,7 +27,7 @@ PLAN chain v1.0:
     BUDGET tokens=1, time=30s, tools=1
 "#;
 
-const DEPLOYMENT: &str = "contracts = [\"contracts\"]\ncomponents = [\"components\"]\n[gates]\nethical = \"ethical\"\ncodex_keys = \"publisher.pub\"\n";
+const DEPLOYMENT: &str = "probes = { off = [\"all\"] }\ncontracts = [\"contracts\"]\ncomponents = [\"components\"]\n[gates]\nethical = \"ethical\"\ncodex_keys = \"publisher.pub\"\n";
 
 const ECHO: &str =
     "kind: compute\nnode_id: echo\nversion: \"0.1.0\"\ncomponent: { path: echo.wasm }\n";
@@ -249,6 +249,25 @@ fn what_is_missing_or_broken_is_named_with_its_code_and_place() {
     fs::remove_file(place.path("aim.toml")).unwrap();
     run(&place, &[]).assert_refused(6, "AIM-C001");
     assert!(!place.path(".aim/runs").exists(), "nothing was run");
+}
+
+/// Control: with an absent section taken for an empty switch, the run completed without a probe and this failed.
+#[test]
+fn a_deployment_that_does_not_say_who_watches_runs_nothing() {
+    let place = deployment();
+    let silent = DEPLOYMENT.replace("probes = { off = [\"all\"] }\n", "");
+    place.write("aim.toml", &silent);
+    run(&place, &[]).assert_refused(2, "AIM-C048");
+    place
+        .run(&["plan", "plan.acl"])
+        .assert_refused(2, "AIM-C048");
+    assert!(!place.path(".aim").exists() && !place.path("keys").exists());
+    // Naming a node that nobody knows is no answer either.
+    place.write(
+        "aim.toml",
+        format!("probes = {{ node = \"nobody\" }}\n{silent}"),
+    );
+    run(&place, &[]).assert_refused(2, "AIM-C015");
 }
 
 #[test]

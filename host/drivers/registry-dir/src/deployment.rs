@@ -74,7 +74,7 @@ pub struct AuthoredDeployment {
     /// Gates that every step passes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gates: Option<AuthoredGates>,
-    /// Which invariants are watched in every plan. Without this section none is, and every run records that.
+    /// Which invariants are watched in every plan. Nothing runs until this says so, or says that none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probes: Option<AuthoredProbes>,
     /// How evidence is signed.
@@ -264,8 +264,8 @@ pub struct Deployment {
     pub ethical_gate: Option<NodeId>,
     /// What is wanted of gates, and after them.
     pub gates: DeploymentGates,
-    /// Which invariants are watched in every plan, and by which node.
-    pub probes: ProbeSwitch,
+    /// Which invariants are watched in every plan, and by which node; `None` where the file says nothing about it.
+    pub probes: Option<ProbeSwitch>,
     /// How witnesses are signed.
     pub signing: Signing,
     /// What contracts can have at most.
@@ -313,7 +313,7 @@ struct Checked {
     roles: BTreeMap<StepName, NodeId>,
     ethical_gate: Option<NodeId>,
     gates: DeploymentGates,
-    probes: ProbeSwitch,
+    probes: Option<ProbeSwitch>,
     ceilings: Limits,
     big: BTreeSet<NodeId>,
     authored: AuthoredDeployment,
@@ -374,9 +374,7 @@ fn check(authored: AuthoredDeployment) -> Result<Checked, Vec<ContractFault>> {
     let gates = authored.gates.as_ref();
     let gates = gates.map(|gates| gates.check(&mut add)).unwrap_or_default();
     let probes = authored.probes.as_ref();
-    let probes = probes
-        .map(|probes| probes.check(&mut add))
-        .unwrap_or_default();
+    let probes = probes.map(|probes| probes.check(&mut add));
     let ceilings = authored.ceilings.over(Limits::CEILING);
     for name in ceilings.faults_under(&Limits::CEILING) {
         let message = "a ceiling is a whole number from 1 up to the built-in ceiling".to_owned();

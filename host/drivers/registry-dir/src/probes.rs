@@ -1,6 +1,7 @@
 //! `[probes]` of `aim.toml`: which node watches which invariant in every plan, and which are switched off.
 //!
-//! INVARIANT: with the section there, a probe is off only when it is named under `off`; every run records what was off.
+//! INVARIANT: a probe is off only when it is named under `off`; a deployment without the section runs nothing, and every run
+//! records what was off.
 
 use std::collections::BTreeMap;
 

@@ -1,10 +1,10 @@
 //! The registry: every contract of a deployment, loaded whole, and the bytes that contracts name.
 //!
-//! INVARIANT: every node that a role, a gate list or a host selector names is there, and every gate is a gate; ids are
-//! unique over all files and both kinds of contract.
+//! INVARIANT: every node that a role, a gate list or a host selector names is there, and every gate is a gate and every
+//! probe a probe; ids are unique over all files and both kinds of contract.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -13,6 +13,7 @@ use aim_core::{
     contract::{ComponentRef, NodeContract, RuntimeHostContract},
     digest::Digest,
     name::NodeId,
+    plan::ProbeSwitch,
 };
 use aim_ports::schema::SchemaCompiler;
 
@@ -329,29 +330,39 @@ impl Registry {
         let deployment = &self.deployment;
         for (kind, node) in &deployment.roles {
             let at = places.of_value(&format!("/roles/{kind}/node"));
-            self.check_named(&deployment.file, at, node, false, faults);
+            self.check_named(&deployment.file, at, node, Duty::Work, faults);
         }
         if let Some(gate) = &deployment.ethical_gate {
             let at = places.of_value("/gates/ethical");
-            self.check_named(&deployment.file, at, gate, true, faults);
+            self.check_named(&deployment.file, at, gate, Duty::Judge, faults);
         }
         for node in &deployment.big {
             let at = places.of_value("/operator/big");
-            self.check_named(&deployment.file, at, node, false, faults);
+            // A probe may need the room as well; a gate never has it.
+            let is_probe = (self.nodes.get(node)).is_some_and(|node| node.contract.is_probe());
+            let duty = if is_probe { Duty::Watch } else { Duty::Work };
+            self.check_named(&deployment.file, at, node, duty, faults);
         }
         for (index, gate) in deployment.gates.also.iter().enumerate() {
             let at = places.of_value(&format!("/gates/also/{index}"));
-            self.check_named(&deployment.file, at, gate, true, faults);
+            self.check_named(&deployment.file, at, gate, Duty::Judge, faults);
         }
         for node in self.nodes.values() {
             for gate in &node.contract.gates {
-                self.check_named(&node.file, (0, 0), gate, true, faults);
+                self.check_named(&node.file, (0, 0), gate, Duty::Judge, faults);
             }
             self.check_codex(node, faults);
         }
+        let probes: BTreeSet<&NodeId> = (deployment.probes.iter().flat_map(ProbeSwitch::on))
+            .map(|(_, node)| node)
+            .collect();
+        for probe in probes {
+            let at = places.of_value("/probes");
+            self.check_named(&deployment.file, at, probe, Duty::Watch, faults);
+        }
         for host in self.hosts.values() {
             for node in &host.contract.node_ids {
-                self.check_named(&host.file, (0, 0), node, false, faults);
+                self.check_named(&host.file, (0, 0), node, Duty::Work, faults);
             }
         }
     }
@@ -361,7 +372,7 @@ impl Registry {
         file: &Path,
         at: (u64, u64),
         id: &NodeId,
-        must_be_gate: bool,
+        duty: Duty,
         faults: &mut Vec<LoadFault>,
     ) {
         let (message, help) = match self.nodes.get(id) {
@@ -369,12 +380,8 @@ impl Registry {
                 format!("no contract has the node id `{id}`"),
                 "add its contract, or correct the id",
             ),
-            Some(node) if node.contract.is_gate() != must_be_gate => (
-                if must_be_gate {
-                    format!("`{id}` is no gate")
-                } else {
-                    format!("`{id}` is a gate, and gates judge; they do no work")
-                },
+            Some(node) if Duty::of(&node.contract) != duty => (
+                duty.objection(id, Duty::of(&node.contract)),
                 "name a node whose world fits",
             ),
             Some(_) => return,
@@ -399,6 +406,38 @@ impl Registry {
                 "the gate asks for `codex`, and neither it nor the deployment names one",
                 "add `codex` to the contract or to aim.toml",
             ));
+        }
+    }
+}
+
+/// What a node is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Duty {
+    Work,
+    Judge,
+    Watch,
+}
+
+impl Duty {
+    fn of(contract: &NodeContract) -> Self {
+        if contract.is_gate() {
+            Self::Judge
+        } else if contract.is_probe() {
+            Self::Watch
+        } else {
+            Self::Work
+        }
+    }
+
+    /// Why a node that is there for `actual` can't serve.
+    fn objection(self, id: &NodeId, actual: Self) -> String {
+        match (self, actual) {
+            (Self::Judge, _) => format!("`{id}` is no gate"),
+            (Self::Watch, _) => format!("`{id}` is no probe"),
+            (Self::Work, Self::Judge) => {
+                format!("`{id}` is a gate, and gates judge; they do no work")
+            }
+            (Self::Work, _) => format!("`{id}` is a probe, and probes watch; they do no work"),
         }
     }
 }

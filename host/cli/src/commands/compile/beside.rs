@@ -88,12 +88,11 @@ impl Beside {
         })
     }
 
-    /// The probes that the deployment has on; none where there is no deployment.
+    /// The probes that the deployment has on; none where there is no deployment, or none that could run anything.
     pub(crate) fn probes(&self) -> ProbeSwitch {
         let registry = self.registry.as_ref();
-        registry.map_or_else(ProbeSwitch::default, |registry| {
-            registry.deployment().probes.clone()
-        })
+        let said = registry.and_then(|registry| registry.deployment().probes.clone());
+        said.unwrap_or_default()
     }
 
     fn node_of(&self, plan: &Plan, step: &Step) -> Option<NodeId> {

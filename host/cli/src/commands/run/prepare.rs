@@ -135,7 +135,8 @@ pub(crate) fn prepare(wanted: Wanted<'_>) -> Result<Prepared, CliError> {
     let config = (wanted.config).map_or_else(|| folder.join("aim.toml"), Path::to_path_buf);
     let registry = Registry::load(&config, &JsonSchemas).map_err(|error| load_error(&error))?;
     let deployment = registry.deployment();
-    let plan = watched(plan, &deployment.probes)?;
+    let probes = deployment.probes.clone().ok_or_else(unwatched)?;
+    let plan = watched(plan, &probes)?;
     let bindings = bindings(&plan, &deployment.roles).map_err(|unbound| {
         let problem = |one: &aim_core::plan::Unbound| {
             Problem::new(one.code(), one.to_string()).with_help(one.help())
@@ -158,7 +159,7 @@ pub(crate) fn prepare(wanted: Wanted<'_>) -> Result<Prepared, CliError> {
     Ok(Prepared {
         data_dir: (wanted.data_dir).map_or_else(|| folder.join(paths::DATA_DIR), Path::to_path_buf),
         tenant: deployment.tenant.clone(),
-        probes: deployment.probes.clone(),
+        probes,
         policy: read_policy(wanted.policy, &registry)?.map(Arc::new),
         monitor: read_monitor(&registry)?.map(Arc::new),
         approvals: registry
@@ -181,6 +182,15 @@ pub(crate) fn prepare(wanted: Wanted<'_>) -> Result<Prepared, CliError> {
         codex_least: deployment.gates.codex_least,
         rules: rules(deployment),
     })
+}
+
+/// Nobody said who watches, so nobody can say that nobody should.
+fn unwatched() -> CliError {
+    CliError::usage(
+        "AIM-C048",
+        "the deployment does not say which node watches its runs",
+        "add `[probes] node = \"<node id>\"` to aim.toml, or switch the probes off there by name: `[probes] off = [\"all\"]`",
+    )
 }
 
 /// What a deployment wants of gates, and after them.

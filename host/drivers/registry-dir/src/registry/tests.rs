@@ -142,6 +142,16 @@ fn names_must_lead_somewhere() {
             "aim.toml",
         ),
         (
+            "aim.toml",
+            format!("probes = {{ node = \"nobody\" }}\n{TOML}"),
+            "aim.toml",
+        ),
+        (
+            "aim.toml",
+            format!("probes = {{ node = \"echo-node\" }}\n{TOML}"),
+            "aim.toml",
+        ),
+        (
             "contracts/echo.yaml",
             format!("{ECHO}gates: [nobody]\n"),
             "echo.yaml",
