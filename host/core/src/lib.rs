@@ -29,6 +29,7 @@ pub mod envelope;
 pub mod event;
 pub mod gate;
 pub mod join;
+pub mod json;
 pub mod kappa;
 pub mod limits;
 pub mod pool;

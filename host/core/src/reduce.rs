@@ -17,6 +17,7 @@ use crate::{
     condition::Decimal,
     envelope::Emission,
     join::{JOIN_MEDIA_TYPE, is_json},
+    json,
     plan::{Reduce, ReduceMethod, Tie},
 };
 
@@ -85,7 +86,7 @@ fn one_json(number: usize, emissions: &[Emission]) -> Result<Candidate<'_>, Redu
         return Err(not_json);
     };
     let value = is_json(&only.media_type)
-        .then(|| serde_json::from_slice(&only.body).ok())
+        .then(|| json::parse(&only.body).ok())
         .flatten();
     value.map(|value| (only, value)).ok_or(not_json)
 }

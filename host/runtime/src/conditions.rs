@@ -9,6 +9,7 @@ use aim_core::{
     envelope::{Emission, Envelope},
     gate::{GateKind, GateRecord, Phase},
     join::is_json,
+    json,
     name::StepName,
     plan::{self, GatePhase, OnFail, Subject},
     verdict::{Disposition, Verdict},
@@ -57,7 +58,7 @@ pub(crate) fn ingress(
     accepted: Option<&Accepted>,
     request: Digest,
 ) -> Conditions {
-    let input = || json(&envelope.media_type, &envelope.body);
+    let input = || readable(&envelope.media_type, &envelope.body);
     let subject = |input| Subject {
         input,
         has_schema: unit.input.is_some(),
@@ -88,10 +89,10 @@ pub(crate) fn egress(
         .flat_map(plan::Gate::clauses)
         .any(|clause| clause.condition.root() == aim_core::condition::Root::Input);
     let input = reads_input
-        .then(|| json(&envelope.media_type, &envelope.body))
+        .then(|| readable(&envelope.media_type, &envelope.body))
         .flatten();
     let output = match emissions {
-        [only] => json(&only.media_type, &only.body),
+        [only] => readable(&only.media_type, &only.body),
         _ => None,
     };
     let subject = Subject {
@@ -107,9 +108,10 @@ fn of_phase(unit: &Unit, phase: GatePhase) -> impl Iterator<Item = &plan::Gate> 
     (unit.conditions.iter()).filter(move |gate| gate.phase == phase)
 }
 
-fn json(media_type: &str, body: &[u8]) -> Option<Value> {
+/// The body as everybody reads it; `None`, which is an error of every condition, for one that is no JSON or ambiguous.
+fn readable(media_type: &str, body: &[u8]) -> Option<Value> {
     is_json(media_type)
-        .then(|| serde_json::from_slice(body).ok())
+        .then(|| json::parse(body).ok())
         .flatten()
 }
 

@@ -11,12 +11,12 @@
 
 use std::sync::Arc;
 
+use aim_core::json;
 use aim_ports::schema::{Schema, SchemaCompiler, SchemaError, SchemaFault, SchemaFaultKind};
 use jsonschema::{Draft, PatternOptions, Validator};
 
 mod closed;
 mod fault;
-mod strict;
 
 /// Reasons kept for one body.
 const FAULTS_MAX: usize = 64;
@@ -37,9 +37,9 @@ impl SchemaCompiler for JsonSchemas {
                 detail: format!("it has more than {SCHEMA_BYTES_MAX} bytes"),
             });
         }
-        let schema = strict::parse(schema).map_err(|detail| SchemaError {
+        let schema = json::parse(schema).map_err(|error| SchemaError {
             field: String::new(),
-            detail,
+            detail: error.to_string(),
         })?;
         closed::check(&schema)?;
         let validator = jsonschema::options()
@@ -67,11 +67,11 @@ struct CompiledSchema {
 
 impl Schema for CompiledSchema {
     fn check(&self, body: &[u8]) -> Result<(), Vec<SchemaFault>> {
-        let value = strict::parse(body).map_err(|message| {
+        let value = json::parse(body).map_err(|error| {
             vec![SchemaFault {
                 kind: SchemaFaultKind::NotJson,
                 field: String::new(),
-                message,
+                message: error.to_string(),
             }]
         })?;
         if self.validator.is_valid(&value) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aim_core::{
     condition,
     digest::Digest,
+    json,
     name::StepName,
     outcome::{Abstention, DeniedBy, Fault, Outcome},
     plan::{Exhausted, Node, OnFail, Silence, Step},
@@ -349,7 +350,7 @@ impl Execution {
             .and_then(|slot| slot.released.as_ref())
             .map(|released| released.emissions.as_slice());
         let output: Option<Value> = match emissions {
-            Some([only]) => serde_json::from_slice(&only.body).ok(),
+            Some([only]) => json::parse(&only.body).ok(),
             _ => None,
         };
         condition::holds(condition, output.as_ref()).unwrap_or(false)

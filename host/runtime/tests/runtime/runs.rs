@@ -4,6 +4,7 @@ use aim_core::{
     event::EventPhase,
     leaf::{LeafKind, SigningMode},
     outcome::{Exit, Failure, Outcome},
+    verdict::Verdict,
     witness::StepState,
 };
 use aim_runtime::admission::AdmissionError;
@@ -149,11 +150,41 @@ fn events_follow_the_reference_sequence_with_one_trace() {
         .find(|event| event.phase == EventPhase::Gate)
         .unwrap();
     assert!(gate.attributes.contains_key("gate_id"));
+    let mut judged = events.iter().filter(|one| one.phase == EventPhase::Gate);
+    assert!(judged.all(|one| one.attributes.contains_key("policy_digest")));
+    let ethical = (events.iter()).find(|one| one.event_type == "gate.ethical_passed");
+    let ethical = &ethical.unwrap().attributes;
+    let attempt = rig.attempt(&ethical["step"]);
+    let record = attempt.gates.iter().find(|one| one.gate == "ethical");
+    let codex = record.unwrap().codex.unwrap().to_string();
+    assert_eq!(
+        ethical["policy_digest"], codex,
+        "the rules that it judged by"
+    );
+    assert!(ethical["metrics"].starts_with("ethical_score="));
     assert_eq!(
         rig.ledger().events(),
         events,
         "events are the same at every reading"
     );
+}
+
+/// One reader takes the first of two equal keys, another the last: a gate that took either could be passed with the other.
+/// Control: with the plain reader of `serde_json` in `conditions::readable`, the second run completed and this failed.
+#[test]
+fn a_body_in_which_a_key_stands_twice_passes_no_gate() {
+    let plan = "PLAN p:\n  ROLE a: custom(node=\"echo\")\n  STEP s:\n    ASSIGN a: \"x\"\n    GATE safe: output.word.value.leaks == false\n";
+    let run = |word: &str| {
+        let rig = Rig::new(plan).node("echo", "conformance-echo", json!({}));
+        let exit = rig.run(&[("word", word)]).unwrap().exit;
+        let gates = rig.attempt("s").gates;
+        let safe = gates.iter().find(|one| one.gate == "safe");
+        (exit, safe.unwrap().verdict)
+    };
+    let clear = run("{\"leaks\":false}");
+    assert_eq!(clear, (Exit::Ok, Verdict::Pass));
+    let ambiguous = run("{\"leaks\":true,\"leaks\":false}");
+    assert_eq!(ambiguous, (Exit::Denied, Verdict::Error));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use aim_core::{
         Relation, has_integers_only,
     },
     gate::Doubt,
+    json,
     transcript::Fields,
 };
 use wasmtime::{StoreContextMut, component::LinkerInstance};
@@ -91,7 +92,8 @@ fn parse_claim(guest: &Guest, kind: String, body: &str) -> Result<(u32, Claim), 
     if body.len() > CLAIM_BYTES_MAX {
         return Err(invalid("body must be at most 4096 bytes"));
     }
-    let body = serde_json::from_str(body).map_err(|_| invalid("body must be JSON"))?;
+    let body = json::parse(body.as_bytes())
+        .map_err(|_| invalid("body must be JSON in which no key stands twice"))?;
     if !has_integers_only(&body) {
         return Err(invalid("numbers must be integers of at most 2^53"));
     }
