@@ -130,7 +130,6 @@ pub const PACKAGES: &[&str] = &[
     "wasi:sockets",
     "wasi:config",
     "wasi:keyvalue",
-    "wasi:http",
 ];
 
 /// The version of the `wasi:config` draft that is served.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     access::TokenRecord,
+    digest::Digest,
     gate::{GateKind, GateRecord},
     id::{EventId, ExecutionId, RunId, SpanId, TraceId},
     name::{StepName, TenantId},
@@ -258,7 +259,7 @@ pub fn of_attempt(
     }
     for record in &attempt.gates {
         let mut attributes = step();
-        attributes.extend(gate_attributes(record));
+        attributes.extend(gate_attributes(record, attempt));
         kinds.push((
             (gate_event(record), EventPhase::Gate),
             attempt.ended_at,
@@ -420,7 +421,8 @@ fn token_attributes(token: &TokenRecord) -> BTreeMap<String, String> {
     ])
 }
 
-fn gate_attributes(record: &GateRecord) -> BTreeMap<String, String> {
+/// What a gate said, by which rules, and the numbers that it said it with.
+fn gate_attributes(record: &GateRecord, attempt: &AttemptPredicate) -> BTreeMap<String, String> {
     let mut attributes = BTreeMap::new();
     attributes.insert("gate_id".to_string(), record.gate.clone());
     attributes.insert("verdict".to_string(), record.verdict.word().to_string());
@@ -430,10 +432,47 @@ fn gate_attributes(record: &GateRecord) -> BTreeMap<String, String> {
         Verdict::Warn => drop(attributes.insert("review".to_string(), "open".to_string())),
         _ => {}
     }
+    if let Some(digest) = judged_by(record, attempt) {
+        attributes.insert("policy_digest".to_string(), digest.to_string());
+    }
+    if let Some(metrics) = metrics(record, attempt) {
+        attributes.insert("metrics".to_string(), metrics);
+    }
     if !record.reasons.is_empty() {
         attributes.insert("violations".to_string(), record.reasons.join("; "));
     }
     attributes
+}
+
+/// The rules that a gate judged by: its codex, else the document that holds them.
+fn judged_by(record: &GateRecord, attempt: &AttemptPredicate) -> Option<Digest> {
+    match record.kind {
+        GateKind::Component => record.codex.or(record.component),
+        GateKind::Policy => attempt.grant.policy,
+        GateKind::Schema => Some(attempt.contract),
+        GateKind::Condition => Some(attempt.plan),
+        GateKind::Kappa => Some(attempt.config),
+    }
+}
+
+/// The numbers of a decision in parts per million; none for a gate that has none.
+fn metrics(record: &GateRecord, attempt: &AttemptPredicate) -> Option<String> {
+    if record.kind == GateKind::Kappa {
+        let kappa = attempt.kappa.as_ref()?;
+        let claimed = (kappa.confidence_ppm)
+            .map_or_else(String::new, |claimed| format!("confidence={claimed} "));
+        return Some(format!("{claimed}kappa={}", kappa.threshold_ppm));
+    }
+    let decision = record.decision.as_ref()?;
+    let doubt = &decision.doubt;
+    Some(format!(
+        "ethical_score={} doubt_epistemic={} doubt_moral={} doubt_distributional={} doubt_unknown_unknown={}",
+        decision.ethical_score,
+        doubt.epistemic,
+        doubt.moral,
+        doubt.distributional,
+        doubt.unknown_unknown
+    ))
 }
 
 /// What all events of one frame share.

@@ -224,7 +224,71 @@ impl Default for Limits {
 
 #[cfg(test)]
 mod tests {
+    use alloc::{string::String, vec::Vec};
+
     use super::*;
+
+    /// `20 G`, `64 MiB`, `1088 KiB`, `30000`: a number as the documentation writes it.
+    fn number(text: &str) -> u64 {
+        let (digits, unit) = text.split_once(' ').unwrap_or((text, ""));
+        let factor = match unit {
+            "" => 1,
+            "KiB" => 1024,
+            "MiB" => 1024 * 1024,
+            "GiB" => 1024 * 1024 * 1024,
+            "G" => 1_000_000_000,
+            other => panic!("`{other}` is no unit"),
+        };
+        digits.parse::<u64>().unwrap() * factor
+    }
+
+    /// Names and their three columns, `same` resolved, from the table of limits.
+    fn documented() -> Vec<(String, [u64; 3])> {
+        let page = include_str!("../../../docs/formats/contract.md");
+        let (_, table) = page
+            .split_once("| limit | default | gate | ceiling |")
+            .unwrap();
+        let rows = table
+            .lines()
+            .skip(2)
+            .take_while(|line| line.starts_with('|'));
+        let mut found = Vec::new();
+        for row in rows {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let names: Vec<&str> = cells[0].split(", ").collect();
+            let column = |at: usize| -> Vec<&str> {
+                let text = if cells[at] == "same" {
+                    cells[at - 1]
+                } else {
+                    cells[at]
+                };
+                let values: Vec<&str> = text.split(", ").collect();
+                assert_eq!(values.len(), names.len(), "{row}");
+                values
+            };
+            let columns = [column(1), column(2), column(3)];
+            for (index, name) in names.iter().enumerate() {
+                let values = columns.each_ref().map(|column| number(column[index]));
+                found.push((name.trim_matches('`').into(), values));
+            }
+        }
+        found
+    }
+
+    /// Every value, pinned by the page that people read: changing one without the other is what this finds. Control: with
+    /// `handles_max` at 10, this failed.
+    #[test]
+    fn every_limit_has_the_value_that_is_documented() {
+        let columns = [Limits::DEFAULT, Limits::GATE, Limits::CEILING];
+        let columns = columns.map(|limits| serde_json::to_value(limits).unwrap());
+        let documented = documented();
+        for (name, values) in &documented {
+            for (column, value) in columns.iter().zip(values) {
+                assert_eq!(column[name].as_u64(), Some(*value), "{name}");
+            }
+        }
+        assert_eq!(documented.len(), columns[0].as_object().unwrap().len());
+    }
 
     #[test]
     fn the_defaults_fit_under_the_ceiling() {
