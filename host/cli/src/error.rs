@@ -82,6 +82,18 @@ impl CliError {
         Self::new(Exit::Usage, Problem::new(code, message).with_help(help))
     }
 
+    /// A command line that is none; `written` is what the parser of command lines says about it.
+    pub(crate) fn of_command_line(written: &str) -> Self {
+        let mut parts = written.split("\n\n").map(|part| {
+            let words: Vec<&str> = part.split_whitespace().collect();
+            words.join(" ")
+        });
+        let message = parts.next().unwrap_or_default();
+        let message = message.strip_prefix("error: ").unwrap_or(&message);
+        let help: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+        Self::usage("AIM-C049", message, help.join("; "))
+    }
+
     /// Something named that is not there.
     pub(crate) fn not_found(
         code: &str,

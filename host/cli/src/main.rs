@@ -8,25 +8,32 @@ mod args;
 mod commands;
 mod error;
 mod evidence;
+mod examples;
 mod files;
 mod paths;
 mod render;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::{
     args::{
-        Cli, CodexCommand, Command, ExplainCommand, GateCommand, KeysCommand, PolicyCommand,
-        QuarantineCommand, WitnessCommand,
+        Cli, CodexCommand, Command, ExplainCommand, GateCommand, KeysCommand, Output,
+        PolicyCommand, QuarantineCommand, WitnessCommand,
     },
     error::CliError,
 };
 use aim_core::{outcome::Exit, quarantine::Answer};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let parsed = examples::with_examples(Cli::command())
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
     match dispatch(&cli) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) => {
@@ -34,6 +41,25 @@ fn main() -> ExitCode {
             ExitCode::from(error.exit.code())
         }
     }
+}
+
+/// What a command line that is none comes to; also how help and the version are printed.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Nothing is left to be said where the help can not be written.
+        let _ = error.print();
+        return ExitCode::from(Exit::Ok.code());
+    }
+    let is_json = |pair: &[String]| matches!(pair, [flag, word] if (flag == "-o" || flag == "--output") && word == "json");
+    let words: Vec<String> = std::env::args().collect();
+    let is_json = words.windows(2).any(is_json)
+        || words
+            .iter()
+            .any(|word| word == "--output=json" || word == "-ojson");
+    let output = if is_json { Output::Json } else { Output::Text };
+    let error = CliError::of_command_line(&error.render().to_string());
+    render::errors::print(&error, output);
+    ExitCode::from(error.exit.code())
 }
 
 fn quarantine(cli: &Cli, command: &QuarantineCommand) -> Result<Exit, CliError> {

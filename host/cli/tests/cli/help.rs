@@ -40,7 +40,37 @@ fn help_names_every_command_and_every_exit_code() {
 
 #[test]
 fn a_flag_that_does_not_exist_exits_as_usage() {
-    let came = Place::new().run(&["run", "plan.acl", "--ungated"]);
-    assert_eq!(came.code, 2);
-    assert!(came.stdout.is_empty());
+    let place = Place::new();
+    let came = place.run(&["run", "plan.acl", "--ungated"]);
+    came.assert_refused(2, "error AIM-C049: unexpected argument '--ungated' found");
+    assert!(
+        came.stderr.contains("help: Usage: aimctl run"),
+        "{}",
+        came.stderr
+    );
+    let came = place.run(&["rum", "plan.acl"]);
+    came.assert_refused(2, "AIM-C049");
+    assert!(
+        came.stderr.contains("'run'"),
+        "what was meant: {}",
+        came.stderr
+    );
+    let came = place.run(&["-o", "json", "witness", "show"]);
+    let error: serde_json::Value = serde_json::from_str(came.stderr.trim()).unwrap();
+    assert_eq!(
+        (&error["$type"], &error["code"], &error["exit"]),
+        (&"aim.error/v1".into(), &"AIM-C049".into(), &2.into())
+    );
+}
+
+#[test]
+fn help_of_a_command_ends_with_examples_and_goes_to_stdout() {
+    let came = Place::new().run(&["explain", "deny", "--help"]);
+    assert_eq!((came.code, came.stderr.as_str()), (0, ""));
+    assert!(
+        came.text()
+            .contains("Examples:\n  aimctl explain deny last fetch 14"),
+        "{}",
+        came.text()
+    );
 }
