@@ -1,6 +1,7 @@
 //! Who may start an attempt now, who waits, and who is sent away: memory by bytes, tenants in turns.
 //!
-//! An attempt holds the memory that its limits allow from the moment it starts until it ends. Whoever does not fit waits in
+//! An attempt holds the memory that its limits allow, the guest's and what the host keeps for it, from the moment it starts
+//! until it ends. Whoever does not fit waits in
 //! the queue of its tenant; queues are bounded, and past the bound an arrival is refused, so that load shows where it comes
 //! from instead of growing the host.
 //!
@@ -14,7 +15,11 @@ use alloc::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::name::TenantId;
+use crate::{
+    access::{Capability, Grant, Mode},
+    limits::Limits,
+    name::TenantId,
+};
 
 /// How much may run and wait. All are inclusive maxima and greater than zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +29,7 @@ pub struct TrafficLimits {
     pub attempts_max: u32,
     /// Attempts of one tenant that run at the same time.
     pub attempts_per_tenant_max: u32,
-    /// Bytes of guest memory that all running attempts may take together, by their limits.
+    /// Bytes of memory that all running attempts may take together, by [`memory_bytes`].
     pub memory_bytes_max: u64,
     /// Attempts that wait.
     pub waiting_max: u32,
@@ -69,6 +74,33 @@ impl Default for TrafficLimits {
     fn default() -> Self {
         Self::DEFAULT
     }
+}
+
+/// What an attempt may take of the host's memory at most: the guest's own, and what the host keeps for it of what it is
+/// granted until its witness is durable (artifacts, buckets, folders as they were and as they become, requests and answers).
+#[must_use]
+pub fn memory_bytes(limits: &Limits, grant: &Grant) -> u64 {
+    let staged = grant.asks.iter().map(|ask| {
+        let names = u64::try_from(ask.scope.len()).unwrap_or(u64::MAX);
+        let (reads, writes) = (
+            ask.modes.contains(&Mode::Read),
+            ask.modes.contains(&Mode::Write),
+        );
+        match ask.capability {
+            Capability::Artifact if ask.modes.contains(&Mode::Put) => limits.artifact_bytes_max,
+            Capability::Keyvalue if writes => limits.kv_bytes_max.saturating_mul(names),
+            Capability::Filesystem if writes => {
+                let copies = if reads { 2 } else { 1 };
+                limits
+                    .folder_bytes_max
+                    .saturating_mul(copies)
+                    .saturating_mul(names)
+            }
+            Capability::Http => limits.effect_bytes_max,
+            _ => 0,
+        }
+    });
+    staged.fold(limits.memory_bytes_max, u64::saturating_add)
 }
 
 /// One attempt on its way through; unique within one [`Traffic`].

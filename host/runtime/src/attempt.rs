@@ -24,6 +24,7 @@ use aim_core::{
     pool::Amount,
     stateflow::State,
     time::Timestamp,
+    traffic::memory_bytes,
     verdict::{Disposition, Verdict},
 };
 use aim_engine::Cancel;
@@ -368,7 +369,7 @@ async fn take_place(
     };
     tokio::select! {
         biased;
-        place = host.door.enter(&run.tenant, unit.limits.memory_bytes_max) => {
+        place = host.door.enter(&run.tenant, memory_bytes(&unit.limits, &unit.grant)) => {
             place.map_err(|busy| {
                 ended(Outcome::Limit(LimitKind::Concurrency), busy.code(), busy.to_string())
             })

@@ -43,11 +43,7 @@ fn a_flag_that_does_not_exist_exits_as_usage() {
     let place = Place::new();
     let came = place.run(&["run", "plan.acl", "--ungated"]);
     came.assert_refused(2, "error AIM-C049: unexpected argument '--ungated' found");
-    assert!(
-        came.stderr.contains("help: Usage: aimctl run"),
-        "{}",
-        came.stderr
-    );
+    assert!(came.stderr.contains("Usage: aimctl run"), "{}", came.stderr);
     let came = place.run(&["rum", "plan.acl"]);
     came.assert_refused(2, "AIM-C049");
     assert!(

@@ -7,6 +7,7 @@ use alloc::{collections::BTreeSet, vec::Vec};
 use proptest::prelude::*;
 
 use super::*;
+use crate::access::Ask;
 
 const LIMITS: TrafficLimits = TrafficLimits {
     attempts_max: 4,
@@ -158,4 +159,48 @@ proptest! {
         prop_assert!(inside.is_empty(), "nobody waits for ever");
         prop_assert_eq!(traffic.counts(), (0, 0));
     }
+}
+
+#[test]
+fn memory_is_the_guests_own_and_what_the_host_keeps_for_it() {
+    let limits = Limits {
+        memory_bytes_max: 1,
+        artifact_bytes_max: 10,
+        kv_bytes_max: 100,
+        folder_bytes_max: 1_000,
+        effect_bytes_max: 10_000,
+        ..Limits::DEFAULT
+    };
+    let ask = |capability, modes: &[Mode], names: usize| Ask {
+        modes: modes.iter().copied().collect(),
+        scope: (0..names).map(|name| alloc::format!("n{name}")).collect(),
+        ..Ask::plain(capability)
+    };
+    let bytes = |asks: &[Ask]| {
+        let grant = Grant {
+            asks: asks.into(),
+            policy: None,
+        };
+        memory_bytes(&limits, &grant)
+    };
+    let (read, write) = (Mode::Read, Mode::Write);
+    assert_eq!(bytes(&[Ask::plain(Capability::Log)]), 1);
+    assert_eq!(bytes(&[ask(Capability::Artifact, &[read], 0)]), 1);
+    assert_eq!(
+        bytes(&[ask(Capability::Artifact, &[Mode::Put, read], 0)]),
+        11
+    );
+    assert_eq!(bytes(&[ask(Capability::Keyvalue, &[read], 3)]), 1);
+    assert_eq!(bytes(&[ask(Capability::Keyvalue, &[write], 3)]), 301);
+    assert_eq!(bytes(&[ask(Capability::Filesystem, &[read], 3)]), 1);
+    assert_eq!(bytes(&[ask(Capability::Filesystem, &[write], 2)]), 2_001);
+    assert_eq!(
+        bytes(&[ask(Capability::Filesystem, &[read, write], 2)]),
+        4_001
+    );
+    let all = [
+        ask(Capability::Http, &[Mode::Request], 9),
+        ask(Capability::Artifact, &[Mode::Put], 0),
+    ];
+    assert_eq!(bytes(&all), 10_011);
 }

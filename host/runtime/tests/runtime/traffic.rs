@@ -88,3 +88,22 @@ fn an_attempt_that_could_never_fit_does_not_wait() {
         "{codes:?}"
     );
 }
+
+/// Control: with the guest's memory alone given to the door, the one that puts artifacts ran and this failed.
+#[test]
+fn what_an_attempt_may_stage_counts_as_much_as_its_own_memory() {
+    let exit = |contract| {
+        let mut rig = Rig::new(BESIDE).node("echo", "conformance-echo", contract);
+        rig.traffic.memory_bytes_max = 100 * 1024 * 1024;
+        rig.run(&[("word", "hello")]).unwrap().exit
+    };
+    let puts = |most: u64| {
+        json!({
+            "asks": [{ "capability": "artifact", "modes": ["put"] }],
+            "limits": { "artifact_bytes_max": most },
+        })
+    };
+    assert_eq!(exit(json!({})), Exit::Ok, "64 MiB");
+    assert_eq!(exit(puts(16 * 1024 * 1024)), Exit::Ok, "80 MiB");
+    assert_eq!(exit(puts(64 * 1024 * 1024)), Exit::Limit, "128 MiB");
+}
