@@ -22,7 +22,7 @@ pub const PUBLISHED_DOCUMENT: &str = "aim.published/v1";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StagedKind {
-    /// A bucket of the witness's tenant and node.
+    /// A bucket of the witness's tenant, step and node.
     Bucket,
     /// A folder of the deployment.
     Folder,

@@ -24,7 +24,9 @@ use aim_core::{
     access::{Capability, Mode},
     digest::Digest,
     frame::FrameKind,
+    name::{NodeId, StepName, TenantId},
     staged::Published,
+    witness::AttemptPredicate,
 };
 use aim_engine::{Resources, Snapshot, StagedEffects};
 use aim_ports::{
@@ -44,12 +46,21 @@ pub(crate) use view::{BucketState, Value, View};
 /// The folders of the machine that steps may change, by name.
 pub type WritableFolders = BTreeMap<String, Arc<dyn WritableFolder>>;
 
-/// Whose bucket it is.
+/// Whose bucket it is: of one step of one plan, as long as the same node stands there, and of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Namespace {
-    pub(crate) tenant: String,
-    pub(crate) node: String,
-    pub(crate) bucket: String,
+    tenant: TenantId,
+    plan: StepName,
+    step: StepName,
+    node: NodeId,
+    bucket: String,
+}
+
+/// What one attempt at a time may write to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Written {
+    Bucket(Namespace),
+    Folder(String),
 }
 
 /// The committed state of everything that steps may change.
@@ -57,7 +68,7 @@ pub(crate) struct Namespace {
 pub struct Effects {
     buckets: Mutex<BTreeMap<Namespace, Arc<BucketState>>>,
     folders: WritableFolders,
-    turns: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    turns: Mutex<BTreeMap<Written, Arc<tokio::sync::Mutex<()>>>>,
     store: Arc<dyn ArtifactStore>,
 }
 
@@ -191,30 +202,36 @@ impl Effects {
 impl Namespace {
     pub(crate) fn of(unit: &Unit, run: &RunFacts, bucket: &str) -> Self {
         Self {
-            tenant: run.tenant.to_string(),
-            node: unit.contract.node_id.to_string(),
+            tenant: run.tenant.clone(),
+            plan: run.plan_name.clone(),
+            step: unit.step().name.clone(),
+            node: unit.contract.node_id.clone(),
+            bucket: bucket.to_owned(),
+        }
+    }
+
+    /// The same, as a witness of a run of `plan` tells it.
+    pub(crate) fn told(attempt: &AttemptPredicate, plan: &StepName, bucket: &str) -> Self {
+        Self {
+            tenant: attempt.tenant.clone(),
+            plan: plan.clone(),
+            step: attempt.step.clone(),
+            node: attempt.node.clone(),
             bucket: bucket.to_owned(),
         }
     }
 }
 
-/// Everything that a unit may write to, each by a name of its own.
-fn written(unit: &Unit, run: &RunFacts) -> BTreeSet<String> {
+/// Everything that a unit may write to.
+fn written(unit: &Unit, run: &RunFacts) -> BTreeSet<Written> {
     let mut names = BTreeSet::new();
     for ask in &unit.grant.asks {
         if !ask.modes.contains(&Mode::Write) {
             continue;
         }
         names.extend(ask.scope.iter().filter_map(|name| match ask.capability {
-            Capability::Keyvalue => {
-                let Namespace {
-                    tenant,
-                    node,
-                    bucket,
-                } = Namespace::of(unit, run, name);
-                Some(format!("bucket {tenant} {node} {bucket}"))
-            }
-            Capability::Filesystem => Some(format!("folder {name}")),
+            Capability::Keyvalue => Some(Written::Bucket(Namespace::of(unit, run, name))),
+            Capability::Filesystem => Some(Written::Folder(name.clone())),
             _ => None,
         }));
     }

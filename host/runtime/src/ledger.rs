@@ -292,6 +292,12 @@ impl Ledger {
         &self.executions
     }
 
+    /// The execution with this id.
+    #[must_use]
+    pub fn execution(&self, id: ExecutionId) -> Option<&Execution> {
+        self.executions.get(*self.by_execution.get(&id)?)
+    }
+
     /// The executions of one run, in order.
     pub fn executions_of(&self, run: RunId) -> impl DoubleEndedIterator<Item = &Execution> {
         self.executions

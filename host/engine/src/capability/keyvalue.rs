@@ -1,6 +1,6 @@
 //! `wasi:keyvalue`, draft 0.2.0-draft: `store`, `atomics` and `batch` on the buckets that the grant names.
 //!
-//! A bucket belongs to one tenant and one node. What an attempt writes is staged: it reads its own writes, everybody else reads
+//! A bucket belongs to one tenant and one step. What an attempt writes is staged: it reads its own writes, everybody else reads
 //! them once the attempt's witness is durable, and nobody ever does when the attempt releases nothing. The draft's `watcher` is
 //! an export; it is listed as an extra and never called.
 //!

@@ -65,11 +65,11 @@ pub(crate) fn rebuild(
         if record.kind != StagedKind::Bucket {
             continue;
         }
-        let namespace = Namespace {
-            tenant: attempt.tenant.to_string(),
-            node: attempt.node.to_string(),
-            bucket: record.name.clone(),
+        // An attempt lies behind the start of its execution; without one nobody could say whose bucket it is.
+        let Some(execution) = payloads.ledger.execution(attempt.execution) else {
+            continue;
         };
+        let namespace = Namespace::told(attempt, &execution.start.plan_name, &record.name);
         let document = payloads.find(record.document).ok();
         let keys = found.entry(namespace.clone()).or_default();
         let Some(changes) = document.as_deref().and_then(BucketChanges::decode) else {

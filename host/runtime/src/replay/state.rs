@@ -37,11 +37,7 @@ pub(super) fn buckets(
     }
     let states = case.evidence().buckets(told.sequence);
     let view = |name: &str| {
-        let namespace = Namespace {
-            tenant: recorded.tenant.to_string(),
-            node: recorded.node.to_string(),
-            bucket: name.to_owned(),
-        };
+        let namespace = Namespace::told(recorded, &case.start().plan_name, name);
         let state = states.get(&namespace).map(Arc::clone).unwrap_or_default();
         let view = View::new(state, Arc::clone(&case.evidence().store));
         (name.to_owned(), Arc::new(view) as Arc<dyn BucketView>)

@@ -1,7 +1,7 @@
 //! Buckets and folders: committed with the witness or not at all, once, whatever happens in between.
 
 use aim_core::outcome::Exit;
-use aim_runtime::host::OpenError;
+use aim_runtime::{execute::StepReport, host::OpenError};
 use aim_testkit::{AppendFault, MemoryFolder};
 use serde_json::{Value, json};
 
@@ -31,7 +31,12 @@ fn increment() -> Value {
 fn calls(rig: &Rig, calls: &[Value]) -> Option<Value> {
     let text = Value::Array(calls.to_vec()).to_string();
     let report = rig.run(&[("calls", &text)]).unwrap();
-    let released = report.steps[0].released.as_ref()?;
+    answers(&report.steps[0])
+}
+
+/// What the step answered, or `None` when nothing was released.
+fn answers(step: &StepReport) -> Option<Value> {
+    let released = step.released.as_ref()?;
     Some(serde_json::from_slice(&released.emissions[0].body).unwrap())
 }
 
@@ -54,6 +59,47 @@ fn what_a_step_keeps_is_there_for_the_next_run_and_for_no_other_node() {
         calls(&elsewhere, &[increment()]).unwrap(),
         json!([{ "ok": 1 }]),
         "the bucket of another node is another bucket"
+    );
+}
+
+/// Negative control: with the step left out of `Namespace::of` the second step counts on, and with the plan left out the other
+/// plan does; with either left out of `Namespace::told` alone the second run begins at one again (seen).
+#[test]
+fn two_steps_of_one_node_and_two_plans_of_one_step_have_buckets_of_their_own() {
+    const TWICE: &str = r#"
+PLAN state v1.0:
+  QUIP "Two squirrels, two trees."
+  ROLE a: custom(node="work")
+  STEP work:
+    ASSIGN a: "keep something"
+  STEP again:
+    ASSIGN a: "keep something else"
+"#;
+    let asks = json!([
+        { "capability": "config", "scope": ["region"], "values": { "region": "eu" } },
+        { "capability": "keyvalue", "modes": ["read", "write"], "scope": ["state"] },
+    ]);
+    let rig = Rig::new(TWICE).node("work", "conformance-state", json!({ "asks": asks }));
+    let text = json!([increment()]).to_string();
+    for count in [1, 2] {
+        let report = rig.run(&[("calls", &text)]).unwrap();
+        assert_eq!(report.steps.len(), 2);
+        for step in &report.steps {
+            let counted = json!([{ "ok": count }]);
+            assert_eq!(answers(step).unwrap(), counted, "{}", step.path);
+        }
+    }
+    let mut elsewhere = Rig::new(&TWICE.replace("PLAN state", "PLAN other")).node(
+        "work",
+        "conformance-state",
+        json!({ "asks": asks }),
+    );
+    elsewhere.log = rig.log.clone();
+    elsewhere.store = std::sync::Arc::clone(&rig.store);
+    assert_eq!(
+        calls(&elsewhere, &[increment()]).unwrap(),
+        json!([{ "ok": 1 }]),
+        "the bucket of another plan is another bucket"
     );
 }
 
