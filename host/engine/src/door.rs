@@ -173,13 +173,22 @@ struct Unpaid {
 }
 
 fn pay_call(guest: &Guest, wanted: Wanted<'_>, bytes: usize) -> Result<(), Unpaid> {
+    pay_moving(guest, wanted, (bytes, 0))
+}
+
+/// As [`pay_call`], for a call that may move so many tokens of a model.
+fn pay_moving(
+    guest: &Guest,
+    wanted: Wanted<'_>,
+    (bytes, tokens): (usize, u64),
+) -> Result<(), Unpaid> {
     let call = guest.transcript.next_index();
     let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
     pay(guest.purse.as_ref(), wanted, |purse| {
         let now = purse.clock.now();
         purse.wallet.spend(wanted, bytes, call, now)
     })?;
-    charge_budget(guest.purse.as_ref(), wanted)
+    charge_budget(guest.purse.as_ref(), wanted, tokens)
 }
 
 /// What a use of a capability is to the plan's budget; `None` for calls that only tell the guest something.
@@ -196,12 +205,16 @@ const fn budget_class(capability: Capability) -> Option<CallClass> {
 
 /// Charges the plan's budget for one call. What would exceed it is refused like a use that no token covers, so nothing is
 /// done; the record of the call then ends the attempt.
-fn charge_budget(purse: Option<&SharedPurse>, wanted: Wanted<'_>) -> Result<(), Unpaid> {
+fn charge_budget(
+    purse: Option<&SharedPurse>,
+    wanted: Wanted<'_>,
+    tokens: u64,
+) -> Result<(), Unpaid> {
     let Some((purse, class)) = purse.zip(budget_class(wanted.0)) else {
         return Ok(());
     };
     let mut purse = purse.lock().unwrap_or_else(PoisonError::into_inner);
-    purse.meter.charge(class, 0).map_err(|kind| {
+    purse.meter.charge(class, tokens).map_err(|kind| {
         purse.overrun = Some(kind);
         Unpaid {
             why: Uncovered {
@@ -333,6 +346,29 @@ pub(crate) fn spend(
 ) -> Result<(), wit::HostError> {
     pay_call(guest, wanted, bytes)
         .map_err(|unpaid| denied(guest, &unpaid.why.rule, action, &unpaid.why.target))
+}
+
+/// As [`spend`], for a call that may move up to `tokens` of a model: all of them are charged before it is made, and
+/// [`give_back_tokens`] takes back those that it did not move.
+///
+/// # Errors
+/// As [`spend`]. What the plan's budget does not hold is charged nowhere, and ends the attempt when the call is recorded.
+pub(crate) fn spend_tokens(
+    guest: &Guest,
+    wanted: Wanted<'_>,
+    (bytes, tokens): (usize, u64),
+    action: &str,
+) -> Result<(), wit::HostError> {
+    pay_moving(guest, wanted, (bytes, tokens))
+        .map_err(|unpaid| denied(guest, &unpaid.why.rule, action, &unpaid.why.target))
+}
+
+/// Gives back what was charged for tokens that a call did not move.
+pub(crate) fn give_back_tokens(guest: &Guest, tokens: u64) {
+    if let Some(purse) = &guest.purse {
+        let mut purse = purse.lock().unwrap_or_else(PoisonError::into_inner);
+        purse.meter.give_back_tokens(tokens);
+    }
 }
 
 /// A denial by the grant, citing the call that is about to be recorded.

@@ -39,6 +39,8 @@ impl Gate for Hostile {
             "fault" => absent::fault(),
             "trap" => trap::trap(),
             "loop" => loops::spin(),
+            "loop-egress" if request.phase == Phase::Egress => loops::spin(),
+            "loop-egress" => Ok(honest::decision(Verdict::Pass)),
             "huge-reason" => Ok(reason::huge()),
             "long-reason" => Ok(reason::long()),
             "many-reasons" => Ok(reason::many()),

@@ -133,6 +133,15 @@ impl Meter {
         })
     }
 
+    /// Gives back what was charged for tokens that a call did not move.
+    pub fn give_back_tokens(&mut self, tokens: u64) {
+        let cost = self.prices.model_token.saturating_mul(tokens);
+        self.used.tokens = self.used.tokens.saturating_sub(tokens);
+        self.used.cost_micros = self.used.cost_micros.saturating_sub(cost);
+        self.tokens = self.tokens.map(|left| left.saturating_add(tokens));
+        self.cost_micros = self.cost_micros.map(|left| left.saturating_add(cost));
+    }
+
     fn take(&mut self, wanted: Amount) -> Result<(), LimitKind> {
         let left = |left: Option<u64>, wanted: u64, kind| match left {
             None => Ok(None),
@@ -186,6 +195,22 @@ mod tests {
         assert_eq!(meter.charge(CallClass::State, 0), Err(LimitKind::Cost));
         assert_eq!(meter, before);
         meter.charge(CallClass::Artifact, 0).unwrap_err();
+    }
+
+    /// A call is charged for the most that it may move; what it did not move is there again, at the same price.
+    #[test]
+    fn tokens_that_were_not_moved_are_given_back_and_the_call_is_not() {
+        let mut meter = meter();
+        meter.charge(CallClass::Model, 100).unwrap();
+        meter.give_back_tokens(60);
+        assert_eq!(
+            (meter.calls, meter.tokens, meter.cost_micros),
+            (Some(1), Some(60), Some(280))
+        );
+        let used = meter.used();
+        assert_eq!((used.tools, used.tokens, used.cost_micros), (1, 40, 220));
+        assert_eq!(meter.charge_tokens(61), Err(LimitKind::Tokens));
+        meter.charge_tokens(60).unwrap();
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The function of `aim:model/complete`.
 //!
-//! INVARIANT: a request is charged and its digest recorded before it is denied.
+//! INVARIANT: a request is permitted, charged for all the tokens that it may take, and its digest recorded, before anything is
+//! done about it; and nothing is.
 
-use aim_core::{digest::Digest, transcript::Fields};
+use aim_core::{access::Capability, digest::Digest, transcript::Fields};
 use wasmtime::{StoreContextMut, component::LinkerInstance};
 
 use super::types::{Completion, Request};
@@ -29,7 +30,14 @@ fn complete(
     let guest = cx.data_mut();
     let digest = Digest::of(&request.fields().finish());
     let target = crate::text::neutralise(&request.layer, 64);
-    let error = door::denied(guest, RULE, COMPLETE, &target);
+    let tokens = u64::from(request.output_tokens_max);
+    let wanted = (Capability::Model, None, "any");
+    let spent = door::spend_tokens(guest, wanted, (request.bytes(), tokens), COMPLETE);
+    let error = spent.err().unwrap_or_else(|| {
+        // No model was asked, so none of them was moved.
+        door::give_back_tokens(guest, tokens);
+        door::denied(guest, RULE, COMPLETE, &target)
+    });
     let fields = Fields::new().bytes(digest.as_bytes());
     door::conclude(guest, COMPLETE, fields, Err(error), |_| Fields::new())
 }
