@@ -228,6 +228,9 @@ pub struct BudgetUse {
     pub cap: u64,
     /// Its name with its unit.
     pub name: String,
+    /// The plan's soft mark below it, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soft: Option<u64>,
     /// What was used.
     pub used: u64,
 }

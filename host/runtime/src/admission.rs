@@ -12,6 +12,7 @@ mod error;
 mod ready;
 mod resolve;
 mod rollback;
+mod soft;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -15,7 +15,7 @@ use aim_core::{
     kappa::composite::CompositeRecord,
     leaf::LeafKind,
     name::StepName,
-    plan::{INTEGER_MAX, StepPath},
+    plan::{INTEGER_MAX, SoftBudget, StepPath},
     pool::Amount,
     time::Timestamp,
     transcript::{CallRecord, CallVerdict, Fields, Transcript},
@@ -333,11 +333,24 @@ fn outputs(facts: &Facts<'_>) -> Vec<OutputRecord> {
         .collect()
 }
 
+/// The plan's soft mark below a budget, by the budget's name.
+fn soft_mark(marks: SoftBudget, name: &str) -> Option<u64> {
+    match name {
+        "cost_micros" => marks.cost_micros,
+        "time_ms" => marks.time_ms,
+        "tokens" => marks.tokens,
+        "tools" => marks.tools,
+        _ => None,
+    }
+}
+
 fn budgets(facts: &Facts<'_>) -> Vec<BudgetUse> {
     let limits = &facts.unit.limits;
+    let marks = facts.unit.step.budget.soft;
     let used = |name: &str, used: u64, cap: u64| BudgetUse {
         cap,
         name: name.to_owned(),
+        soft: marks.and_then(|marks| soft_mark(marks, name)),
         used,
     };
     let report = facts.report;

@@ -722,6 +722,33 @@ fn standby_steps_are_led_to_and_never_required() {
     );
 }
 
+/// Control: with `smaller_fault` left out of `check`, the first half finds nothing and this fails (expected).
+#[test]
+fn a_smaller_model_needs_a_step_that_has_one() {
+    let smaller = |parts: &mut PlanParts| {
+        parts.steps[1].budget.soft = Some(SoftBudget {
+            backoff: SoftBackoff::RouteSmallerModel,
+            cost_micros: None,
+            time_ms: None,
+            tokens: Some(1),
+            tools: None,
+        });
+    };
+    let found = faults(smaller);
+    assert!(
+        matches!(found[..], [PlanFault::Recovery { .. }]),
+        "{found:?}"
+    );
+    let found = faults(|parts| {
+        smaller(parts);
+        let mut spare = step(4, "spare", &["a"]);
+        (spare.is_standby, spare.is_required) = (true, false);
+        parts.steps.push(spare);
+        parts.steps[1].fallback = Some(name("spare"));
+    });
+    assert_eq!(found, []);
+}
+
 #[test]
 fn a_probe_watches_without_making_what_it_watches_less_of_a_result() {
     let found = faults(|parts| {

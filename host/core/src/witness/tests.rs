@@ -195,6 +195,7 @@ fn effect(attempt: AttemptId) -> EffectRecord {
 
 fn budget() -> BudgetUse {
     BudgetUse {
+        soft: None,
         cap: 2,
         name: "fuel".to_string(),
         used: 1,

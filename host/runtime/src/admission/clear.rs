@@ -17,7 +17,7 @@ use aim_core::{
 };
 use aim_engine::inspect;
 
-use super::{Node, RefusedLoad, RefusedReason, Request, approved::Waits, declared, rollback};
+use super::{Node, RefusedLoad, RefusedReason, Request, approved::Waits, declared, rollback, soft};
 use crate::outside::Addresses;
 
 /// What a step may use and be linked to, and the approvals that it took.
@@ -84,6 +84,7 @@ pub(super) fn clear_step(
     reasons.extend(unused.map(refused_reason));
     reasons.extend(missing(request, &granted));
     reasons.extend(declared::check(request, step, node, &granted));
+    reasons.extend((result.as_ref().ok()).and_then(|linkage| soft::check(step, linkage)));
     reasons.extend(waits.reasons);
     match rollback::check(request, node) {
         Ok(approvals) => waits.counted.extend(approvals),

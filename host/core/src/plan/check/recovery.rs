@@ -7,7 +7,7 @@ use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use super::{PlanFault, gates::target_fault, owner, text};
 use crate::{
     name::StepName,
-    plan::{ATTEMPTS_MAX, Action, BACKOFF_MS_MAX, Breaker, PlanParts, Retries, Step},
+    plan::{ATTEMPTS_MAX, Action, BACKOFF_MS_MAX, Breaker, PlanParts, Retries, SoftBackoff, Step},
 };
 
 const PPM: u32 = 1_000_000;
@@ -23,6 +23,7 @@ pub(super) fn check(parts: &PlanParts, faults: &mut Vec<PlanFault>) {
             step.breaker.as_ref().and_then(breaker_fault),
             standby_fault(step, parts),
             fallback_fault(step, parts),
+            smaller_fault(step),
             (step.kappa_ppm.is_some_and(|ppm| ppm > PPM)).then_some("kappa is at most 1"),
         ];
         faults.extend(found.into_iter().flatten().map(fault));
@@ -48,6 +49,13 @@ fn breaker_fault(breaker: &Breaker) -> Option<&'static str> {
     let is_bounded = (1..=1_000).contains(&breaker.failures)
         && (1..=24 * BACKOFF_MS_MAX).contains(&breaker.cooldown_ms);
     (!is_bounded).then_some("a breaker opens after 1 to 1000 failures, for at most a day")
+}
+
+/// Going on with a smaller model means another step, and there has to be one.
+fn smaller_fault(step: &Step) -> Option<&'static str> {
+    let soft = step.budget.soft?;
+    let is_nowhere = soft.backoff == SoftBackoff::RouteSmallerModel && step.fallback.is_none();
+    is_nowhere.then_some("`route_smaller_model` goes to the step's fallback, and it has none")
 }
 
 /// A standby step is led to, and nobody waits for it: whoever waits for the step that it stands for gets its output.
