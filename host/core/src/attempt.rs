@@ -388,9 +388,17 @@ fn joined(mut first: Vec<GateRecord>, second: Vec<GateRecord>) -> Vec<GateRecord
     first
 }
 
-/// The outcome of a verdict that does not release: who refused, told apart by the kind of the worst gate.
+/// The outcome of a verdict that does not release: who refused, told apart by the kind of the worst gate. What the policy
+/// refuses is the policy's refusal, also where the composite of all risks refuses it after that.
 fn refusal(gates: &[GateRecord], verdict: Verdict) -> (Outcome, Fault) {
-    let Some(record) = gates.iter().rev().find(|record| record.verdict == verdict) else {
+    let worst = || {
+        gates
+            .iter()
+            .rev()
+            .filter(|record| record.verdict == verdict)
+    };
+    let policy = worst().find(|record| record.kind == GateKind::Policy);
+    let Some(record) = policy.or_else(|| worst().next()) else {
         let message = "no gate was asked, and an empty set of gates is a denial".to_string();
         return (
             Outcome::Denied(DeniedBy::Gate),

@@ -81,23 +81,24 @@ impl Judged {
         }
     }
 
-    /// The gates have taken longer than their state may last: an error, which releases nothing.
-    pub(crate) fn late() -> Self {
-        let reason = format!(
-            "{LATE}: the step was {} for longer than its table allows",
-            State::Evaluating.word()
-        );
-        let record = GateRecord {
+    /// The gates have taken longer than their state may last: each of them has given no answer, which releases nothing.
+    pub(crate) fn late(unit: &Unit, run: &RunFacts, outgoing: &Outgoing<'_>) -> Self {
+        let digest = request(unit, run, outgoing).digest();
+        let records = unit.gates.iter().map(|gate| GateRecord {
+            gate: gate.id.clone(),
             verdict: Verdict::Error,
             ..builtin(
-                GateKind::Policy,
+                GateKind::Component,
                 Phase::Egress,
-                Digest::of(b""),
-                vec![reason],
+                digest,
+                vec![format!(
+                    "{LATE}: the step was {} for longer than its table allows",
+                    State::Evaluating.word()
+                )],
             )
-        };
+        });
         Self {
-            records: vec![record],
+            records: records.collect(),
             ..Self::nothing()
         }
     }

@@ -244,7 +244,10 @@ impl Execution {
             schedule: Schedule::new(&specs, &groups, parallel_max, CONCURRENT_STEPS_MAX),
             slots: nodes.iter().map(|_| Slot::new(started_at)).collect(),
             flow_ends: vec![None; flows.len()],
-            pool: Pool::new(job.plan.budget().unwrap_or_default(), nodes.len()),
+            pool: Pool::new(
+                job.plan.budget().unwrap_or_default(),
+                sharing(&job.plan, &nodes),
+            ),
             shard_pools: pools
                 .map(|(name, caps)| (name.clone(), Left::of_shard(*caps)))
                 .collect(),
@@ -277,6 +280,17 @@ impl Execution {
             is_watched,
         }
     }
+}
+
+/// How many nodes share the plan's pool. Probes are the deployment's and take nothing from it.
+fn sharing(plan: &Plan, nodes: &[Node]) -> usize {
+    let steps = plan.steps();
+    let is_own = |node: &&Node| {
+        steps
+            .get(node.step)
+            .is_some_and(|step| step.probe.is_none())
+    };
+    nodes.iter().filter(is_own).count()
 }
 
 type Circuits = (BTreeMap<NodeId, Circuit>, Vec<Option<NodeId>>);

@@ -106,7 +106,7 @@ pub(super) async fn finish(
             tokio::select! {
                 biased;
                 judged = egress::judge(unit, run, about, (scope, task.accepted.as_ref())) => judged,
-                () = task.timer.lasts(State::Evaluating, most) => egress::Judged::late(),
+                () = task.timer.lasts(State::Evaluating, most) => egress::Judged::late(unit, run, &outgoing),
             }
         }
         None => egress::Judged::nothing(),

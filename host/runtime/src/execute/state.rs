@@ -165,6 +165,11 @@ impl Execution {
 
     /// The node shares the plan's pool with nobody who waits.
     pub(super) fn leave_pool(&mut self, index: usize) {
+        let step = (self.nodes.get(index)).and_then(|node| self.plan.steps().get(node.step));
+        // A probe was never among those that share it.
+        if step.is_none_or(|step| step.probe.is_some()) {
+            return;
+        }
         if let Some(slot) = self.slots.get_mut(index)
             && !std::mem::replace(&mut slot.has_left, true)
         {
