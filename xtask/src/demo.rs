@@ -34,6 +34,8 @@ struct Place<'a> {
 struct Ended {
     code: i32,
     stdout: String,
+    /// What it said to people, where that was kept to be shown behind the data.
+    talk: String,
 }
 
 /// Runs the demo or one of its variations.
@@ -132,6 +134,11 @@ impl Demo {
         self.call(keys, arguments, Stdio::inherit())
     }
 
+    /// Runs `aimctl` with both streams captured: the data is shown first, and then what sums it up.
+    fn both(&self, keys: &str, arguments: &[&str]) -> Result<Ended> {
+        self.call(keys, arguments, Stdio::piped())
+    }
+
     /// Runs `aimctl` where only the exit code and the data matter.
     fn quietly(&self, keys: &str, arguments: &[&str]) -> Result<Ended> {
         self.call(keys, arguments, Stdio::null())
@@ -151,6 +158,7 @@ impl Demo {
         Ok(Ended {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            talk: String::from_utf8_lossy(&output.stderr).into_owned(),
         })
     }
 
@@ -170,7 +178,7 @@ impl Demo {
         let (data, deployment) = (self.data(place), self.example("aim.toml"));
         let (data, deployment) = (data.to_string_lossy(), deployment.to_string_lossy());
         let from = ["--data-dir", &data, "--config", &deployment];
-        let ended = self.aimctl(place.keys, &[["replay", "last"].as_slice(), &from].concat())?;
+        let ended = self.both(place.keys, &[["replay", "last"].as_slice(), &from].concat())?;
         ended.show();
         Ok(ended)
     }
@@ -199,9 +207,9 @@ impl Demo {
 }
 
 impl Ended {
-    /// Prints the command's data, set in.
+    /// Prints the command's data, set in, and then its talk.
     fn show(&self) {
-        for line in self.stdout.lines() {
+        for line in self.stdout.lines().chain(self.talk.lines()) {
             say::line(&format!("    {line}"));
         }
     }

@@ -146,6 +146,10 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) strict: bool,
 
+    /// Show each probe on a line of its own, also those that hold.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+
     /// Run only what the lock beside the plan pins; any difference is shown, and nothing is run or written.
     #[arg(long)]
     pub(crate) locked: bool,

@@ -240,19 +240,25 @@ impl Session<'_> {
             contents,
             timer: Arc::new(RealTimer),
         };
-        drive(cli, host, job, &self.prepared.data_dir)?;
+        drive(cli, host, job, (&self.prepared.data_dir, self.args.verbose))?;
         Ok(execution)
     }
 }
 
 /// Runs the job on a runtime that lives no longer than it does, then writes the last checkpoint.
-fn drive(cli: &Cli, host: Host, job: Job, data_dir: &Path) -> Result<(), CliError> {
+fn drive(
+    cli: &Cli,
+    host: Host,
+    job: Job,
+    (data_dir, is_verbose): (&Path, bool),
+) -> Result<(), CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_time()
         .enable_io()
         .build()
         .map_err(|error| bug(&format!("the asynchronous runtime does not start: {error}")))?;
-    let watcher = progress::watcher(cli.output, &job.plan, job.facts.run, job.resumed.is_some());
+    let how = (job.resumed.is_some(), is_verbose);
+    let watcher = progress::watcher(cli.output, &job.plan, job.facts.run, how);
     let host = Arc::new(host);
     let cancel = Cancel::new();
     let request = cancel_file(data_dir, &job.facts.execution);

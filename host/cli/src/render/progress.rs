@@ -3,7 +3,7 @@
 //! INVARIANT: text of guests and gates is escaped before it reaches a terminal.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{IsTerminal as _, Write as _},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -31,6 +31,52 @@ pub(crate) struct RunWatcher {
     view: View,
     budgets: BTreeMap<StepPath, Duration>,
     width: usize,
+    probes: Probes,
+}
+
+/// The probes of the plan: one line for all that hold.
+#[derive(Debug)]
+struct Probes {
+    /// Those that have no line of their own.
+    all: BTreeSet<StepPath>,
+    tally: Mutex<Tally>,
+}
+
+/// How many probes have ended, and how.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    held: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Probes {
+    /// Counts the end of a probe; the closing line behind the last one.
+    fn count(&self, state: StepState) -> Option<String> {
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        match state {
+            StepState::Completed => tally.held += 1,
+            StepState::Skipped => tally.skipped += 1,
+            _ => tally.failed += 1,
+        }
+        let Tally {
+            held,
+            failed,
+            skipped,
+        } = *tally;
+        let all = self.all.len();
+        let mark = match (failed, skipped) {
+            (0, 0) => "✓",
+            (0, _) => "-",
+            _ => "✗",
+        };
+        let skipped_too = match skipped {
+            0 => String::new(),
+            _ => format!(", {skipped} skipped"),
+        };
+        (held + failed + skipped == all)
+            .then(|| format!("  {mark} probes {held} of {all} held{skipped_too}"))
+    }
 }
 
 #[derive(Debug)]
@@ -51,7 +97,7 @@ pub(crate) fn watcher(
     output: Output,
     plan: &Plan,
     run: RunId,
-    is_resumed: bool,
+    (is_resumed, is_verbose): (bool, bool),
 ) -> Arc<RunWatcher> {
     let view = match output {
         Output::Json => View::Quiet,
@@ -62,8 +108,20 @@ pub(crate) fn watcher(
         Output::Text => View::Plain,
     };
     let steps = plan.steps();
+    let (probes, own): (Vec<_>, Vec<_>) = steps.iter().partition(|step| step.probe.is_some());
+    let folded = probes.iter().filter(|_| !is_verbose);
+    let folded = folded.map(|step| StepPath::from(&step.name)).collect();
+    let shown = if is_verbose {
+        steps.iter().collect()
+    } else {
+        own.clone()
+    };
     let watcher = RunWatcher {
         view,
+        probes: Probes {
+            all: folded,
+            tally: Mutex::default(),
+        },
         budgets: steps
             .iter()
             .map(|step| {
@@ -73,18 +131,22 @@ pub(crate) fn watcher(
                 )
             })
             .collect(),
-        width: steps
+        width: shown
             .iter()
             .map(|step| step.name.as_str().len())
             .max()
             .unwrap_or(0),
     };
     let what = if is_resumed { "resuming" } else { "running" };
-    watcher.say(&format!(
-        "{what} {} · {} steps · {run}",
-        plan.name(),
-        steps.len()
-    ));
+    let watched = match probes.len() {
+        0 => String::new(),
+        1 => " · 1 probe".to_owned(),
+        count => format!(" · {count} probes"),
+    };
+    let count = own.len();
+    let name = plan.name();
+    let unit = if count == 1 { "step" } else { "steps" };
+    watcher.say(&format!("{what} {name} · {count} {unit}{watched} · {run}"));
     Arc::new(watcher)
 }
 
@@ -149,6 +211,28 @@ impl RunWatcher {
         }
     }
 
+    /// Takes what happens to a probe that holds, or is not needed, out of the view; what is left has lines of its own.
+    fn folded(&self, progress: Progress) -> Option<Progress> {
+        let (Progress::Started { step, .. }
+        | Progress::Ended { step, .. }
+        | Progress::Settled { step, .. }) = &progress;
+        if !self.probes.all.contains(step) {
+            return Some(progress);
+        }
+        match &progress {
+            Progress::Ended {
+                outcome, verdict, ..
+            } if *outcome != Outcome::Completed || !verdict.releases() => Some(progress),
+            Progress::Settled { state, .. } => {
+                if let Some(line) = self.probes.count(*state) {
+                    self.say(&line);
+                }
+                None
+            }
+            _ => None,
+        }
+    }
+
     fn line(&self, mark: &str, step: &StepPath, rest: &str) {
         self.say(&format!(
             "  {mark} {:width$}  {rest}",
@@ -160,6 +244,9 @@ impl RunWatcher {
 
 impl Watcher for RunWatcher {
     fn notice(&self, progress: Progress) {
+        let Some(progress) = self.folded(progress) else {
+            return;
+        };
         match progress {
             Progress::Started { step, attempt_no } => self.started(&step, attempt_no),
             Progress::Ended {
@@ -265,5 +352,34 @@ fn show(time: Duration) -> String {
         format!("{} s", time.as_secs())
     } else {
         format!("{} ms", time.as_millis())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aim_core::name::StepName;
+
+    use super::*;
+
+    fn told(ends: &[StepState]) -> Vec<Option<String>> {
+        let path = |number: usize| StepPath::from(&StepName::parse(&format!("p{number}")).unwrap());
+        let probes = Probes {
+            all: (0..ends.len()).map(path).collect(),
+            tally: Mutex::default(),
+        };
+        ends.iter().map(|state| probes.count(*state)).collect()
+    }
+
+    #[test]
+    fn the_last_probe_brings_the_line_for_all_and_what_did_not_hold_is_in_it() {
+        let (held, failed, skipped) = (StepState::Completed, StepState::Failed, StepState::Skipped);
+        for (ends, line) in [
+            ([held, held], "  ✓ probes 2 of 2 held"),
+            ([failed, held], "  ✗ probes 1 of 2 held"),
+            ([held, skipped], "  - probes 1 of 2 held, 1 skipped"),
+            ([skipped, skipped], "  - probes 0 of 2 held, 2 skipped"),
+        ] {
+            assert_eq!(told(&ends), [None, Some(line.to_owned())]);
+        }
     }
 }
