@@ -72,6 +72,11 @@ fn a_case_that_does_not_come_true_exits_with_one_and_says_what_came_instead() {
 
 /// A deployment whose gate passes everything with a score of 0.6, and whose rule then asks for a person.
 fn deployment(more: &str) -> Place {
+    judged_by("score 600000", more)
+}
+
+/// A deployment whose gate does what the first word of `codex` says.
+pub(crate) fn judged_by(codex: &str, more: &str) -> Place {
     let place = Place::new();
     place.write("plan.acl", PLAN);
     place.write("contracts/echo.yaml", ECHO);
@@ -79,7 +84,7 @@ fn deployment(more: &str) -> Place {
     let component = |name: &str| fs::read(guest(name)).unwrap();
     place.write("components/echo.wasm", component("conformance-echo.wasm"));
     place.write("components/gate.wasm", component("gate-hostile.wasm"));
-    place.write("codex", "score 600000");
+    place.write("codex", codex);
     let public = place.run(&["keys", "new", "gate", "publisher"]).stdout;
     place.write("codex.pub", public);
     let signed = place.run(&[

@@ -33,13 +33,13 @@ const DEPLOYMENT: &str = "probes = { off = [\"all\"] }\ncontracts = [\"contracts
 const CANARY: &str = "canary-0123456789";
 
 /// A server; each request's head and body is kept, and answered, or not, as `respond` says.
-struct Server {
-    port: u16,
+pub(crate) struct Server {
+    pub(crate) port: u16,
     seen: Arc<Mutex<Vec<String>>>,
-    came: mpsc::Receiver<()>,
+    pub(crate) came: mpsc::Receiver<()>,
 }
 
-fn serve(respond: fn(&str) -> Option<String>) -> Server {
+pub(crate) fn serve(respond: impl Fn(&str) -> Option<String> + Send + 'static) -> Server {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -79,7 +79,7 @@ fn read_request(stream: &TcpStream) -> String {
     format!("{head}\n{}", String::from_utf8(body).unwrap())
 }
 
-fn ok(body: &str) -> Option<String> {
+pub(crate) fn ok(body: &str) -> Option<String> {
     Some(format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
@@ -87,13 +87,13 @@ fn ok(body: &str) -> Option<String> {
 }
 
 impl Server {
-    fn seen(&self) -> Vec<String> {
+    pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 }
 
 /// A deployment whose one step may send to `port` as `via` says.
-fn deployment(port: u16, via: &str, more: &str) -> Place {
+pub(crate) fn deployment(port: u16, via: &str, more: &str) -> Place {
     let place = Place::new();
     place.write("plan.acl", PLAN);
     place.write("aim.toml", format!("{DEPLOYMENT}{}", secret(port)));
@@ -130,15 +130,15 @@ fn secret(port: u16) -> String {
     )
 }
 
-const LOOPBACK: &str = " via 127.0.0.0/8";
+pub(crate) const LOOPBACK: &str = " via 127.0.0.0/8";
 
-fn request(port: u16, path: &str) -> Value {
+pub(crate) fn request(port: u16, path: &str) -> Value {
     json!({
         "method": "POST", "scheme": "http", "authority": format!("127.0.0.1:{port}"), "path": path, "body": "one coin",
     })
 }
 
-fn input(request: &Value) -> String {
+pub(crate) fn input(request: &Value) -> String {
     format!("request={request}")
 }
 
@@ -584,7 +584,7 @@ fn the_example_pays_once_and_its_receipt_is_the_expected_one() {
     assert_verified(&place);
 }
 
-fn key(request: &str) -> String {
+pub(crate) fn key(request: &str) -> String {
     let mut lines = request.lines();
     let line = lines.find(|line| line.starts_with("idempotency-key"));
     line.unwrap().to_owned()

@@ -10,6 +10,7 @@
 )]
 
 mod approving;
+mod cancelling;
 mod compiling;
 mod deciding;
 mod errors;

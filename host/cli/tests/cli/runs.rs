@@ -29,7 +29,7 @@ PLAN chain v1.0:
 
 const DEPLOYMENT: &str = "probes = { off = [\"all\"] }\ncontracts = [\"contracts\"]\ncomponents = [\"components\"]\n[gates]\nethical = \"ethical\"\ncodex_keys = \"publisher.pub\"\n";
 
-const ECHO: &str =
+pub(crate) const ECHO: &str =
     "kind: compute\nnode_id: echo\nversion: \"0.1.0\"\ncomponent: { path: echo.wasm }\n";
 
 /// A deployment of two echoes and the shipped gate.

@@ -15,15 +15,14 @@ fn example(path: &str) -> PathBuf {
 }
 
 fn run(place: &Place, plan: &str, logs: &str) -> Came {
+    run_with(place, plan, logs, &[])
+}
+
+fn run_with(place: &Place, plan: &str, logs: &str, more: &[&str]) -> Came {
     let _is_built = guest("triage-ingest.wasm");
     let (plan, logs) = (example(plan), format!("logs=@{}", example(logs).display()));
-    place.run(&[
-        "run",
-        plan.to_str().unwrap(),
-        "-i",
-        &logs,
-        "--data-dir=data",
-    ])
+    let plan = plan.to_str().unwrap();
+    place.run(&[&["run", plan, "-i", &logs, "--data-dir=data"], more].concat())
 }
 
 fn expected(incident: &str) -> Value {
@@ -64,6 +63,18 @@ fn the_quiet_log_abstains_and_there_is_no_report() {
     assert_eq!(came.code, 8, "{}", came.stderr);
     assert_eq!(expected("quiet")["exit"], 8);
     assert!(came.stdout.is_empty(), "{}", came.text());
+    let of_probes = |came: &Came| {
+        let lines = came.stderr.lines().filter(|line| line.contains("probe"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let [begin, end] = &of_probes(&came)[..] else {
+        panic!("{}", came.stderr)
+    };
+    assert!(begin.contains("9 steps · 14 probes"), "{begin}");
+    assert_eq!(end, "  ✓ probes 14 of 14 held", "one line for all");
+    let came = run_with(&place, "plan.acl", "quiet", &["--again", "-v"]);
+    assert_eq!(came.code, 8, "{}", came.stderr);
+    assert_eq!(of_probes(&came).len(), 1 + 14, "{}", came.stderr);
 }
 
 #[test]

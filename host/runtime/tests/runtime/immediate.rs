@@ -540,42 +540,40 @@ fn what_earlier_tries_have_used_of_the_plans_pool_is_gone_for_later_ones() {
 
 /// Negative control: with `check_soft` left out of `follow`, there is no event and this fails (seen).
 #[test]
-fn a_soft_mark_that_is_crossed_is_an_event_and_a_smaller_model_goes_on_where_there_is_one() {
+fn past_a_soft_mark_a_smaller_model_goes_on_and_there_is_an_event() {
     let failing = post(json!({ "fail": "transient" }));
-    for (backoff, tries) in [
-        (SoftBackoff::Truncate, 3),
-        (SoftBackoff::RouteSmallerModel, 2),
-    ] {
-        let http = hello();
-        let rig = trying_thrice(&http, |parts| {
-            let step = &mut parts.steps[0];
-            step.budget.tools = 3;
-            step.budget.soft = Some(SoftBudget {
-                backoff,
-                cost_micros: None,
-                time_ms: None,
-                tokens: None,
-                tools: Some(1),
-            });
-            let mut spare = step.clone();
-            spare.budget.soft = None;
-            spare.name = StepName::parse("small").unwrap();
-            spare.id = StepId::new(2);
-            (spare.is_standby, spare.is_required) = (true, false);
-            step.fallback = Some(spare.name.clone());
-            parts.steps.push(spare);
+    let http = hello();
+    let rig = trying_thrice(&http, |parts| {
+        let step = &mut parts.steps[0];
+        step.budget.tools = 3;
+        step.budget.soft = Some(SoftBudget {
+            backoff: SoftBackoff::RouteSmallerModel,
+            cost_micros: None,
+            time_ms: None,
+            tokens: None,
+            tools: Some(1),
         });
-        rig.run(&[("request", &failing)]).unwrap();
-        let of_one = rig.attempts().into_iter();
-        let of_one = of_one.filter(|one| one.step.as_str() == "one");
-        assert_eq!(of_one.count(), tries, "{backoff:?}");
-        let events = rig.ledger().events().into_iter();
-        let crossed: Vec<_> = events
-            .filter(|event| event.event_type == "budget.soft_exceeded")
-            .collect();
-        assert_eq!(crossed.len(), 1, "{backoff:?}: once, when it is crossed");
-        assert!(crossed[0].attributes["says"].contains("2 of tools used, the soft mark is 1"));
-    }
+        let mut spare = step.clone();
+        spare.budget.soft = None;
+        spare.name = StepName::parse("small").unwrap();
+        spare.id = StepId::new(2);
+        (spare.is_standby, spare.is_required) = (true, false);
+        step.fallback = Some(spare.name.clone());
+        parts.steps.push(spare);
+    });
+    rig.run(&[("request", &failing)]).unwrap();
+    let attempts = rig.attempts();
+    let tries = |step: &str| {
+        let own = attempts.iter().filter(|one| one.step.as_str() == step);
+        own.count()
+    };
+    assert_eq!((tries("one"), tries("small")), (2, 3));
+    let events = rig.ledger().events().into_iter();
+    let crossed: Vec<_> = events
+        .filter(|event| event.event_type == "budget.soft_exceeded")
+        .collect();
+    assert_eq!(crossed.len(), 1, "once, when it is crossed");
+    assert!(crossed[0].attributes["says"].contains("2 of tools used, the soft mark is 1"));
 }
 
 /// The request takes longer than the step may execute. Negative control: with `late` left out of `run_attempt`, the

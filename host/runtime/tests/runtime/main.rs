@@ -12,12 +12,15 @@
 )]
 
 mod asking;
+mod budgets;
+mod clauses;
 mod confidence;
 mod crash;
 mod effects;
 mod gates;
 mod immediate;
 mod orchestration;
+mod played;
 mod policy_gates;
 mod probes;
 mod released;

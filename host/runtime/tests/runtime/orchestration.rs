@@ -501,6 +501,14 @@ fn events_tell_each_transition_of_each_machine_and_no_other() {
         for step in &report.steps {
             let path = step.path.as_str();
             assert_eq!(told(&rig, path), made(&report, path), "{what}: {path}");
+            // Replaying them, each from where the one before has led to, ends where the machine stands.
+            let mut at = State::Idle.word().to_owned();
+            for (event, from, to) in told(&rig, path) {
+                assert_eq!(from, at, "{what}: {path}: {event}");
+                at = to;
+            }
+            let last = step.transitions.last().unwrap();
+            assert_eq!(at, last.to_state.word(), "{what}: {path}");
         }
         assert!(rig.verify().authenticated, "{what}");
     }

@@ -18,13 +18,16 @@ fn node() -> NodeId {
 
 /// Two echoes, watched by the shipped probes.
 fn watched() -> Rig {
-    let mut rig = Rig::new(PLAN)
-        .node("echo", "conformance-echo", json!({}))
-        .node(
-            "probe",
-            "probe-invariants",
-            json!({ "world": "aim:step/probe@0.1.0" }),
-        );
+    watched_by_all(Rig::new(PLAN).node("echo", "conformance-echo", json!({})))
+}
+
+/// The same deployment with every probe on.
+pub(crate) fn watched_by_all(rig: Rig) -> Rig {
+    let mut rig = rig.node(
+        "probe",
+        "probe-invariants",
+        json!({ "world": "aim:step/probe@0.1.0" }),
+    );
     rig.probes = ProbeSwitch::all(&node());
     rig.plan = aim_acl::with_probes(rig.plan.clone(), &rig.probes).unwrap();
     rig

@@ -1,0 +1,148 @@
+//! Runs that somebody stops, with Ctrl-C or from another terminal, whatever they are at: a call, a guest, a gate, a wait.
+//!
+//! INVARIANT: what was cut off has its witness, nothing is left running, and the evidence verifies.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Stdio},
+    thread,
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use crate::{
+    gates::judged_by,
+    http,
+    orchestrating::{TRYING, count, made, of_type, place, stage, state},
+    runs::assert_verified,
+    support::Place,
+};
+
+/// How somebody stops a run.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    Interrupt,
+    Command,
+}
+
+const BOTH: [By; 2] = [By::Interrupt, By::Command];
+
+fn begin(place: &Place, arguments: &[&str]) -> Child {
+    let mut command = place.command(arguments);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// Stops the run and waits for its end: interrupted, cancelled in the evidence, and whole.
+fn stop(place: &Place, mut child: Child, by: By) {
+    assert_eq!(child.try_wait().unwrap(), None, "{by:?}: it is at work");
+    match by {
+        By::Interrupt => {
+            let id = rustix::process::Pid::from_child(&child);
+            rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+        }
+        By::Command => {
+            let came = place.run(&["cancel", "last"]);
+            assert_eq!(came.code, 0, "{}", came.stderr);
+        }
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{by:?}");
+    let cancelled = ("cancelled".to_owned(), "ACL-S205".into());
+    assert_eq!(state(place), cancelled, "{by:?}");
+    assert_verified(place);
+}
+
+/// The outcome of each attempt of the newest run, in order.
+fn outcomes(place: &Place) -> Vec<String> {
+    let shown = place.run(&["witness", "show", "last", "-o", "json"]);
+    let plan = shown.documents().remove(0);
+    let steps = plan["predicate"]["steps"].as_array().unwrap().clone();
+    let of_step = |step: &Value| step["attempts"].as_array().unwrap().clone();
+    let witnesses = steps.iter().flat_map(of_step);
+    witnesses
+        .map(|witness| {
+            let came = place.run(&["witness", "show", witness.as_str().unwrap(), "-o", "json"]);
+            let outcome = came.documents()[0]["predicate"]["outcome"]["kind"].clone();
+            outcome.as_str().unwrap().to_owned()
+        })
+        .collect()
+}
+
+/// A call that nobody answers: whether the other side has done it is not known, and the witness says so.
+#[test]
+fn a_run_that_waits_for_a_server_stops() {
+    for by in BOTH {
+        let server = http::serve(|_| None);
+        let place = http::deployment(server.port, http::LOOPBACK, "");
+        let input = http::input(&http::request(server.port, "/v1/pay"));
+        let child = begin(&place, &["run", "plan.acl", "-i", &input]);
+        server.came.recv_timeout(Duration::from_secs(60)).unwrap();
+        stop(&place, child, by);
+        assert_eq!(outcomes(&place), ["indeterminate"], "{by:?}");
+        assert_eq!(server.seen().len(), 1);
+    }
+}
+
+const SPINNING: &str = r#"
+pipeline "spinning" {
+  header { quip: "A dog and its tail never agreed on an end." }
+  role a: custom { node: "player" }
+  step first: a { does: "say it", budget: { tokens: 1, wall_ms: 30000, calls: 1 } }
+  step turn: a { does: "turn", depends first, budget: { tokens: 1, wall_ms: 600000, calls: 1 } }
+  step next: a { does: "say it", depends turn, budget: { tokens: 1, wall_ms: 30000, calls: 1 } }
+}
+"#;
+
+#[test]
+fn a_run_whose_guest_spins_stops() {
+    for by in BOTH {
+        let place = stage(SPINNING);
+        let script = r#"script={"turn":{"spin":true},"*":{}}"#;
+        let mut child = begin(&place, &["run", "plan.acl", "-i", script]);
+        let mut talk = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(talk.any(|line| line.unwrap().contains("✓ first")));
+        // The next attempt is on its way; wherever it is, it has to end.
+        thread::sleep(Duration::from_millis(300));
+        stop(&place, child, by);
+        drop(talk);
+        assert_eq!(outcomes(&place), ["completed", "cancelled"], "{by:?}");
+    }
+}
+
+/// A gate is never cut off: it is asked to its own end, which its limits bound, and no answer is a denial.
+#[test]
+fn a_run_whose_gate_spins_stops() {
+    for by in BOTH {
+        let place = judged_by("loop-egress", "");
+        let gate = place.read("contracts/ethical.yaml");
+        let limits = "limits: { fuel_max: 1000000000000, deadline_ms_max: 3000 }\n";
+        place.write("contracts/ethical.yaml", format!("{gate}{limits}"));
+        let child = begin(&place, &["run", "plan.acl", "-i", "word=hello"]);
+        while count(&place, of_type("intent.received")) == 0 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        stop(&place, child, by);
+        let outcomes = outcomes(&place);
+        assert_eq!(
+            outcomes.len(),
+            1,
+            "{outcomes:?}: one witness, and no second step"
+        );
+    }
+}
+
+#[test]
+fn a_run_that_waits_between_two_tries_stops() {
+    for by in BOTH {
+        let place = place(&TRYING.replace("400", "60000"));
+        let mut child = begin(&place, &["run", "plan.acl", "-i", "word=hello"]);
+        while count(&place, of_type("retry.scheduled")) == 0 {
+            assert_eq!(child.try_wait().unwrap(), None);
+            thread::sleep(Duration::from_millis(5));
+        }
+        stop(&place, child, by);
+        assert_eq!(count(&place, made("OVERRIDE_EVENT")), 1);
+        assert_eq!(outcomes(&place), ["denied"], "{by:?}");
+    }
+}
