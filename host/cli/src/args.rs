@@ -292,9 +292,15 @@ pub(crate) struct ReplayArgs {
     #[command(flatten)]
     pub(crate) data: DataArgs,
 
-    /// The run or execution (`run_…`, `exe_…`, a unique beginning of one, or `last`).
+    /// The run or execution (`run_…`, `exe_…`, a unique beginning of one, or `last`), or the file of an export that was made
+    /// with `witness export --replayable`.
     #[arg(default_value = "last")]
     pub(crate) run: String,
+
+    /// For an export: public keys that came another way than it. Without them it is replayed all the same, but nothing is
+    /// authenticated and the command exits with 4.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
 
     /// Only this step.
     #[arg(long, value_name = "NAME")]
@@ -360,6 +366,23 @@ pub(crate) struct WitnessExportArgs {
     /// Take the payloads along, not only their digests.
     #[arg(long)]
     pub(crate) payloads: bool,
+
+    /// Take along everything that `aimctl replay <file>` needs: payloads, transcripts, plan, lock, contracts, codexes, policy
+    /// and components.
+    #[arg(long)]
+    pub(crate) replayable: bool,
+
+    /// Leave the components out; they are handed over apart, and found by digest.
+    #[arg(long, requires = "replayable")]
+    pub(crate) without_components: bool,
+
+    /// Deployment file of that time, which has the contracts and components. Default: `aim.toml` beside the data directory.
+    #[arg(long, value_name = "FILE", requires = "replayable")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// A folder of components (`.wasm`), found by digest whatever they are called.
+    #[arg(long, value_name = "DIR", requires = "replayable")]
+    pub(crate) components: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

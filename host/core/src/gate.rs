@@ -3,6 +3,7 @@
 //! INVARIANT: a record is bound to the digest of exactly what was judged; it can not be moved to another request.
 
 pub mod floor;
+mod rules;
 mod version;
 
 use alloc::{string::String, vec::Vec};
@@ -15,7 +16,10 @@ use crate::{
     verdict::{Severity, Verdict},
 };
 
-pub use self::version::{CodexVersion, CodexVersionError};
+pub use self::{
+    rules::GateRules,
+    version::{CodexVersion, CodexVersionError},
+};
 
 /// When a gate is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -269,7 +269,7 @@ impl Transcript {
     /// The digest that evidence carries: over the encoding, so payloads take part by their digests.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest::derive("transcript", &[&self.encode()])
+        Digest::of(&self.encode())
     }
 }
 

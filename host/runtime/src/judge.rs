@@ -8,13 +8,14 @@ use std::{fmt::Debug, sync::Arc};
 use aim_core::{
     digest::Digest,
     gate::{CodexVersion, Decision, GateKind, GateRecord, GateRequest, Phase, floor::Floors},
-    kappa::{composite::CompositeRule, demand::ConfidenceRules},
     limits::Limits,
     verdict::{Severity, Verdict},
 };
 use aim_engine::{Codex, GateFault, LinkedGate};
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
+
+pub use aim_core::gate::GateRules;
 
 use crate::history::Scope;
 
@@ -83,46 +84,6 @@ impl Judge for ComponentJudge {
         let codex = self.codex(request.phase).await.map_err(said)?;
         let report = self.gate.judge(request, codex, self.limits).await;
         report.result.map_err(said)
-    }
-}
-
-/// What a deployment wants of gates, and what is done after them.
-#[derive(Debug, Clone, Default)]
-pub struct GateRules {
-    /// What every score must reach at least.
-    pub floors: Floors,
-    /// How several risks make one outcome; without it none is composed.
-    pub composite: Option<CompositeRule>,
-    /// What confidences are held against.
-    pub confidence: ConfidenceRules,
-    /// True when outputs that people may release are kept aside instead of dropped.
-    pub is_quarantining: bool,
-}
-
-impl GateRules {
-    /// The digest that a lock pins; `None` for no rules at all.
-    #[must_use]
-    pub fn digest(&self) -> Option<Digest> {
-        let composite = self.composite.as_ref().map(CompositeRule::digest);
-        let confidence = self.confidence.digest();
-        let says_nothing = self.floors == Floors::default() && !self.is_quarantining;
-        if says_nothing && composite.is_none() && confidence.is_none() {
-            return None;
-        }
-        let Floors {
-            hysteresis_ppm,
-            kappa_ppm,
-            review_below_ppm,
-        } = self.floors;
-        let mut fields = Vec::new();
-        for number in [hysteresis_ppm, kappa_ppm, review_below_ppm] {
-            fields.extend_from_slice(&number.to_le_bytes());
-        }
-        fields.push(u8::from(self.is_quarantining));
-        let composite = composite.map_or([0; 32], |digest| *digest.as_bytes());
-        let confidence = confidence.map_or([0; 32], |digest| *digest.as_bytes());
-        let parts: [&[u8]; 3] = [&fields, &composite, &confidence];
-        Some(Digest::derive("gate-rules", &parts))
     }
 }
 

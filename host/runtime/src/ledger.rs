@@ -27,6 +27,7 @@ use aim_ports::{PortError, log::LogReader, signer::PublicKeys};
 use aim_trust::{genesis::Genesis, tree::hash_records};
 
 mod events;
+mod exported;
 
 /// Why the log could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -456,6 +457,11 @@ impl Ledger {
 
     fn take_start(&mut self, sequence: u64, json: &[u8]) -> Result<(), LedgerError> {
         let start: ExecutionStart = read_json(sequence, "execution start", json)?;
+        self.begin(sequence, start);
+        Ok(())
+    }
+
+    fn begin(&mut self, sequence: u64, start: ExecutionStart) {
         self.by_execution
             .insert(start.execution, self.executions.len());
         self.executions.push(Execution {
@@ -466,7 +472,6 @@ impl Ledger {
             notes: Vec::new(),
             answers: Vec::new(),
         });
-        Ok(())
     }
 
     fn take_note(&mut self, sequence: u64, json: &[u8]) -> Result<(), LedgerError> {

@@ -11,7 +11,9 @@
 //! guess.
 
 mod case;
+mod exported;
 mod library;
+mod packed;
 mod played;
 mod recorded;
 mod state;
@@ -40,7 +42,9 @@ use crate::{
 };
 
 pub use case::{Case, CaseError, Evidence};
+pub use exported::{ExportedCaseError, components};
 pub use library::{Library, LibraryError};
+pub use packed::{Packed, pack};
 pub use recorded::Recorded;
 
 use case::Past;

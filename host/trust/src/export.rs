@@ -3,10 +3,13 @@
 //! The document carries a signed checkpoint and, for each witness, leaf, envelope and inclusion proof; payloads may come
 //! along. Keys in it are there to be read by people: they prove nothing. `docs/formats/export.md` has the format.
 //!
-//! INVARIANT: every witness that is counted was found under the checkpoint's root.
+//! INVARIANT: every witness that is counted was found under the checkpoint's root, and an export is handed on only when nothing is
+//! wrong with it.
+
+mod replay;
 
 use alloc::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -28,6 +31,8 @@ use crate::{
     tree::{Hash, Tree, hash_record, verify_inclusion},
     verify::{Anchored, EvidenceFault, FaultKind, Judge, KeysUsed, Place, Report, StatementHead},
 };
+
+pub use replay::{PolicyTexts, ReplayPart};
 
 /// The `$type` of an export.
 pub const EXPORT_TYPE: &str = "aim.export/v1";
@@ -59,6 +64,21 @@ pub struct ExportParts<'a> {
     pub witnesses: &'a [ExportWitness<'a>],
     /// Payloads by digest, each once.
     pub payloads: &'a [(Digest, &'a [u8])],
+    /// What it takes to run the run again, where that is wanted.
+    pub replay: Option<&'a ReplayPart>,
+}
+
+/// An export that was read and verified.
+#[derive(Debug, Clone)]
+pub struct Export {
+    /// The log that it is from.
+    pub origin: String,
+    /// Leaf and exact statement of each witness, by ascending index.
+    pub witnesses: Vec<(Leaf, Vec<u8>)>,
+    /// Payloads by digest; each has it.
+    pub payloads: BTreeMap<Digest, Vec<u8>>,
+    /// What it takes to run the run again.
+    pub replay: Option<ReplayPart>,
 }
 
 /// Why an export can not be made.
@@ -89,6 +109,8 @@ struct WrittenExport {
     keys: WrittenKeys,
     origin: String,
     payloads: Vec<WrittenPayload>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    replay: Option<ReplayPart>,
     witnesses: Vec<WrittenWitness>,
 }
 
@@ -150,6 +172,7 @@ pub fn build_export(parts: &ExportParts<'_>) -> Result<String, ExportError> {
         keys: WrittenKeys::of(parts.keys),
         origin: checkpoint.origin,
         payloads: parts.payloads.iter().map(payload).collect(),
+        replay: parts.replay.cloned(),
         witnesses,
     };
     // Strings in fixed fields: serialisation has no failure to report.
@@ -184,13 +207,24 @@ fn write_witness(witness: &ExportWitness<'_>, proof: &[Hash]) -> WrittenWitness 
 /// Verifies an export. Whatever is wrong is in the report; keys from the document only show consistency.
 #[must_use]
 pub fn verify_export(bytes: &[u8], keys: Option<&KeySet>, anchor: Option<&[u8]>) -> Report {
+    open_export(bytes, keys, anchor).0
+}
+
+/// Verifies an export and hands on what is in it; `None` when anything is wrong. Without keys from outside what is handed on
+/// agrees with itself, whoever made it.
+#[must_use]
+pub fn open_export(
+    bytes: &[u8],
+    keys: Option<&KeySet>,
+    anchor: Option<&[u8]>,
+) -> (Report, Option<Export>) {
     let mut report = Report::new();
-    if let Err(fault) = fill_report(&mut report, bytes, keys, anchor) {
-        report.add(fault);
-    }
+    let read = fill_report(&mut report, bytes, keys, anchor);
+    let read = read.map_err(|fault| report.add(fault)).ok();
     let is_backed = report.witnesses > 0 && report.leaves_covered > 0;
     report.authenticated = keys.is_some() && is_backed && report.is_consistent();
-    report
+    let export = read.filter(|_| report.is_consistent());
+    (report, export)
 }
 
 fn fill_report(
@@ -198,7 +232,7 @@ fn fill_report(
     bytes: &[u8],
     given: Option<&KeySet>,
     anchor: Option<&[u8]>,
-) -> Result<(), EvidenceFault> {
+) -> Result<Export, EvidenceFault> {
     let document = parse(bytes).map_err(document_fault)?;
     report.origin = Some(document.origin.clone());
     let own = document.keys.read().and_then(|keys| KeySet::of(&keys).ok());
@@ -222,8 +256,35 @@ fn fill_report(
         origin: &document.origin,
     };
     let payloads = read_payloads(report, &document.payloads)?;
+    let witnesses = read_witnesses(
+        report,
+        &document.witnesses,
+        (&judge, &checkpoint),
+        &payloads,
+    )?;
+    if let Some(part) = &document.replay
+        && report.is_consistent()
+    {
+        let held = replay::hold(part, &document.origin, &witnesses, &payloads);
+        held.map_err(|detail| EvidenceFault::new(Place::Document, FaultKind::Replay(detail)))?;
+    }
+    Ok(Export {
+        origin: document.origin,
+        witnesses,
+        payloads,
+        replay: document.replay,
+    })
+}
+
+fn read_witnesses(
+    report: &mut Report,
+    written: &[WrittenWitness],
+    (judge, checkpoint): (&Judge<'_>, &Checkpoint),
+    payloads: &BTreeMap<Digest, Vec<u8>>,
+) -> Result<Vec<(Leaf, Vec<u8>)>, EvidenceFault> {
+    let mut read = Vec::with_capacity(written.len());
     let mut next = 0;
-    for written in &document.witnesses {
+    for written in written {
         let witness = ReadWitness::of(written).map_err(document_fault)?;
         let index = witness.leaf.index;
         if index < next {
@@ -232,18 +293,19 @@ fn fill_report(
             ));
         }
         next = index.saturating_add(1);
-        match witness.judge(&judge, &checkpoint) {
+        match witness.judge(judge, checkpoint) {
             Ok(head) => {
                 report.add_isolation(head.isolation.as_deref());
-                let is_missing = |digest: &&Digest| !payloads.contains(*digest);
+                let is_missing = |digest: &&Digest| !payloads.contains_key(*digest);
                 let missing = head.subjects.iter().filter(is_missing).count();
                 report.payloads.missing += u64::try_from(missing).unwrap_or(u64::MAX);
             }
             Err(kind) => report.add(EvidenceFault::new(Place::Leaf(index), kind)),
         }
         report.witnesses += 1;
+        read.push((witness.leaf, witness.statement));
     }
-    Ok(())
+    Ok(read)
 }
 
 fn document_fault(detail: String) -> EvidenceFault {
@@ -299,21 +361,21 @@ fn hold_against_anchor(
 fn read_payloads(
     report: &mut Report,
     written: &[WrittenPayload],
-) -> Result<BTreeSet<Digest>, EvidenceFault> {
-    let mut seen = BTreeSet::new();
+) -> Result<BTreeMap<Digest, Vec<u8>>, EvidenceFault> {
+    let mut read = BTreeMap::new();
     for payload in written {
         let bytes = from_base64(&payload.bytes)
             .ok_or_else(|| document_fault("payload is not base64".into()))?;
-        if !seen.insert(payload.digest) {
-            return Err(document_fault("a payload is listed twice".into()));
-        }
         if Digest::of(&bytes) == payload.digest {
             report.payloads.present += 1;
         } else {
             report.add(EvidenceFault::new(Place::Document, FaultKind::Payload));
         }
+        if read.insert(payload.digest, bytes).is_some() {
+            return Err(document_fault("a payload is listed twice".into()));
+        }
     }
-    Ok(seen)
+    Ok(read)
 }
 
 struct ReadWitness {

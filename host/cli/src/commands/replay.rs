@@ -4,12 +4,15 @@
 //! read log and deployment -> compile what is not in the cache -> start the signer, give up keys and files -> replay
 //!    -> only where something differs: lock the log, append a diagnostic witness
 //! ```
-//! INVARIANT: the log is locked only to add what a replay found; with `--against` nothing is ever added.
+//! An export takes the place of both: it is verified first, and nothing is added to it.
+//!
+//! INVARIANT: the log is locked only to add what a replay found; with `--against`, or of an export, nothing is ever added.
 
-mod library;
+mod exported;
+pub(super) mod library;
 mod shown;
 
-use std::{path::Path, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use aim_core::{
     digest::{Digest, Sha256},
@@ -35,13 +38,38 @@ use crate::{
     render::out,
 };
 
+/// What is replayed.
+struct Source {
+    case: Case,
+    library: Library,
+    /// The component to compare with.
+    against: Option<Digest>,
+    /// The log that a difference is added to.
+    log: Option<(PathBuf, Arc<Ledger>)>,
+    /// How the evidence itself stands.
+    evidence: Exit,
+}
+
 /// `aimctl replay`.
 pub(crate) fn replay(cli: &Cli, args: &ReplayArgs) -> Result<Exit, CliError> {
-    let data_dir = std::path::absolute(&args.data.data_dir)
-        .map_err(|error| CliError::usage("AIM-D001", error.to_string(), "name another folder"))?;
-    let (case, ledger) = case(&data_dir, &args.run)?;
+    let source = match exported::named(args) {
+        Some(path) => exported::open(args, &path)?,
+        None => logged(args)?,
+    };
+    let evidence = source.evidence;
+    let exit = again(cli, args, source)?;
+    Ok(Exit::worst([evidence, exit]))
+}
+
+fn again(cli: &Cli, args: &ReplayArgs, source: Source) -> Result<Exit, CliError> {
+    let Source {
+        case,
+        mut library,
+        against,
+        log,
+        ..
+    } = source;
     let step = step(&case, args)?;
-    let (mut library, against) = library::read(args, &data_dir)?;
     let wanted: Vec<Digest> = case.components(step.as_ref()).chain(against).collect();
     let mut compiler = start::compiler(cli)?;
     let profile = EngineProfile::default();
@@ -49,7 +77,9 @@ pub(crate) fn replay(cli: &Cli, args: &ReplayArgs) -> Result<Exit, CliError> {
     compiler.finish();
     let engine = Engine::new(profile, AllocatorPreference::default())
         .map_err(|error| bug(error.code(), error.to_string()))?;
-    let apart = start::apart(cli, &data_dir, against.is_none())?;
+    let data_dir = log.as_ref().map(|(data_dir, _)| data_dir.as_path());
+    let is_kept = log.is_some() && against.is_none();
+    let apart = start::apart(cli, data_dir, is_kept)?;
     let engine_record = EngineRecord {
         allocator: engine.allocator().word().to_owned(),
         profile: Digest::of(profile.fingerprint().as_bytes()),
@@ -70,27 +100,44 @@ pub(crate) fn replay(cli: &Cli, args: &ReplayArgs) -> Result<Exit, CliError> {
         shown::one(cli, &case, replay, against)?;
     }
     shown::summary(&replays);
-    if against.is_none() && replays.iter().any(|one| diverged(one).is_some()) {
+    if let (true, Some((_, ledger)), Some(apart)) = (is_kept, log, apart)
+        && replays.iter().any(|one| diverged(one).is_some())
+    {
         record(apart, &ledger, &replays, &engine_record);
     }
     Ok(Exit::worst(replays.iter().map(|one| one.standing.exit())))
 }
 
-/// What the log says about the run.
-fn case(data_dir: &Path, run: &str) -> Result<(Case, Arc<Ledger>), CliError> {
-    let (reader, ledger) = evidence::read(data_dir)?;
-    let execution = evidence::execution(&ledger, run)?.clone();
+/// What the log says about the run, and the deployment of that time.
+fn logged(args: &ReplayArgs) -> Result<Source, CliError> {
+    if args.key.is_some() {
+        let message = "--key is for an export; a log is replayed as it is";
+        let help = "`aimctl verify <data directory> --key <file>` says whether the log is genuine";
+        return Err(CliError::usage("AIM-R087", message, help));
+    }
+    let data_dir = std::path::absolute(&args.data.data_dir)
+        .map_err(|error| CliError::usage("AIM-D001", error.to_string(), "name another folder"))?;
+    let (reader, ledger) = evidence::read(&data_dir)?;
+    let execution = evidence::execution(&ledger, &args.run)?.clone();
     let ledger = Arc::new(ledger);
     let evidence = Evidence {
         ledger: Arc::clone(&ledger),
         reader: Arc::new(reader),
-        store: Arc::new(start::store(data_dir)),
+        store: Arc::new(start::store(&data_dir)),
     };
     let case = Case::new(evidence, &execution).map_err(|error| {
         let problem = Problem::new(error.code(), error.to_string());
         CliError::new(Exit::Evidence, problem)
     })?;
-    Ok((case, ledger))
+    let mut library = library::deployed(args, &data_dir)?;
+    let against = library::add(&mut library, args)?;
+    Ok(Source {
+        case,
+        library,
+        against,
+        log: Some((data_dir, ledger)),
+        evidence: Exit::Ok,
+    })
 }
 
 /// The step that is meant, which has to have run.

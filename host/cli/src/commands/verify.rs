@@ -9,10 +9,12 @@ use std::{io::ErrorKind, path::Path};
 use aim_core::{
     digest::{Digest, encode_hex},
     outcome::Exit,
+    plan::Lock,
 };
-use aim_ports::log::LogReader as _;
+use aim_policy_cedar::{CedarPolicy, PolicySource};
+use aim_ports::{log::LogReader as _, policy::Policy as _};
 use aim_trust::{
-    export::{EXPORT_BYTES_MAX, verify_export},
+    export::{EXPORT_BYTES_MAX, Export, open_export},
     key::KeySet,
     verify::{Anchored, EvidenceFault, KeySource, Report, VerifyOptions, verify_log},
 };
@@ -99,14 +101,25 @@ pub(crate) fn verify(cli: &Cli, args: &VerifyArgs) -> Result<Exit, CliError> {
         .map(|path| files::read_bytes(path, "checkpoint", CHECKPOINT_BYTES_MAX))
         .transpose()?;
     let is_folder = is_folder(&args.evidence)?;
-    let (report, artifacts) = if is_folder {
-        verify_folder(&args.evidence, keys.as_ref(), anchor.as_deref())?
+    let (report, artifacts, policy) = if is_folder {
+        let (report, artifacts) = verify_folder(&args.evidence, keys.as_ref(), anchor.as_deref())?;
+        (report, artifacts, None)
     } else {
         let bytes = files::read_bytes(&args.evidence, "export", EXPORT_BYTES_MAX)?;
-        let report = verify_export(&bytes, keys.as_ref(), anchor.as_deref());
-        (report, None)
+        let (report, export) = open_export(&bytes, keys.as_ref(), anchor.as_deref());
+        (report, None, export.as_ref().and_then(policy_fault))
     };
-    let document = document(&report, artifacts, &args.evidence);
+    let mut document = document(&report, artifacts, &args.evidence);
+    if let Some(message) = policy {
+        document.finding = Finding::Invalid;
+        document.fault_count += 1;
+        document.faults.push(Fault {
+            code: "AIM-R084",
+            place: "export".to_owned(),
+            index: None,
+            message: message.to_owned(),
+        });
+    }
     match cli.output {
         Output::Json => out::json_line("aim.verify/v1", &document)?,
         Output::Text => out::text(&text(&document))?,
@@ -117,7 +130,25 @@ pub(crate) fn verify(cli: &Cli, args: &VerifyArgs) -> Result<Exit, CliError> {
     })
 }
 
-fn read_keys(path: &Path) -> Result<KeySet, CliError> {
+/// What is wrong with the policy that an export carries: it is held against the lock, which a witness vouches for.
+pub(crate) fn policy_fault(export: &Export) -> Option<&'static str> {
+    let part = export.replay.as_ref()?;
+    if part.policy.is_empty() {
+        return None;
+    }
+    let sources = part.policy.iter().map(|(name, text)| PolicySource {
+        name: name.clone(),
+        text: text.clone(),
+    });
+    let sources: Vec<PolicySource> = sources.collect();
+    let policy = CedarPolicy::compile(&sources).ok();
+    let lock = Lock::from_json(part.start.lock.as_bytes()).ok();
+    let is_it = policy.map(|policy| policy.digest()) == lock.map(|lock| lock.policy);
+    (!is_it).then_some("the policy is not the one that the lock pins")
+}
+
+/// Public keys from a file.
+pub(crate) fn read_keys(path: &Path) -> Result<KeySet, CliError> {
     let text = files::read_text(path, "key file", KEYS_BYTES_MAX)?;
     KeySet::parse(&text).map_err(|error| key_error(&error))
 }

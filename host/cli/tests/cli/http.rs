@@ -30,7 +30,8 @@ const DEPLOYMENT: &str = "probes = { off = [\"all\"] }\ncontracts = [\"contracts
                           policy = \"policy.cedar\"\n\
                           [gates]\nethical = \"ethical\"\ncodex_keys = \"publisher.pub\"\n";
 
-const CANARY: &str = "canary-0123456789";
+/// A secret that must be nowhere.
+pub(crate) const CANARY: &str = "canary-0123456789";
 
 /// A server; each request's head and body is kept, and answered, or not, as `respond` says.
 pub(crate) struct Server {
@@ -144,6 +145,27 @@ pub(crate) fn input(request: &Value) -> String {
 
 fn run(place: &Place, request: &Value) -> Came {
     place.run(&["run", "plan.acl", "-i", &input(request)])
+}
+
+/// A place in which two requests were sent with the secret, one answered and one told the secret back, and how many requests
+/// the server has seen.
+pub(crate) fn paid() -> (Place, impl Fn() -> usize) {
+    let server = serve(|text| {
+        let is_echo = text.contains("/v1/echo");
+        ok(if is_echo { text } else { "paid" })
+    });
+    let place = deployment(server.port, LOOPBACK, "");
+    let with = |path: &str| {
+        let mut one = request(server.port, path);
+        one["secret"] = json!(["authorization", "Bearer ", "api-token"]);
+        one
+    };
+    output(
+        &place,
+        &run(&place, &json!([with("/v1/pay"), with("/v1/echo")])),
+    );
+    assert!(server.seen().iter().all(|text| text.contains(CANARY)));
+    (place, move || server.seen().len())
 }
 
 /// The body of the run's output.
@@ -441,7 +463,7 @@ fn s3_a_secret_is_sent_where_it_is_bound_to_and_is_in_no_file_and_no_output() {
         &["logs", "-o", "json"][..],
         &["witness", "show", "last"],
         &["witness", "show", "last", "-o", "json"],
-        &["witness", "export", "last", "--out", "export"],
+        &["witness", "export", "--run", "last", "--payloads"],
     ] {
         let came = place.run(arguments);
         shown.extend([came.text(), came.stderr]);

@@ -15,6 +15,7 @@ mod compiling;
 mod deciding;
 mod errors;
 mod evidence;
+mod exporting;
 mod gates;
 mod help;
 mod http;

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use aim_core::digest::{Digest, decode_hex};
+use aim_trust::key::{KeyRole, SecretKey};
 use serde_json::Value;
 
 use crate::{
@@ -91,22 +93,50 @@ fn a_component_that_was_exchanged_is_missing_and_can_be_given_from_elsewhere() {
     assert_eq!(log(&place), before, "a comparison leaves nothing behind");
 }
 
-/// The limits of a gate's contract are not pinned; with less fuel it gives no answer any more, and that is a difference.
+/// Puts the code of another component into the cache in the place of the echo's, sealed with the machine's own key: what a
+/// machine would do that lies about what it runs.
+fn lie_in_the_cache(place: &Place, other: &str) {
+    let profile = fs::read_dir(place.path("cache/native")).unwrap().next();
+    let profile = profile.unwrap().unwrap().path();
+    let digest = |file: &str| Digest::of(&fs::read(guest(file)).unwrap());
+    let cached = |digest: Digest| profile.join(format!("{}.native", digest.hex()));
+    let echo = digest("conformance-echo.wasm");
+    let code = fs::read(cached(digest(other))).unwrap().split_off(72);
+    let seed = place.read("keys/cache.key");
+    let seed = decode_hex(seed.lines().nth(1).unwrap()).unwrap();
+    let name = profile.file_name().unwrap().to_str().unwrap();
+    let sealed = [
+        b"aim:native-code:v1\0".as_slice(),
+        &decode_hex::<32>(name).unwrap(),
+        echo.as_bytes(),
+        Digest::of(&code).as_bytes(),
+    ]
+    .concat();
+    let seal = SecretKey::from_bytes(KeyRole::Cache, &seed).sign(&sealed);
+    let file = [b"AIMNATV1".as_slice(), &seal, &code].concat();
+    fs::remove_file(cached(echo)).unwrap();
+    fs::write(cached(echo), file).unwrap();
+}
+
 #[test]
 fn acl_d301_a_difference_exits_with_7_and_leaves_a_diagnostic_witness() {
     let place = echoes();
-    let contract = place.read("contracts/ethical.yaml");
-    place.write(
-        "contracts/ethical.yaml",
-        format!("{contract}limits: {{ fuel_max: 1000 }}\n"),
+    let other = place.write(
+        "other.wasm",
+        fs::read(guest("hostile-g27-nan.wasm")).unwrap(),
     );
+    let other = other.to_str().unwrap();
+    let came = place.run(&["replay", "last", "--step", "one", "--against", other]);
+    assert_eq!(came.code, 7, "{}{}", came.text(), came.stderr);
+    lie_in_the_cache(&place, "hostile-g27-nan.wasm");
     let before = log(&place);
     let came = place.run(&["replay", "last", "--step", "one", "-o", "json"]);
     assert_eq!(came.code, 7, "{}{}", came.text(), came.stderr);
     let document = &came.documents()[0];
     assert_eq!(document["code"], "ACL-D301");
-    let field = document["differences"][0]["field"].as_str().unwrap();
-    assert!(field.starts_with("gate ethical ingress"), "{field}");
+    let differences = document["differences"].as_array().unwrap();
+    let out = |one: &Value| one["field"].as_str().unwrap().starts_with("out");
+    assert!(differences.iter().any(out), "{document}");
     assert!(
         came.stderr.contains("diagnostic witness"),
         "{}",
@@ -115,11 +145,32 @@ fn acl_d301_a_difference_exits_with_7_and_leaves_a_diagnostic_witness() {
     let after = log(&place);
     assert!(after.starts_with(&before) && after.len() > before.len());
     let shown = place.run(&["witness", "show", "last", "-o", "json"]);
-    assert!(
-        shown.text().contains("ACL-D301"),
-        "{}{}",
-        shown.text(),
-        shown.stderr
+    let statement = shown.documents().remove(0);
+    assert_eq!(statement["predicate"]["code"], "ACL-D301");
+    assert_eq!(
+        statement["predicate"]["differences"],
+        document["differences"]
     );
+    assert_eq!(statement["predicate"]["witness"], document["witness"]);
     assert_verified(&place);
+}
+
+/// The limits that a gate judged under are pinned with its contract: with others it is another gate, and nothing is guessed.
+#[test]
+fn the_contract_of_a_gate_is_a_pin_as_that_of_a_step() {
+    for file in ["contracts/ethical.yaml", "contracts/echo.yaml"] {
+        let place = echoes();
+        let contract = place.read(file);
+        place.write(file, format!("{contract}limits: {{ fuel_max: 1000 }}\n"));
+        let before = log(&place);
+        let came = place.run(&["replay", "last", "--step", "one", "-o", "json"]);
+        assert_eq!(came.code, 8, "{}{}", came.text(), came.stderr);
+        let missing = &came.documents()[0]["missing"][0];
+        assert_eq!(missing["code"], "AIM-R080", "{missing}");
+        assert!(
+            missing["what"].as_str().unwrap().contains("contract"),
+            "{missing}"
+        );
+        assert_eq!(log(&place), before);
+    }
 }

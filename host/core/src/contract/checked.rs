@@ -1,6 +1,7 @@
 //! Contracts as the host uses them: every name parsed, every default filled in, every rule held.
 //!
-//! INVARIANT: the facts are reached through `Deref` only, so a contract that was checked stays as it was checked.
+//! INVARIANT: the facts are reached through `Deref` only, so a contract that was checked stays as it was checked. One that is
+//! read back from its canonical form was checked when its digest was taken; whoever reads it holds it against that digest.
 
 mod node;
 mod runtime_host;
@@ -15,7 +16,7 @@ use alloc::{
 };
 use core::ops::Deref;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Autonomy, EffectType, HandlerFamily, NodeKind, World};
@@ -28,13 +29,14 @@ use crate::{
     name::{NodeId, TenantId},
 };
 
-/// A node contract that came through every rule. Made by [`super::NodeDocument::check`] and by nothing else.
+/// A node contract that came through every rule. Made by [`super::NodeDocument::check`], or read back from what one wrote.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct NodeContract(NodeFacts);
 
 /// What a node contract says.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NodeFacts {
     /// What kind of node it is.
     pub kind: NodeKind,
@@ -69,14 +71,14 @@ pub struct NodeFacts {
     /// Confidence below which the step abstains, in parts per million.
     pub kappa_ppm: Option<u32>,
     /// How much depends on it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub criticality: Option<Criticality>,
     /// What every ethical score must reach.
     pub ethics: Floors,
 }
 
 /// Who does a node's work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Implementation {
     /// A component.
@@ -90,7 +92,7 @@ pub enum Implementation {
 }
 
 /// Which component, for which world, with which adapters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComponentRef {
     /// The file as written: relative, not yet resolved.
     pub path: Option<String>,
@@ -105,7 +107,7 @@ pub struct ComponentRef {
 }
 
 /// One SQL statement with bound parameters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DbEffect {
     /// Name of the operator's connection.
     pub connection: String,
@@ -116,7 +118,7 @@ pub struct DbEffect {
 }
 
 /// One HTTP request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpEffect {
     /// The address with places for parameters.
     pub url_template: String,
@@ -127,7 +129,7 @@ pub struct HttpEffect {
 }
 
 /// How often a transient failure is tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retry {
     /// Attempts in all, the first included.
     pub attempts_max: u32,
@@ -145,7 +147,7 @@ impl Default for Retry {
 }
 
 /// Whose envelopes are taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TenantScope {
     /// Every tenant's.
@@ -177,7 +179,21 @@ impl NodeContract {
     /// Digest of the canonical form: defaults filled in, keys sorted. How the document was laid out takes no part.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        digest_of("contract", &self.0)
+        Digest::derive("contract", &[&self.canonical()])
+    }
+
+    /// The canonical form, which [`Self::digest`] is taken of: JSON with defaults filled in and keys sorted.
+    #[must_use]
+    pub fn canonical(&self) -> Vec<u8> {
+        canonical_of(&self.0)
+    }
+
+    /// Reads what [`Self::canonical`] wrote; `None` for anything else. It is as good as the digest that it is held against: no
+    /// rule is checked again.
+    #[must_use]
+    pub fn from_canonical(bytes: &[u8]) -> Option<Self> {
+        let read = Self(serde_json::from_slice(bytes).ok()?);
+        (read.canonical() == bytes).then_some(read)
     }
 
     /// `<version>:<first 12 hex digits of the digest>`, for display.
@@ -258,7 +274,7 @@ impl RuntimeHostContract {
     /// Digest of the canonical form.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        digest_of("runtime-host-contract", &self.0)
+        Digest::derive("runtime-host-contract", &[&canonical_of(&self.0)])
     }
 
     /// `<version>:<first 12 hex digits of the digest>`, for display.
@@ -273,9 +289,8 @@ fn fingerprint(version: &str, digest: Digest) -> String {
     format!("{version}:{}", hex.get(..12).unwrap_or(&hex))
 }
 
-fn digest_of(kind: &str, facts: &impl Serialize) -> Digest {
+fn canonical_of(facts: &impl Serialize) -> Vec<u8> {
     // Plain data with string keys only: serialisation has no failure to report.
     let value = serde_json::to_value(facts).unwrap_or_default();
-    let bytes = crate::canonical::bytes(&value);
-    Digest::derive(kind, &[&bytes])
+    crate::canonical::bytes(&value)
 }

@@ -68,10 +68,27 @@ pub struct Borders {
 }
 
 /// A rule for composing risks, whole and checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "WrittenRule")]
 pub struct CompositeRule {
     borders: Borders,
     weights: Weights,
+}
+
+/// A rule as it is written, before it is checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRule {
+    borders: Borders,
+    weights: Weights,
+}
+
+impl TryFrom<WrittenRule> for CompositeRule {
+    type Error = CompositeRuleError;
+
+    fn try_from(written: WrittenRule) -> Result<Self, CompositeRuleError> {
+        Self::new(written.borders, written.weights)
+    }
 }
 
 /// Why a rule is none.

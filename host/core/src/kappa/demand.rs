@@ -59,7 +59,8 @@ impl Bands {
 }
 
 /// What a deployment says about confidence.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ConfidenceRules {
     /// Where bands begin.
     pub bands: Bands,

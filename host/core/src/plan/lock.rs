@@ -120,6 +120,9 @@ pub struct GatePin {
     pub codex: Option<Digest>,
     /// The gate component's bytes.
     pub component: Digest,
+    /// The node contract's bytes, with the limits that it judges under; absent in locks that were written before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Digest>,
     /// The contract's version; absent in locks that were written before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,

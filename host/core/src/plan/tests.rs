@@ -378,6 +378,7 @@ fn lock(plan: &Plan) -> Lock {
         approvals: BTreeSet::new(),
         codex: Some(Digest::of(b"codex")),
         component: Digest::of(b"gate"),
+        contract: Some(Digest::of(b"gate contract")),
         version: Some("1.0.0".to_owned()),
         wit: wit(),
     };

@@ -323,6 +323,7 @@ fn gate_pin(gate: &ResolvedGate<'_>) -> GatePin {
         version: Some(gate.node.contract.version.clone()),
         codex: gate.codex(),
         component: gate.linkage.component(),
+        contract: Some(gate.node.contract.digest()),
         adapt: gate.linkage.adapt(),
         wit: wit_versions(&gate.linkage),
     }

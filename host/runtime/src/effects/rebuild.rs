@@ -98,9 +98,9 @@ fn value(payloads: Payloads<'_>, content: ContentRef) -> Value {
     if content.size_bytes > LOG_BLOB_BYTES_MAX as u64 {
         return Value::Stored(content);
     }
-    match payloads.ledger.blob(payloads.reader, content.digest) {
-        Ok(Some(bytes)) => Value::Held(bytes.into()),
-        _ => Value::Erased(content.size_bytes),
+    match payloads.find(content.digest) {
+        Ok(bytes) => Value::Held(bytes.into()),
+        Err(_) => Value::Erased(content.size_bytes),
     }
 }
 

@@ -135,11 +135,6 @@ impl Case {
             let entry = answers.entry(answer.question.clone());
             entry.or_insert_with(|| (answer.answer.clone(), witness));
         }
-        let notes = execution.notes.iter().map(|noted| &noted.note);
-        let rerouted = notes.filter_map(|note| match &note.what {
-            NoteKind::Rerouted(to) => Some((note.path.clone(), to.clone())),
-            _ => None,
-        });
         let released = ledger
             .entries()
             .iter()
@@ -150,9 +145,9 @@ impl Case {
         Ok(Self {
             released: released.collect(),
             start: execution.start.clone(),
-            attempts,
             answers,
-            rerouted: rerouted.collect(),
+            rerouted: rerouted(ledger, execution, &attempts),
+            attempts,
             evidence,
         })
     }
@@ -206,6 +201,31 @@ impl Case {
         }
         (!accepted.held.is_empty()).then_some(accepted)
     }
+}
+
+/// Which standby step answered in the place of which node: the plan's witness says so, and before there is one what was written
+/// down on the way.
+fn rerouted(
+    ledger: &Ledger,
+    execution: &Execution,
+    attempts: &[ToldAttempt],
+) -> Vec<(StepPath, StepName)> {
+    let notes = execution.notes.iter().map(|noted| &noted.note);
+    let noted = notes.filter_map(|note| match &note.what {
+        NoteKind::Rerouted(to) => Some((note.path.clone(), to.clone())),
+        _ => None,
+    });
+    let sent = attempts.iter().filter_map(|told| {
+        let to = told.statement.predicate.reroute.as_ref()?;
+        Some((told.path(), to.clone()))
+    });
+    let steps = ledger.plan_of(execution);
+    let steps = steps.into_iter().flat_map(|(_, plan)| &plan.steps);
+    let answered = steps.filter_map(|step| {
+        let path = (step.path.clone()).unwrap_or_else(|| StepPath::from(&step.step));
+        Some((path, step.answered_by.clone()?))
+    });
+    answered.chain(noted).chain(sent).collect()
 }
 
 /// What every attempt of the execution is made from.

@@ -342,7 +342,15 @@ impl<'a> Loader<'a> {
             loaded.map_err(|error| error.to_string())
         });
         let linked = linked.map_err(|why| pin(format!("a linkable component ({why})")))?;
-        let limits = node.and_then(|node| library.gate_limits.get(&node));
+        let limits = match locked.and_then(|pin| pin.contract) {
+            Some(digest) => {
+                let contract = library.contracts.get(&digest);
+                let contract = contract.ok_or_else(|| pin(format!("contract {digest}")))?;
+                Some(&contract.contract.limits)
+            }
+            // Locks that were written before it was kept say nothing about it.
+            None => node.and_then(|node| library.gate_limits.get(&node)),
+        };
         let limits = limits.map_or(Limits::GATE, crate::admission::gate_limits);
         let gate = Gate {
             id: record.gate.clone(),

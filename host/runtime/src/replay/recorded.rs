@@ -58,7 +58,7 @@ impl Recorded {
         };
         let resources = Resources {
             config: Arc::new(config(transcript)),
-            buckets: state::buckets(case, told, transcript),
+            buckets: state::buckets(case, told),
             writable: state::folders(case.evidence(), recorded, transcript)?,
             clock: None,
             entropy: None,
@@ -144,7 +144,7 @@ pub(super) fn transcript(
 }
 
 /// True when the record is the only place where the answer is.
-fn is_needed(function: &str, verdict: CallVerdict) -> bool {
+pub(super) fn is_needed(function: &str, verdict: CallVerdict) -> bool {
     verdict == CallVerdict::Ok && replay_of(function) == Some(Replay::Recorded)
 }
 

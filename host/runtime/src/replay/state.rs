@@ -25,11 +25,7 @@ use crate::{
 const OPEN_AT: &str = "wasi:filesystem/types.[method]descriptor.open-at";
 
 /// The granted buckets. Whoever writes to a bucket has it alone, so what was committed before the witness is what was there.
-pub(super) fn buckets(
-    case: &Case,
-    told: &ToldAttempt,
-    _transcript: &Transcript,
-) -> BTreeMap<String, Arc<dyn BucketView>> {
+pub(super) fn buckets(case: &Case, told: &ToldAttempt) -> BTreeMap<String, Arc<dyn BucketView>> {
     let recorded = &told.statement.predicate;
     let mut names = recorded.grant.scope_of(Capability::Keyvalue).peekable();
     if names.peek().is_none() {
@@ -100,7 +96,7 @@ fn base(
 }
 
 /// True when the attempt opened a file with this content.
-fn was_opened(transcript: &Transcript, digest: Digest) -> bool {
+pub(super) fn was_opened(transcript: &Transcript, digest: Digest) -> bool {
     let answer = Fields::new().bytes(digest.as_bytes()).finish();
     let answer = Digest::of(&answer);
     let mut records = transcript.records().iter();

@@ -102,6 +102,9 @@ pub enum FaultKind {
     /// Frames and witnesses do not agree about what the world noticed.
     #[error("{0}")]
     Effect(String),
+    /// What an export carries to be replayed is not what its witnesses vouch for.
+    #[error("what it takes to replay the run is not what its witnesses vouch for: {0}")]
+    Replay(String),
     /// The payload is not what its digest says.
     #[error("payload is not what its digest says")]
     Payload,
@@ -147,6 +150,7 @@ impl EvidenceFault {
             FaultKind::Proof(_) => "AIM-E014",
             FaultKind::Statement(_) => "AIM-E015",
             FaultKind::Effect(_) => "AIM-N030",
+            FaultKind::Replay(_) => "AIM-R084",
         }
     }
 

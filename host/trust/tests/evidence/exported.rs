@@ -44,6 +44,7 @@ fn export(log: &Log) -> String {
         tree: &log.tree,
         witnesses: &witnesses,
         payloads: &payloads,
+        replay: None,
     })
     .unwrap()
 }
@@ -195,6 +196,7 @@ fn a_witness_that_the_checkpoint_does_not_cover_is_not_exported() {
             statement: witness.statement,
         }],
         payloads: &[],
+        replay: None,
     });
     assert!(made.is_err());
 }

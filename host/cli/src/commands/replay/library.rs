@@ -18,30 +18,43 @@ use crate::{
 /// The largest component that is read.
 const COMPONENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// Reads everything; the digest of the component to compare with, if there is one.
-pub(super) fn read(
-    args: &ReplayArgs,
-    data_dir: &Path,
-) -> Result<(Library, Option<Digest>), CliError> {
-    let beside = data_dir.parent().unwrap_or(data_dir).join("aim.toml");
-    let config = args.config.clone().unwrap_or(beside);
-    let mut library = Library::default();
-    // Without a deployment the replay says what it misses of it.
-    if args.config.is_some() || config.exists() {
-        let registry = Registry::load(&config, &JsonSchemas).map_err(|error| load_error(&error))?;
-        library = Library::new(rules(registry.deployment()));
-        for node in registry.nodes() {
-            take(&mut library, &registry, node)?;
-        }
+/// What the deployment of that time has; nothing without one, and then the replay says what it misses of it.
+pub(super) fn deployed(args: &ReplayArgs, data_dir: &Path) -> Result<Library, CliError> {
+    let config = beside(args.config.as_deref(), data_dir);
+    if args.config.is_none() && !config.exists() {
+        return Ok(Library::default());
     }
+    let registry = Registry::load(&config, &JsonSchemas).map_err(|error| load_error(&error))?;
+    let mut library = Library::new(rules(registry.deployment()));
+    for node in registry.nodes() {
+        take(&mut library, &registry, node)?;
+    }
+    Ok(library)
+}
+
+/// The deployment file that is named, or the one beside the data directory.
+pub(crate) fn beside(named: Option<&Path>, data_dir: &Path) -> PathBuf {
+    let data_dir = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_path_buf());
+    let folder = data_dir.parent().unwrap_or(&data_dir);
+    named.map_or_else(|| folder.join("aim.toml"), Path::to_path_buf)
+}
+
+/// Adds the nodes of a deployment to what an export carries; its rules stay.
+pub(super) fn deploy(library: &mut Library, config: &Path) -> Result<(), CliError> {
+    let registry = Registry::load(config, &JsonSchemas).map_err(|error| load_error(&error))?;
+    let mut nodes = registry.nodes();
+    nodes.try_for_each(|node| take(library, &registry, node))
+}
+
+/// Adds the folder of components, and the component to compare with; the digest of that one, if there is one.
+pub(super) fn add(library: &mut Library, args: &ReplayArgs) -> Result<Option<Digest>, CliError> {
     if let Some(folder) = &args.components {
         for path in components(folder)? {
             library.add_component(bytes(&path)?);
         }
     }
     let against = args.against.as_deref().map(bytes).transpose()?;
-    let against = against.map(|bytes| library.add_component(bytes));
-    Ok((library, against))
+    Ok(against.map(|bytes| library.add_component(bytes)))
 }
 
 fn take(
@@ -66,7 +79,8 @@ fn take(
     Ok(())
 }
 
-fn components(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
+/// Every `.wasm` in a folder, in the order of their names.
+pub(crate) fn components(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
     let entries = std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let mut paths: Vec<PathBuf> = paths
@@ -76,7 +90,8 @@ fn components(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
     Ok(paths)
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
+/// A component's bytes.
+pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
     let length = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
     if length.len() > COMPONENT_BYTES_MAX {
         let message = format!("`{}` is too large for a component", path.display());

@@ -127,14 +127,14 @@ pub(crate) fn open_for_admin(
     let command = format!("aimctl {command}");
     let writer = FileLogWriter::open(data_dir, &command).map_err(|error| log_error(&error))?;
     let signer = SignerProcess::spawn(&side("signer", &keys_dir)?).map_err(|e| port_error(&e))?;
-    let isolation = confined(data_dir, &keys_dir);
+    let isolation = confined(Some(data_dir), &keys_dir);
     admin_host(data_dir, isolation, (reader, writer, signer))
 }
 
-/// Gives up everything but the data directory; the level that was reached.
-fn confined(data_dir: &Path, keys_dir: &Path) -> String {
+/// Gives up everything but the data directory, where there is one; the level that was reached.
+fn confined(data_dir: Option<&Path>, keys_dir: &Path) -> String {
     let reach = Reach {
-        paths_write: vec![data_dir],
+        paths_write: data_dir.into_iter().collect(),
         ..Reach::default()
     };
     confine_host(&reach, keys_dir).level.word().to_owned()
@@ -148,19 +148,25 @@ pub(crate) struct Apart {
     data_dir: PathBuf,
 }
 
-/// Starts the signer, where something may have to be signed and there is one, and gives the rest up.
-pub(crate) fn apart(cli: &Cli, data_dir: &Path, may_sign: bool) -> Result<Apart, CliError> {
+/// Gives up everything but the data directory, if there is one; before that it starts the signer, where there is one and
+/// something may have to be added to the log.
+pub(crate) fn apart(
+    cli: &Cli,
+    data_dir: Option<&Path>,
+    may_sign: bool,
+) -> Result<Option<Apart>, CliError> {
     let keys_dir = paths::keys_dir(cli)?;
     let signer = if may_sign {
         SignerProcess::spawn(&side("signer", &keys_dir)?).ok()
     } else {
         None
     };
-    Ok(Apart {
+    let isolation = confined(data_dir, &keys_dir);
+    Ok(data_dir.map(|data_dir| Apart {
         signer,
-        isolation: confined(data_dir, &keys_dir),
+        isolation,
         data_dir: data_dir.to_path_buf(),
-    })
+    }))
 }
 
 impl Apart {

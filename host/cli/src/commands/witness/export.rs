@@ -3,7 +3,10 @@
 //! The newest published checkpoint is read first and the log after it, so that the log holds at least what the checkpoint
 //! covers, also while a run writes.
 //!
-//! INVARIANT: an export is written whole or not at all, and every witness in it is under its checkpoint.
+//! INVARIANT: an export is written whole or not at all, and every witness in it is under its checkpoint; one that is made to be
+//! replayed has everything that the run was pinned to, or is refused.
+
+mod pins;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +23,7 @@ use aim_runtime::{
 };
 use aim_store_dir::DirArtifactStore;
 use aim_trust::{
-    export::{ExportError, ExportParts, ExportWitness, build_export},
+    export::{ExportError, ExportParts, ExportWitness, ReplayPart, build_export},
     tree::{Hash, Tree},
 };
 
@@ -31,56 +34,22 @@ use crate::{
     render::out,
 };
 
+/// What goes into the export of one execution.
+struct Contents<'a> {
+    entries: Vec<&'a Entry>,
+    found: Found,
+    part: Option<ReplayPart>,
+}
+
 /// `aimctl witness export`.
 pub(crate) fn export(_: &Cli, args: &WitnessExportArgs) -> Result<Exit, CliError> {
-    let data_dir = &args.data.data_dir;
-    let reader = evidence::open(data_dir)?;
+    let reader = evidence::open(&args.data.data_dir)?;
     let checkpoint = reader.checkpoint()?.ok_or_else(no_checkpoint)?;
     let checkpoint = String::from_utf8(checkpoint).map_err(|_| no_checkpoint())?;
     let ledger = Ledger::read(&reader)?;
     let execution = evidence::execution(&ledger, &args.run)?;
-    let entries = entries(&ledger, execution);
-    let previous = previous_blocks(&reader, &ledger)?;
-    let witnesses: Vec<ExportWitness<'_>> = entries
-        .iter()
-        .filter_map(|entry| {
-            let previous_block = *previous.get(&entry.leaf.index)?;
-            Some(ExportWitness {
-                leaf: entry.leaf,
-                previous_block,
-                statement: &entry.statement,
-            })
-        })
-        .collect();
-    let store = DirArtifactStore::new(data_dir);
-    let found = if args.payloads {
-        find(
-            Payloads {
-                ledger: &ledger,
-                reader: &reader,
-                store: &store,
-            },
-            &entries,
-        )
-    } else {
-        Found::default()
-    };
-    let payloads: Vec<(Digest, &[u8])> = found
-        .payloads
-        .iter()
-        .map(|(digest, bytes)| (*digest, bytes.as_slice()))
-        .collect();
-    let mut tree = Tree::new();
-    tree.extend(ledger.leaf_hashes().iter().copied());
-    let keys = ledger.keys().ok_or_else(no_checkpoint)?;
-    let parts = ExportParts {
-        checkpoint: &checkpoint,
-        keys: &keys,
-        tree: &tree,
-        witnesses: &witnesses,
-        payloads: &payloads,
-    };
-    let mut document = build_export(&parts).map_err(|error| export_error(&error))?;
+    let contents = contents(args, (&reader, &ledger), execution)?;
+    let mut document = document((&reader, &ledger), &checkpoint, &contents)?;
     document.push('\n');
     match &args.file {
         Some(path) => files::write_whole(path, document.as_bytes())?,
@@ -88,16 +57,85 @@ pub(crate) fn export(_: &Cli, args: &WitnessExportArgs) -> Result<Exit, CliError
     }
     out::talk(&format!(
         "{} witnesses of {}, {} payloads{}{}\n",
-        witnesses.len(),
+        contents.entries.len(),
         execution.start.execution,
-        payloads.len(),
-        found.missing_text(),
+        contents.found.payloads.len(),
+        contents.found.missing_text(),
         args.file
             .as_ref()
             .map(|path| format!(", mode 0644: {}", path.display()))
             .unwrap_or_default(),
     ));
     Ok(Exit::Ok)
+}
+
+fn contents<'a>(
+    args: &WitnessExportArgs,
+    (reader, ledger): (&FileLogReader, &'a Ledger),
+    execution: &Execution,
+) -> Result<Contents<'a>, CliError> {
+    if args.replayable {
+        let ready = pins::pack(args, ledger, execution)?;
+        let entries = at(ledger, ready.entries.iter().copied());
+        let (part, found) = ready.into_parts();
+        return Ok(Contents {
+            entries,
+            found,
+            part: Some(part),
+        });
+    }
+    let entries = entries(ledger, execution);
+    let store = DirArtifactStore::new(&args.data.data_dir);
+    let payloads = Payloads {
+        ledger,
+        reader,
+        store: &store,
+    };
+    let found = if args.payloads {
+        find(payloads, &entries)
+    } else {
+        Found::default()
+    };
+    Ok(Contents {
+        entries,
+        found,
+        part: None,
+    })
+}
+
+/// The export with proofs for everything in it.
+fn document(
+    (reader, ledger): (&FileLogReader, &Ledger),
+    checkpoint: &str,
+    contents: &Contents<'_>,
+) -> Result<String, CliError> {
+    let previous = previous_blocks(reader, ledger)?;
+    let entries = contents.entries.iter();
+    let witnesses = entries.filter_map(|entry| {
+        let previous_block = *previous.get(&entry.leaf.index)?;
+        Some(ExportWitness {
+            leaf: entry.leaf,
+            previous_block,
+            statement: &entry.statement,
+        })
+    });
+    let witnesses: Vec<ExportWitness<'_>> = witnesses.collect();
+    let payloads = contents.found.payloads.iter();
+    let payloads: Vec<(Digest, &[u8])> = payloads
+        .map(|(digest, bytes)| (*digest, bytes.as_slice()))
+        .collect();
+    let mut tree = Tree::new();
+    tree.extend(ledger.leaf_hashes().iter().copied());
+    let keys = ledger.keys().ok_or_else(no_checkpoint)?;
+    let parts = ExportParts {
+        checkpoint,
+        keys: &keys,
+        tree: &tree,
+        witnesses: &witnesses,
+        payloads: &payloads,
+        replay: contents.part.as_ref(),
+    };
+    build_export(&parts).map_err(|error| export_error(&error))
 }
 
 /// The statements of an execution in the order of their leaves.
@@ -109,8 +147,11 @@ fn entries<'a>(ledger: &'a Ledger, execution: &Execution) -> Vec<&'a Entry> {
         .copied()
         .collect();
     places.sort_unstable();
+    at(ledger, places.into_iter())
+}
+
+fn at(ledger: &Ledger, places: impl Iterator<Item = usize>) -> Vec<&Entry> {
     places
-        .into_iter()
         .filter_map(|place| ledger.entries().get(place))
         .collect()
 }
@@ -190,7 +231,7 @@ fn export_error(error: &ExportError) -> CliError {
         ExportError::Size => CliError::usage(
             "AIM-E031",
             error.to_string(),
-            "export without --payloads and hand the artifacts over apart",
+            "export without --payloads, or with --without-components, and hand the rest over apart",
         ),
     }
 }

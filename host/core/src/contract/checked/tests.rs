@@ -305,6 +305,29 @@ fn the_digest_is_of_what_is_said_and_not_of_how_it_is_written() {
     }
 }
 
+/// Control: with the comparison of bytes left out of `from_canonical`, the other spellings are read too, and this fails (seen).
+#[test]
+fn the_canonical_form_is_read_back_to_the_same_digest_and_no_other_spelling_is() {
+    let more = json!({
+        "asks": [{ "capability": "artifact", "modes": ["read"] }],
+        "input": { "type": "object", "required": ["b", "a"] },
+        "retry": { "attempts_max": 3, "backoff_ms": 5 },
+        "metadata": { "owner": "me", "list": [1, 2.5, null] },
+    });
+    for document in [echo(), component(&json!({})), component(&more)] {
+        let contract = check(document).unwrap();
+        let bytes = contract.canonical();
+        let read = NodeContract::from_canonical(&bytes).unwrap();
+        assert_eq!(read, contract);
+        assert_eq!(read.digest(), contract.digest());
+        let text = String::from_utf8(bytes).unwrap();
+        let first = text.replacen('{', "{\"more\":1,", 1);
+        for other in [text.replacen(':', ": ", 1), first, text.to_uppercase()] {
+            assert!(NodeContract::from_canonical(other.as_bytes()).is_none());
+        }
+    }
+}
+
 #[test]
 fn unknown_keys_do_not_parse_anywhere() {
     for (at, extra) in [
