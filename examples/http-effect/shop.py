@@ -12,7 +12,7 @@ class Shop(BaseHTTPRequestHandler):
     def do_POST(self):
         order = json.loads(self.rfile.read(int(self.headers["content-length"])))["order"]
         key = self.headers["idempotency-key"]
-        print(f"{order}: {'again' if key in seen else 'new'}, key {key}, {self.headers['authorization'] is not None=}")
+        print(f"{order}: {'again' if key in seen else 'new'}, key {key}, authorized: {'authorization' in self.headers}")
         if "--slow" in sys.argv:
             time.sleep(15)
         body = seen.setdefault(key, f"receipt for {order}").encode()
