@@ -9,6 +9,7 @@ mod clear;
 mod compile;
 mod declared;
 mod error;
+mod own;
 mod ready;
 mod resolve;
 mod rollback;
@@ -90,6 +91,8 @@ pub struct Request<'a> {
     pub policy: Option<Arc<dyn Policy>>,
     /// A policy on trial: it is asked about what was granted, its refusals are counted, and nothing is done about them.
     pub monitor: Option<Arc<dyn Policy>>,
+    /// The policies that the plan imports, by alias: they take away from what `policy` grants to the steps that they are for.
+    pub own_policies: &'a BTreeMap<StepName, Arc<dyn Policy>>,
     /// Whose run it is.
     pub tenant: &'a TenantId,
     /// The engine profile that code is compiled for.

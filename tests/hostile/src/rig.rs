@@ -212,6 +212,7 @@ impl Rig {
                 rules: GateRules::default(),
                 policy: Some(Arc::new(FixedPolicy::Permit)),
                 monitor: None,
+                own_policies: &BTreeMap::new(),
                 tenant: &TenantId::parse("global").unwrap(),
                 profile: EngineProfile::default(),
                 probes: &aim_core::plan::ProbeSwitch::default(),

@@ -524,6 +524,33 @@ fn a_name_is_resolved_by_a_host_that_has_given_its_files_up() {
     assert_verified(&place);
 }
 
+/// What a plan's own policy says about a resolved address holds as the operator's word does.
+/// Control: with the operator's policy alone given to `Addresses::of`, the request was sent and this failed.
+#[test]
+fn an_address_that_the_plans_own_policy_refuses_is_never_dialled() {
+    let server = serve(|_| ok("paid"));
+    let place = deployment(server.port, LOOPBACK, "");
+    let plan = "import policy \"far.aclp\" as far\npipeline \"calls\" {\n  header { policy: far }\n  \
+                role a: custom { node: \"caller\" }\n  \
+                step one: a { does: \"send it\", budget: { tokens: 1, wall_ms: 30000, calls: 9 } }\n}\n";
+    place.write("plan.acl", plan);
+    let permit = "permit (principal, action, resource);\n";
+    place.write("far.aclp", permit);
+    let came = run(&place, &request(server.port, "/v1/pay"));
+    assert_eq!(output(&place, &came)[0]["body"], "paid");
+    let near = "@id(\"not-near\") forbid (principal, action in [Aim::Action::\"http.request\", Aim::Action::\"http.special\"], resource)\n\
+                when { context has address && context.address.isInRange(ip(\"127.0.0.0/8\")) };\n";
+    place.write("far.aclp", format!("{permit}{near}"));
+    let came = run(&place, &request(server.port, "/v1/pay"));
+    assert!(
+        !came.text().contains("paid") && server.seen().len() == 1,
+        "{}",
+        came.stderr
+    );
+    let shown = witness(&place).to_string();
+    assert!(shown.contains("far: not-near"), "{shown}");
+}
+
 /// The folder of `examples/http-effect`, for a shop on another port.
 fn shop_example(port: u16) -> Place {
     let place = Place::new();

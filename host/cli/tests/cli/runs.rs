@@ -270,6 +270,87 @@ fn a_deployment_that_does_not_say_who_watches_runs_nothing() {
     run(&place, &[]).assert_refused(2, "AIM-C015");
 }
 
+/// Two steps that put artifacts; the second one only under `strict`, the whole plan under `house`.
+const OWN: &str = r#"
+import policy "house.aclp" as house
+import policy "strict.aclp" as strict
+pipeline "own" {
+  header { policy: house, quip: "The cook may take salt out of the recipe, never add it to the guest's plate." }
+  role a: custom { node: "echo" }
+  step one: a { does: "say it", budget: { tokens: 1, wall_ms: 30000, calls: 1 } }
+  step two: a { depends one, policy: strict, does: "say it again", budget: { tokens: 1, wall_ms: 30000, calls: 1 } }
+}
+"#;
+
+/// Control: with `own::lessen` handing the grant through, the second run completed and this failed.
+#[test]
+fn a_plans_own_policy_takes_away_from_what_the_operator_grants_and_never_adds() {
+    let place = deployment();
+    place.write("plan.acl", OWN);
+    let asks = "asks: [{ capability: artifact, modes: [put] }]\n";
+    place.write("contracts/echo.yaml", format!("{ECHO}{asks}"));
+    place.write("aim.toml", format!("policy = \"p.cedar\"\n{DEPLOYMENT}"));
+    let all = "permit (principal, action, resource);\n";
+    for file in ["p.cedar", "house.aclp", "strict.aclp"] {
+        place.write(file, all);
+    }
+    assert_eq!(run(&place, &[]).code, 0);
+    assert_verified(&place);
+
+    let no_put =
+        "@id(\"no-put\") forbid (principal, action == Aim::Action::\"artifact.put\", resource);\n";
+    place.write("strict.aclp", format!("{all}{no_put}"));
+    let came = run(&place, &[]);
+    came.assert_refused(3, "AIM-A002");
+    assert!(
+        came.stderr
+            .contains("plan's own policy refuses it: strict: no-put"),
+        "{}",
+        came.stderr
+    );
+    assert!(
+        came.stderr.contains("two") && !came.stderr.contains("house"),
+        "{}",
+        came.stderr
+    );
+    let shown = place.run(&["plan", "plan.acl"]);
+    assert_eq!(shown.code, 3, "{}", shown.stderr);
+
+    // The header's holds for both, and what it does not permit is refused.
+    place.write("strict.aclp", all);
+    place.write(
+        "house.aclp",
+        "permit (principal, action == Aim::Action::\"log\", resource);\n",
+    );
+    let came = run(&place, &[]);
+    came.assert_refused(3, "house: no rule permits it");
+
+    // It never grants what the operator does not.
+    place.write("house.aclp", all);
+    place.write("p.cedar", no_put);
+    run(&place, &[]).assert_refused(3, "no-put");
+}
+
+#[test]
+fn a_policy_that_is_none_is_no_import() {
+    let place = deployment();
+    place.write("plan.acl", OWN);
+    place.write("house.aclp", "permit (");
+    place.write(
+        "strict.aclp",
+        "permit (principal, action == Aim::Action::\"fly\", resource);\n",
+    );
+    let came = place.run(&["lint", "plan.acl"]);
+    assert_eq!(came.code, 2, "{}", came.stderr);
+    assert_eq!(
+        came.text().matches("ACL-E055").count(),
+        2,
+        "{}",
+        came.text()
+    );
+    run(&place, &[]).assert_refused(2, "ACL-E055");
+}
+
 #[test]
 fn a_component_that_does_not_fit_is_refused_and_leaves_a_leaf() {
     let place = deployment();

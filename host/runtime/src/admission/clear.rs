@@ -17,7 +17,9 @@ use aim_core::{
 };
 use aim_engine::inspect;
 
-use super::{Node, RefusedLoad, RefusedReason, Request, approved::Waits, declared, rollback, soft};
+use super::{
+    Node, RefusedLoad, RefusedReason, Request, approved::Waits, declared, own, rollback, soft,
+};
 use crate::outside::Addresses;
 
 /// What a step may use and be linked to, and the approvals that it took.
@@ -52,7 +54,7 @@ pub(super) fn clear_step(
     let asker = asker(request, step, node, component);
     let mut waits = Waits::new(request.approvals);
     let mut permits = Vec::new();
-    let (granted, refused_asks) = grant(
+    let (granted, mut refused_asks) = grant(
         &node.contract.asks,
         request.policy.as_ref().map(|policy| policy.digest()),
         |ask, mode, resource| {
@@ -75,6 +77,8 @@ pub(super) fn clear_step(
             settled
         },
     );
+    let (granted, own_refused) =
+        own::lessen(request, step, granted, |wanted| asker.request(wanted));
     let result = link(node, World::Step, &node.contract.asks, &granted);
     let mut reasons = result.as_ref().err().cloned().unwrap_or_default();
     let unused = refused_asks.iter();
@@ -82,6 +86,7 @@ pub(super) fn clear_step(
     // An ask that policy refuses stops the load even when the component would not use it: it would run with less than its
     // contract says.
     reasons.extend(unused.map(refused_reason));
+    reasons.extend(own_refused.iter().map(own::reason));
     reasons.extend(missing(request, &granted));
     reasons.extend(declared::check(request, step, node, &granted));
     reasons.extend((result.as_ref().ok()).and_then(|linkage| soft::check(step, linkage)));
@@ -97,13 +102,16 @@ pub(super) fn clear_step(
             linkage,
             approvals: waits.counted,
         }),
-        _ => Err(Box::new(RefusedLoad {
-            step: Some(step.name.clone()),
-            node: node.contract.node_id.clone(),
-            component,
-            reasons,
-            refused_asks,
-        })),
+        _ => {
+            refused_asks.extend(own_refused);
+            Err(Box::new(RefusedLoad {
+                step: Some(step.name.clone()),
+                node: node.contract.node_id.clone(),
+                component,
+                reasons,
+                refused_asks,
+            }))
+        }
     }
 }
 
@@ -208,7 +216,7 @@ pub(super) fn addresses(
     Addresses::of(
         asker,
         granted,
-        request.policy.as_ref(),
+        own::with_own(request, step).as_ref(),
         request.monitor.as_ref(),
     )
 }

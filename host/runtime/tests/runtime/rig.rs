@@ -33,6 +33,7 @@ use aim_ports::{
     artifact::ArtifactStore,
     clock::Clock,
     compiler::{CompileRequest, Compiler},
+    policy::Policy,
     schema::{Schema, SchemaCompiler, SchemaError},
 };
 use aim_runtime::{
@@ -218,6 +219,7 @@ pub(crate) struct Rig {
     pub(crate) store: Arc<MemoryArtifacts>,
     pub(crate) policy: Option<FixedPolicy>,
     pub(crate) monitor: Option<FixedPolicy>,
+    pub(crate) own_policies: BTreeMap<StepName, Arc<dyn Policy>>,
     pub(crate) mode: SigningMode,
     pub(crate) outside: Outside,
     pub(crate) clock: SimClock,
@@ -261,6 +263,7 @@ impl Rig {
             store: Arc::default(),
             policy: Some(FixedPolicy::Permit),
             monitor: None,
+            own_policies: BTreeMap::new(),
             mode: SigningMode::Each,
             outside: Outside::nothing(),
             clock: SimClock::at(Timestamp::from_millis(1_700_000_000_000)),
@@ -375,6 +378,7 @@ impl Rig {
                 },
                 rules: self.rules.clone(),
                 policy: policy.map(|policy| Arc::new(policy) as _),
+                own_policies: &self.own_policies,
                 monitor: monitor.map(|policy| Arc::new(policy) as _),
                 tenant: &self.tenant,
                 profile: EngineProfile::default(),

@@ -9,22 +9,23 @@ use std::{
     fs,
     io::Read as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use aim_acl::{NodeFacts, Resolver, SOURCE_BYTES_MAX};
 use aim_core::{
-    access::{AccessRequest, Ask, EffectRow, grant},
+    access::{AccessDecision, AccessRequest, Ask, EffectRow, Resource, grant},
     contract::{Implementation, NodeContract},
     digest::Digest,
-    name::NodeId,
-    plan::{Effect, NODE_PARAM, Plan, ProbeSwitch, Step},
+    name::{NodeId, StepName},
+    plan::{Effect, Import, ImportKind, NODE_PARAM, Plan, ProbeSwitch, Step},
 };
 use aim_policy_cedar::{CedarPolicy, PolicySource};
-use aim_ports::policy::Policy as _;
+use aim_ports::policy::Policy;
 use aim_registry_dir::{LoadFault, Registry};
 use aim_schema_json::JsonSchemas;
 
-use crate::paths;
+use crate::{error::CliError, paths};
 
 /// The folder of a plan and its deployment.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub(crate) struct Beside {
     registry: Option<Registry>,
     faults: Vec<LoadFault>,
     policy: Option<CedarPolicy>,
+    /// Policies that plans import, by the digest of their bytes.
+    imported: RefCell<BTreeMap<Digest, Arc<CedarPolicy>>>,
     /// Components that were read and hashed; many steps may have the same one.
     components: RefCell<BTreeMap<NodeId, Option<Digest>>>,
 }
@@ -65,6 +68,7 @@ impl Beside {
             registry,
             faults,
             policy,
+            imported: RefCell::default(),
             components: RefCell::default(),
         }
     }
@@ -123,40 +127,80 @@ impl Beside {
         let Some(registry) = &self.registry else {
             return BTreeSet::new();
         };
-        let policy = self.policy.as_ref();
-        let (grant, _) = grant(
-            &contract.asks,
-            policy.map(|policy| policy.digest()),
-            |ask, mode, resource| {
-                let request = AccessRequest {
-                    component,
-                    node: contract.node_id.clone(),
-                    plan: plan.name().clone(),
-                    step: step.name.clone(),
-                    tenant: registry.deployment().tenant.clone(),
-                    capability: ask.capability,
-                    mode,
-                    resource: resource.clone(),
-                    autonomy: contract.autonomy,
-                    facts: Vec::new(),
-                };
+        let asked = |ask: &Ask, mode, resource: &Resource| AccessRequest {
+            component,
+            node: contract.node_id.clone(),
+            plan: plan.name().clone(),
+            step: step.name.clone(),
+            tenant: registry.deployment().tenant.clone(),
+            capability: ask.capability,
+            mode,
+            resource: resource.clone(),
+            autonomy: contract.autonomy,
+            facts: Vec::new(),
+        };
+        let under = |policy: Option<&CedarPolicy>, asks: &[Ask]| {
+            let digest = policy.map(|policy| policy.digest());
+            let (grant, _) = grant(asks, digest, |ask, mode, resource| {
                 // Without a policy `grant` asks nobody.
-                policy.map_or_else(
-                    || aim_core::access::AccessDecision {
-                        is_permitted: false,
-                        rules: Vec::new(),
-                        is_approvable: false,
-                    },
-                    |policy| policy.decide(&request),
-                )
-            },
-        );
-        effects(&grant.asks)
+                let none = AccessDecision::default();
+                policy.map_or(none, |policy| policy.decide(&asked(ask, mode, resource)))
+            });
+            grant.asks
+        };
+        let mut granted = under(self.policy.as_ref(), &contract.asks);
+        // What the plan's own policies take away; one that can not be read takes everything.
+        for alias in plan.header().policy.iter().chain(&step.policy) {
+            let own = plan
+                .imports()
+                .get(alias)
+                .map(|import| self.own_policy(import));
+            granted = match own {
+                Some(Ok(own)) => under(Some(&own), &granted),
+                _ => Vec::new(),
+            };
+        }
+        effects(&granted)
     }
-}
 
-impl Resolver for Beside {
-    fn import(&self, path: &str) -> Result<Vec<u8>, String> {
+    /// Every policy that the plan imports, by alias, as its bytes were when the plan was compiled.
+    ///
+    /// # Errors
+    /// Exit 2 for a file that is another one by now.
+    pub(crate) fn own_policies(
+        &self,
+        plan: &Plan,
+    ) -> Result<BTreeMap<StepName, Arc<CedarPolicy>>, CliError> {
+        let imports = plan.imports().iter();
+        let policies = imports.filter(|(_, import)| import.kind == ImportKind::Policy);
+        let read = policies.map(|(alias, import)| {
+            let policy = self.own_policy(import).map_err(|why| {
+                let message = format!("the plan's policy `{alias}` can not be used: {why}");
+                CliError::usage(
+                    "AIM-P045",
+                    message,
+                    "compile the plan anew with the file as it is now",
+                )
+            })?;
+            Ok((alias.clone(), policy))
+        });
+        read.collect()
+    }
+
+    fn own_policy(&self, import: &Import) -> Result<Arc<CedarPolicy>, String> {
+        if let Some(known) = self.imported.borrow().get(&import.digest) {
+            return Ok(Arc::clone(known));
+        }
+        let bytes = self.read(&import.path)?;
+        if Digest::of(&bytes) != import.digest {
+            return Err(format!("`{}` has changed", import.path.escape_debug()));
+        }
+        let policy = Arc::new(cedar(&import.path, &bytes)?);
+        let mut imported = self.imported.borrow_mut();
+        Ok(Arc::clone(imported.entry(import.digest).or_insert(policy)))
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         let folder = fs::canonicalize(&self.folder).map_err(|error| error.to_string())?;
         let file = fs::canonicalize(folder.join(path)).map_err(|error| error.to_string())?;
         if !file.starts_with(&folder) {
@@ -171,6 +215,29 @@ impl Resolver for Beside {
             .map_err(|error| error.to_string())?;
         if bytes.len() > SOURCE_BYTES_MAX {
             return Err(format!("it is larger than {SOURCE_BYTES_MAX} bytes"));
+        }
+        Ok(bytes)
+    }
+}
+
+/// A policy that a plan imports: Cedar under the operator's schema.
+fn cedar(path: &str, bytes: &[u8]) -> Result<CedarPolicy, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is no UTF-8".to_owned())?;
+    let source = PolicySource {
+        name: path.to_owned(),
+        text: text.to_owned(),
+    };
+    CedarPolicy::compile(&[source]).map_err(|error| {
+        let faults: Vec<String> = error.faults.iter().map(ToString::to_string).collect();
+        faults.join("; ")
+    })
+}
+
+impl Resolver for Beside {
+    fn import(&self, path: &str) -> Result<Vec<u8>, String> {
+        let bytes = self.read(path)?;
+        if path.ends_with(".aclp") {
+            cedar(path, &bytes)?;
         }
         Ok(bytes)
     }

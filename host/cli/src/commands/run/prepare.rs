@@ -19,7 +19,7 @@ use aim_core::{
 };
 use aim_engine::EngineProfile;
 use aim_policy_cedar::{CedarPolicy, PolicySource};
-use aim_ports::clock::Clock as _;
+use aim_ports::{clock::Clock as _, policy::Policy};
 use aim_registry_dir::{
     Approvals, Deployment, LoadError, LoadFault, Registry, Signing, SourceFile,
 };
@@ -33,7 +33,7 @@ use aim_trust::{codex::CodexTrust, key::KeySet, use_approval::UseApprovals};
 use super::outside::{self, OutsideReady};
 use crate::{
     args::RunArgs,
-    commands::compile::{compile_plan, watched},
+    commands::compile::{Beside, compile_plan, watched},
     error::{CliError, Problem},
     paths,
 };
@@ -53,6 +53,7 @@ pub(crate) struct Prepared {
     pub(crate) rules: GateRules,
     pub(crate) policy: Option<Arc<CedarPolicy>>,
     pub(crate) monitor: Option<Arc<CedarPolicy>>,
+    pub(crate) own_policies: BTreeMap<StepName, Arc<dyn Policy>>,
     pub(crate) approvals: Approvals,
     pub(crate) approvers: Vec<Approver>,
     pub(crate) signing: Signing,
@@ -118,6 +119,7 @@ impl Prepared {
             rules: self.rules.clone(),
             policy: self.policy.clone().map(|policy| policy as _),
             monitor: self.monitor.clone().map(|policy| policy as _),
+            own_policies: &self.own_policies,
             tenant: &self.tenant,
             probes: &self.probes,
             profile,
@@ -137,6 +139,7 @@ pub(crate) fn prepare(wanted: Wanted<'_>) -> Result<Prepared, CliError> {
     let deployment = registry.deployment();
     let probes = deployment.probes.clone().ok_or_else(unwatched)?;
     let plan = watched(plan, &probes)?;
+    let own_policies = Beside::of(wanted.plan).own_policies(&plan)?;
     let bindings = bindings(&plan, &deployment.roles).map_err(|unbound| {
         let problem = |one: &aim_core::plan::Unbound| {
             Problem::new(one.code(), one.to_string()).with_help(one.help())
@@ -162,6 +165,9 @@ pub(crate) fn prepare(wanted: Wanted<'_>) -> Result<Prepared, CliError> {
         probes,
         policy: read_policy(wanted.policy, &registry)?.map(Arc::new),
         monitor: read_monitor(&registry)?.map(Arc::new),
+        own_policies: (own_policies.into_iter())
+            .map(|(alias, policy)| (alias, policy as _))
+            .collect(),
         approvals: registry
             .read_approvals()
             .map_err(|error| load_error(&error))?,

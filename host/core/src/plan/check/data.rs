@@ -7,7 +7,7 @@ use alloc::{borrow::ToOwned, collections::BTreeSet, format, vec::Vec};
 use super::{PlanFault, owner, text};
 use crate::{
     name::StepName,
-    plan::{InputSource, PlanParts, SelectorIndex, Step, TimeSlice},
+    plan::{ImportKind, InputSource, PlanParts, SelectorIndex, Step, TimeSlice},
 };
 
 pub(super) fn check(parts: &PlanParts, faults: &mut Vec<PlanFault>) {
@@ -23,10 +23,11 @@ pub(super) fn check(parts: &PlanParts, faults: &mut Vec<PlanFault>) {
     }
     let policies = parts.steps.iter().filter_map(|step| step.policy.as_ref());
     for alias in policies.chain(&parts.header.policy) {
-        if !parts.imports.contains_key(alias) {
+        let kind = parts.imports.get(alias).map(|import| import.kind);
+        if kind != Some(ImportKind::Policy) {
             faults.push(PlanFault::Data {
                 owner: format!("policy `{alias}`"),
-                reason: "it is not imported",
+                reason: "no policy is imported under that name",
             });
         }
     }
