@@ -148,6 +148,7 @@ fn lower_within(
         lowered.is_required = !lowered.is_standby && graph.is_required(index);
         lowered.fanout = ties.fanout(index);
         recovery::questions(ast, &mut lowered);
+        step::names(&steps, index, &lowered, faults);
         slots.push(Some(lowered));
     }
     let ordered: Vec<plan::Step> = (graph.order.iter())
@@ -211,7 +212,11 @@ pub(crate) fn ppm(share: &Decimal) -> u32 {
 
 fn header(ast: &Ast) -> plan::Header {
     let settings = &ast.settings;
+    let inputs = settings.inputs.iter();
     plan::Header {
+        inputs: inputs
+            .map(|(name, kind)| (name.value.clone(), input_type(kind.value)))
+            .collect(),
         is_deterministic: settings.deterministic.as_ref().is_some_and(|one| one.value),
         policy: settings.policy.as_ref().map(|policy| policy.value.clone()),
         risk: settings.risk.as_ref().map(|risk| match risk.value {
@@ -225,6 +230,19 @@ fn header(ast: &Ast) -> plan::Header {
             .snapshot
             .as_ref()
             .map(|snapshot| snapshot.value.clone()),
+    }
+}
+
+const fn input_type(kind: ast::IoType) -> plan::InputType {
+    match kind {
+        ast::IoType::Text => plan::InputType::String,
+        ast::IoType::Number => plan::InputType::Number,
+        ast::IoType::Boolean => plan::InputType::Boolean,
+        ast::IoType::Object => plan::InputType::Object,
+        ast::IoType::Array => plan::InputType::Array,
+        ast::IoType::Artifact => plan::InputType::Artifact,
+        ast::IoType::Evidence => plan::InputType::Evidence,
+        ast::IoType::Any => plan::InputType::Any,
     }
 }
 

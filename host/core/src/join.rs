@@ -2,7 +2,8 @@
 //!
 //! A step gets exactly one envelope. With one requirement that released one emission, the envelope is that emission. In every
 //! other case the body is a JSON object keyed by step, in the order of the requirements, and the artifacts of all emissions
-//! stand in that same order. A step without requirements gets the root envelope: a JSON object keyed by input.
+//! stand in that same order. A step without requirements gets the root envelope: a JSON object keyed by input. A step that
+//! names inputs of the run gets those and no others, beside what it requires, by the names that it gives them.
 //!
 //! INVARIANT: equal releases give byte-equal envelopes; nothing here depends on when a predecessor ended.
 
@@ -54,9 +55,13 @@ pub struct Consumer<'a> {
     pub path: &'a str,
 }
 
-/// Makes the envelope of a step with requirements.
+/// Makes the envelope of a step with requirements; `inputs` are those of the run that it names.
 #[must_use]
-pub fn join(consumer: Consumer<'_>, deliveries: &[Delivery<'_>]) -> Envelope {
+pub fn join(
+    consumer: Consumer<'_>,
+    deliveries: &[Delivery<'_>],
+    inputs: &BTreeMap<StepName, Input>,
+) -> Envelope {
     if let [
         Delivery {
             path,
@@ -65,6 +70,7 @@ pub fn join(consumer: Consumer<'_>, deliveries: &[Delivery<'_>]) -> Envelope {
             ..
         },
     ] = deliveries
+        && inputs.is_empty()
     {
         return Envelope {
             id: EnvelopeId::emitted(consumer.run, path, 0),
@@ -76,10 +82,16 @@ pub fn join(consumer: Consumer<'_>, deliveries: &[Delivery<'_>]) -> Envelope {
             body: emission.body.clone(),
         };
     }
-    let body: Vec<(&StepName, Vec<u8>)> = deliveries
+    let emissions = deliveries.iter().flat_map(|delivery| delivery.emissions);
+    let mut artifacts: Vec<ArtifactRef> = emissions
+        .flat_map(|emission| emission.artifacts.iter().cloned())
+        .collect();
+    let mut body: Vec<(&StepName, Vec<u8>)> = deliveries
         .iter()
         .map(|delivery| (delivery.step, emissions_json(delivery.emissions)))
         .collect();
+    body.extend(input_fields(inputs, artifacts.len()));
+    artifacts.extend(input_artifacts(inputs));
     let mut path = consumer.path.to_string();
     path.push_str("#join");
     Envelope {
@@ -88,12 +100,20 @@ pub fn join(consumer: Consumer<'_>, deliveries: &[Delivery<'_>]) -> Envelope {
         causation: deliveries.first().map(|delivery| delivery.handled),
         operation: "join".to_string(),
         media_type: JOIN_MEDIA_TYPE.to_string(),
-        artifacts: deliveries
-            .iter()
-            .flat_map(|delivery| delivery.emissions)
-            .flat_map(|emission| emission.artifacts.iter().cloned())
-            .collect(),
+        artifacts,
         body: ordered_object(&body),
+    }
+}
+
+/// Makes the envelope of a step without requirements that names inputs of the run.
+#[must_use]
+pub fn chosen(consumer: Consumer<'_>, inputs: &BTreeMap<StepName, Input>) -> Envelope {
+    let mut path = consumer.path.to_string();
+    path.push_str("#inputs");
+    Envelope {
+        id: EnvelopeId::emitted(consumer.run, &path, 0),
+        correlation: consumer.correlation,
+        ..of_inputs(consumer.correlation, inputs)
     }
 }
 
@@ -175,23 +195,33 @@ pub struct Input {
 #[must_use]
 pub fn root(run: RunId, tenant: &str, actor: &str, inputs: &BTreeMap<StepName, Input>) -> Envelope {
     let id = EnvelopeId::ingress(tenant, actor, "run", &run.to_string());
-    let fields: Vec<(&StepName, Vec<u8>)> = inputs
-        .iter()
-        .enumerate()
-        .map(|(index, (name, input))| (name, root_field(index, input)))
-        .collect();
+    of_inputs(id, inputs)
+}
+
+fn of_inputs(id: EnvelopeId, inputs: &BTreeMap<StepName, Input>) -> Envelope {
+    let fields: Vec<(&StepName, Vec<u8>)> = input_fields(inputs, 0).collect();
     Envelope {
         id,
         correlation: id,
         causation: None,
         operation: ROOT_OPERATION.to_string(),
         media_type: JOIN_MEDIA_TYPE.to_string(),
-        artifacts: inputs
-            .values()
-            .map(|input| input.artifact.clone())
-            .collect(),
+        artifacts: input_artifacts(inputs).collect(),
         body: ordered_object(&fields),
     }
+}
+
+fn input_artifacts(inputs: &BTreeMap<StepName, Input>) -> impl Iterator<Item = ArtifactRef> {
+    inputs.values().map(|input| input.artifact.clone())
+}
+
+/// The body's member of each input, whose artifacts stand behind `before` others.
+fn input_fields(
+    inputs: &BTreeMap<StepName, Input>,
+    before: usize,
+) -> impl Iterator<Item = (&StepName, Vec<u8>)> {
+    let numbered = inputs.iter().zip(before..);
+    numbered.map(|((name, input), index)| (name, root_field(index, input)))
 }
 
 /// What the root body says about one input.
@@ -267,16 +297,53 @@ mod tests {
         }
     }
 
+    fn consumer() -> Consumer<'static> {
+        Consumer {
+            run: run(),
+            correlation: EnvelopeId::ingress("t", "a", "s", "1"),
+            path: "sink",
+        }
+    }
+
     fn joined(deliveries: &[Delivery<'_>]) -> Envelope {
-        let id = EnvelopeId::ingress("t", "a", "s", "1");
-        join(
-            Consumer {
-                run: run(),
-                correlation: id,
-                path: "sink",
-            },
-            deliveries,
-        )
+        join(consumer(), deliveries, &BTreeMap::new())
+    }
+
+    fn inputs(values: &[(&str, &str)]) -> BTreeMap<StepName, Input> {
+        let inputs = values.iter().map(|(name, text)| {
+            let artifact = emission("text/plain", text.as_bytes()).artifacts.remove(0);
+            let inline = Some((*text).to_string());
+            (StepName::parse(name).unwrap(), Input { artifact, inline })
+        });
+        inputs.collect()
+    }
+
+    #[test]
+    fn inputs_of_the_run_that_a_step_names_stand_behind_what_it_requires() {
+        let handled = EnvelopeId::ingress("t", "a", "s", "2");
+        let step = StepName::parse("a").unwrap();
+        let emissions = [emission("text/plain", b"hello")];
+        let delivery = Delivery {
+            step: &step,
+            path: step.as_str(),
+            handled,
+            emissions: &emissions,
+        };
+        let named = inputs(&[("note", "hi")]);
+        let envelope = join(consumer(), &[delivery], &named);
+        let expected = r#"{"a":"hello","note":{"artifact":1,"media_type":"text/plain","size_bytes":2,"value":"hi"}}"#;
+        assert_eq!(core::str::from_utf8(&envelope.body).unwrap(), expected);
+        let digests: Vec<Digest> = envelope.artifacts.iter().map(|one| one.digest).collect();
+        assert_eq!(digests, [Digest::of(b"hello"), Digest::of(b"hi")]);
+    }
+
+    #[test]
+    fn a_step_that_names_inputs_has_an_envelope_of_its_own() {
+        let (all, some) = (inputs(&[("a", "1"), ("b", "2")]), inputs(&[("b", "2")]));
+        let (root, chosen) = (root(run(), "t", "a", &all), chosen(consumer(), &some));
+        assert_eq!((chosen.artifacts.len(), root.artifacts.len()), (1, 2));
+        assert_ne!(chosen.id, root.id);
+        assert_eq!(chosen.correlation, consumer().correlation);
     }
 
     #[test]

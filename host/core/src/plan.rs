@@ -28,6 +28,7 @@ mod check;
 mod data;
 mod expand;
 mod gate;
+mod given;
 pub mod graph;
 mod judge;
 mod lock;
@@ -49,6 +50,7 @@ pub use expand::{Expanded, FlowNodes, Node, Source, SourceKind, StepPath, expand
 pub use gate::{
     Action, Check, Clause, Emit, Gate, GatePhase, JudgeCheck, JudgeKind, OnFail, Rules,
 };
+pub use given::{GivenInput, InputFault, InputType};
 pub use judge::{GateAnswer, Subject, judge};
 pub use lock::{
     CompilerPin, GatePin, LOCK_VERSION, Lock, LockDifference, LockError, StepPin, WitVersions,

@@ -9,6 +9,7 @@ use aim_core::{
     envelope::ArtifactRef,
     join::{FOLDER_MEDIA_TYPE, INLINE_BYTES_MAX, Input},
     name::StepName,
+    plan::{GivenInput, Header, InputFault},
 };
 use aim_engine::Snapshot;
 use aim_ports::folder::SnapshotFile;
@@ -21,6 +22,15 @@ pub enum Given {
     Value(Vec<u8>),
     /// A folder's files, sorted by path.
     Folder(Vec<SnapshotFile>),
+}
+
+impl Given {
+    fn shown(&self) -> GivenInput<'_> {
+        match self {
+            Self::Value(bytes) => GivenInput::Bytes(bytes),
+            Self::Folder(_) => GivenInput::Folder,
+        }
+    }
 }
 
 /// All inputs of a run.
@@ -84,9 +94,16 @@ pub(crate) fn listed(manifest: &[u8]) -> Option<Vec<ListedFile>> {
 }
 
 impl Inputs {
-    /// Pins what was given.
-    #[must_use]
-    pub fn new(given: BTreeMap<StepName, Given>) -> Self {
+    /// Pins what was given to a plan with this header.
+    ///
+    /// # Errors
+    /// Every way in which it is not what the plan declares.
+    pub fn new(header: &Header, given: BTreeMap<StepName, Given>) -> Result<Self, Vec<InputFault>> {
+        let shown = given.iter().map(|(name, given)| (name, given.shown()));
+        let faults = header.input_faults(&shown.collect());
+        if !faults.is_empty() {
+            return Err(faults);
+        }
         let mut inputs = Self::default();
         for (name, given) in given {
             match given {
@@ -94,7 +111,7 @@ impl Inputs {
                 Given::Folder(files) => inputs.add_folder(name, files),
             }
         }
-        inputs
+        Ok(inputs)
     }
 
     /// The inputs by name, as the root envelope shows them.
@@ -171,7 +188,8 @@ mod tests {
     use super::*;
 
     fn one(given: Given) -> Inputs {
-        Inputs::new(BTreeMap::from([(StepName::parse("x").unwrap(), given)]))
+        let given = BTreeMap::from([(StepName::parse("x").unwrap(), given)]);
+        Inputs::new(&Header::default(), given).unwrap()
     }
 
     fn media_type(bytes: &[u8]) -> String {

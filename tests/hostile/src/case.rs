@@ -194,7 +194,7 @@ impl Case {
         let rig = self.rig();
         neighbour_alone(&rig);
         let plan = aim_acl::compile(BOTH, aim_acl::Profile::Lenient).unwrap();
-        let inputs = aim_runtime::inputs::Inputs::new(std::collections::BTreeMap::new());
+        let inputs = aim_runtime::inputs::Inputs::default();
         let code = match rig.admit(&plan.plan) {
             Err(error) => error.code().to_owned(),
             Ok(admitted) => {

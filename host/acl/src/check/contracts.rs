@@ -12,7 +12,7 @@ use core::ops::Range;
 
 use aim_core::{
     name::StepName,
-    plan::{Effect, NODE_PARAM, Plan, Step},
+    plan::{Effect, InputSource, NODE_PARAM, Plan, Step},
 };
 use serde_json::Value;
 
@@ -104,13 +104,17 @@ fn undeclared(step: &Step, facts: &NodeFacts, steps: &Steps<'_>, faults: &mut Fa
     }
 }
 
-/// The schema of what a step is given: the emission of the only step that it requires, else an object with one member each.
+/// The schema of what a step is given: the emission of the only step that it requires, else an object with one member for each
+/// of them and for each input of the run that it names.
 fn given(step: &Step, outputs: &BTreeMap<&StepName, Option<&Value>>) -> Option<Value> {
     let is_plain = step.requires.iter().all(|edge| edge.reduce.is_none());
     if step.requires.is_empty() || !is_plain {
         return None;
     }
-    if let [only] = step.requires.as_slice() {
+    let inputs = step.inputs.iter();
+    let named = inputs.filter(|(_, source)| matches!(source, InputSource::Run(_)));
+    let named: Vec<&StepName> = named.map(|(name, _)| name).collect();
+    if let ([only], true) = (step.requires.as_slice(), named.is_empty()) {
         return outputs.get(&only.step).copied().flatten().cloned();
     }
     let mut properties = serde_json::Map::new();
@@ -123,6 +127,10 @@ fn given(step: &Step, outputs: &BTreeMap<&StepName, Option<&Value>>) -> Option<V
             .unwrap_or(Value::Bool(true));
         properties.insert(String::from(edge.step.as_str()), schema);
         required.push(Value::String(String::from(edge.step.as_str())));
+    }
+    for name in named {
+        properties.insert(String::from(name.as_str()), Value::Bool(true));
+        required.push(Value::String(String::from(name.as_str())));
     }
     let mut object = serde_json::Map::new();
     object.insert("type".into(), Value::String("object".into()));

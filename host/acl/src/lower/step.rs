@@ -132,6 +132,25 @@ fn inputs(step: &Step, faults: &mut Faults) -> BTreeMap<aim_core::name::StepName
     inputs
 }
 
+/// An input of the run and a step that is waited for stand side by side in what the step is given, so they have two names.
+pub(super) fn names(steps: &Steps<'_>, index: usize, step: &plan::Step, faults: &mut Faults) {
+    let Some((_, written)) = steps.all.get(index) else {
+        return;
+    };
+    for Input { name, value } in &written.inputs {
+        let is_required = |edge: &plan::Require| edge.step == name.value;
+        if !matches!(value.value, Source::Run(_)) || !step.requires.iter().any(is_required) {
+            continue;
+        }
+        let message = format!(
+            "input `{}` has the name of a step that is waited for",
+            name.value
+        );
+        let fault = Diagnostic::error(codes::DUPLICATE, name.span.clone(), message);
+        faults.push(fault.help("give the input another name"));
+    }
+}
+
 fn selector(selector: &Selector) -> plan::Selector {
     plan::Selector {
         index: if selector.is_graph {

@@ -3,7 +3,7 @@
 //! INVARIANT: an action is a role of that name, done by a component like every other; there is no action that runs text.
 
 use alloc::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     format,
     string::{String, ToString as _},
     vec::Vec,
@@ -15,7 +15,8 @@ use aim_core::{condition::Decimal, name::StepName, plan::BUILTIN_ROLES, plan::ST
 use super::{action, amount};
 use crate::{
     ast::{
-        Assign, Ast, Budget, Form, Gate, Header, Input, Require, Role, Shard, Source, Spanned, Step,
+        Assign, Ast, Budget, Form, Gate, Header, Input, IoType, Require, Role, Shard, Source,
+        Spanned, Step,
     },
     codes::{self, Code},
     diagnostic::{Diagnostic, Faults},
@@ -70,7 +71,6 @@ pub(super) fn parse(source: &str, faults: &mut Faults) -> Ast {
         },
         faults,
         gates: BTreeMap::new(),
-        inputs: BTreeSet::new(),
         has_inputs: false,
         participants: BTreeMap::new(),
     };
@@ -92,7 +92,6 @@ struct Importer<'f> {
     faults: &'f mut Faults,
     /// Gates that steps refer to.
     gates: BTreeMap<String, Gate>,
-    inputs: BTreeSet<String>,
     has_inputs: bool,
     participants: BTreeMap<String, StepName>,
 }
@@ -238,24 +237,22 @@ impl Importer<'_> {
         }
     }
 
-    /// A list of texts, or the keys of a map.
+    /// `- <name>` or `- {id: <name>, type: <type>}` lines, or a map of names to a type, to `{type: <type>}` or to anything else.
     fn inputs(&mut self, node: &Node) {
         match &node.value {
-            Value::Map(entries) => self
-                .inputs
-                .extend(entries.iter().map(|(key, _)| key.value.clone())),
+            Value::Map(entries) => {
+                for (key, value) in entries {
+                    let key = Node {
+                        value: Value::Scalar(key.value.clone(), false),
+                        span: key.span.clone(),
+                    };
+                    self.input(&key, Some(value));
+                }
+            }
             Value::List(items) => {
                 for item in items {
-                    let name = match &item.value {
-                        Value::Map(entries) => {
-                            let found = entries
-                                .iter()
-                                .find(|(key, _)| matches!(key.value.as_str(), "id" | "name"));
-                            found.and_then(|(_, node)| self.text(node))
-                        }
-                        _ => self.text(item),
-                    };
-                    self.inputs.extend(name.map(|name| name.value));
+                    let id = member(item, "id").or_else(|| member(item, "name"));
+                    self.input(id.unwrap_or(item), Some(item));
                 }
             }
             Value::Scalar(..) => {
@@ -267,6 +264,23 @@ impl Importer<'_> {
                 );
             }
         }
+    }
+
+    /// One input of the run. What `said` says is its type where it is the word of one, else any.
+    fn input(&mut self, name: &Node, said: Option<&Node>) {
+        let Some(name) = self.name(name) else { return };
+        let said = said.map(|said| member(said, "type").unwrap_or(said));
+        let kind = said.and_then(|said| match &said.value {
+            Value::Scalar(text, _) => IoType::ALL.iter().find(|one| one.word() == text),
+            _ => None,
+        });
+        let kind = Spanned::new(kind.copied().unwrap_or(IoType::Any), name.span.clone());
+        self.ast.settings.inputs.push((name, kind));
+    }
+
+    fn has_input(&self, name: &StepName) -> bool {
+        let mut inputs = self.ast.settings.inputs.iter();
+        inputs.any(|(one, _)| one.value == *name)
     }
 
     /// `name: <role>` or `name: {role: <role>, <parameter>: <value>}`
@@ -542,7 +556,7 @@ impl Importer<'_> {
                     .and_then(|header| header.name.as_ref());
                 id.map(|id| Source::Text(id.value.to_string()))
             }
-            ("input", Some(name)) if !self.has_inputs || self.inputs.contains(first) => {
+            ("input", Some(name)) if !self.has_inputs || self.has_input(&name) => {
                 Some(Source::Run(name))
             }
             ("result" | "output", Some(name)) => {
@@ -599,12 +613,8 @@ impl Importer<'_> {
         };
         for (_, node) in entries {
             let from = match &node.value {
-                Value::Map(entries) => entries
-                    .iter()
-                    .find(|(key, _)| key.value == "from")
-                    .map(|(_, node)| node),
                 Value::Scalar(..) => Some(node),
-                Value::List(_) => None,
+                Value::List(_) | Value::Map(_) => member(node, "from"),
             };
             let Some(text) = from.and_then(|node| self.text(node)) else {
                 continue;
@@ -630,4 +640,13 @@ impl Importer<'_> {
             }
         }
     }
+}
+
+/// A member of a map.
+fn member<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
+    let Value::Map(entries) = &node.value else {
+        return None;
+    };
+    let mut entries = entries.iter();
+    entries.find_map(|(key, node)| (key.value == name).then_some(node))
 }

@@ -1,7 +1,7 @@
 //! `aimctl run`: from a plan file to durable evidence and outputs.
 //!
 //! ```text
-//! read plan -> load deployment -> lock data -> start signer -> admit (compile worker) -> read inputs
+//! read plan -> load deployment -> read inputs -> lock data -> start signer -> admit (compile worker)
 //!    -> give up the key folder -> open the log -> run -> write outputs
 //! ```
 //! Everything that needs files of the user comes before the host gives them up; everything that runs a guest comes after.
@@ -67,14 +67,12 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, CliError> {
     if args.locked {
         lock::check(&args.plan, &prepared)?;
     }
+    let inputs = inputs::read(&args.inputs, prepared.plan.header())?;
     let mut started = start::start(cli, args, &prepared)?;
-    let admitted = started.admit(&prepared);
-    let inputs = inputs::read(&args.inputs);
-    let (admitted, inputs) = match (admitted, inputs) {
-        (Ok(admitted), Ok(inputs)) => (admitted, inputs),
-        (Ok(_), Err(error)) => return Err(error),
-        (Err(start::Refused::Other(error)), _) => return Err(error),
-        (Err(start::Refused::Loads(refused)), _) => {
+    let admitted = match started.admit(&prepared) {
+        Ok(admitted) => admitted,
+        Err(start::Refused::Other(error)) => return Err(error),
+        Err(start::Refused::Loads(refused)) => {
             let (host, _) = started.open(args, &prepared)?;
             return Err(start::record_refusals(host, &prepared, &refused));
         }

@@ -101,6 +101,47 @@ fn a_finished_run_asked_again_gives_its_stored_result_and_again_executes_anew() 
     assert_verified(&place);
 }
 
+/// Negative control: with `Header::input_faults` always empty, the runs start and exit with 0 (seen).
+#[test]
+fn a_run_without_the_inputs_that_its_plan_declares_does_not_start() {
+    const DECLARED: &str = r#"
+pipeline "declared" {
+  header { inputs: { count: number, text: string } }
+  role a: custom { node: "echo" }
+  step one: a { inputs: { n: input.count } budget: { tokens: 1, wall_ms: 30000, calls: 1 } }
+}
+"#;
+    let place = deployment();
+    place.write("plan.acl", DECLARED);
+    let none = place.run(&["run", "plan.acl"]);
+    none.assert_refused(
+        2,
+        "AIM-C050: input `count` is missing; the plan declares it as number",
+    );
+    none.assert_refused(2, "AIM-C050: input `text` is missing");
+    let wrong = [
+        "run",
+        "plan.acl",
+        "-i",
+        "count=many",
+        "-i",
+        "text=a",
+        "-i",
+        "more=b",
+    ];
+    let wrong = place.run(&wrong);
+    wrong.assert_refused(2, "input `count` is not of the type number");
+    wrong.assert_refused(2, "input `more` is none that the plan declares");
+    assert!(!wrong.stderr.contains("many"), "{}", wrong.stderr);
+    assert!(!place.path(".aim").exists(), "nothing was started");
+    let came = place.run(&["run", "plan.acl", "-i", "count=3", "-i", "text=a"]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    let output = came.text().lines().next().unwrap().to_owned();
+    let body: Value = serde_json::from_slice(&fs::read(place.path(&output)).unwrap()).unwrap();
+    assert_eq!(body["n"]["value"], "3");
+    assert_eq!(body.as_object().unwrap().len(), 1, "{body}");
+}
+
 /// Kills the run, and with it nothing but the host, once it has said `word`; answers whether it was still at work.
 fn killed_after(place: &Place, arguments: &[&str], word: &str) -> bool {
     let mut child = place

@@ -2,16 +2,20 @@
 //!
 //! INVARIANT: everything that an answer may depend on is either named here by content or comes with the run's inputs.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
+use super::InputType;
 use crate::{digest::Digest, name::StepName, time::Timestamp};
 
 /// What the whole plan is asked against.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
+    /// The run's inputs with their types; empty when the plan says nothing about them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<StepName, InputType>,
     /// True when the plan claims to give the same answer every time; every pin must be there then.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub is_deterministic: bool,

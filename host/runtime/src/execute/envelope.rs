@@ -2,12 +2,15 @@
 //!
 //! INVARIANT: an envelope depends on released outputs only, never on when they came.
 
+use std::collections::BTreeMap;
+
 use aim_core::{
     envelope::{Emission, Envelope},
     id::{EnvelopeId, SpanId},
-    join::{Consumer, Delivery, join, root},
+    join::{Consumer, Delivery, Input, chosen, join, root},
+    name::StepName,
     outcome::{Abstention, Fault, Outcome},
-    plan::{Node, Source, SourceKind},
+    plan::{InputSource, Node, Source, SourceKind, Step},
     reduce::reduce,
 };
 
@@ -57,6 +60,7 @@ impl Execution {
         let sources = Sources {
             facts: &self.facts,
             inputs: &self.inputs,
+            steps: self.plan.steps(),
             nodes: &self.nodes,
             outputs: self,
         };
@@ -68,6 +72,7 @@ impl Execution {
 pub(crate) struct Sources<'a, O> {
     pub(crate) facts: &'a RunFacts,
     pub(crate) inputs: &'a Inputs,
+    pub(crate) steps: &'a [Step],
     pub(crate) nodes: &'a [Node],
     pub(crate) outputs: &'a O,
 }
@@ -75,11 +80,15 @@ pub(crate) struct Sources<'a, O> {
 impl<O: Outputs> Sources<'_, O> {
     /// What a node is given.
     pub(crate) fn given(&self, node: &Node) -> Given {
-        let facts = self.facts;
+        let consumer = Consumer {
+            run: self.facts.run,
+            correlation: self.facts.correlation,
+            path: node.path.as_str(),
+        };
+        let named = self.named(node);
         if node.sources.is_empty() {
-            let tenant = facts.tenant.as_str();
             return Given {
-                envelope: root(facts.run, tenant, &facts.actor, self.inputs.by_name()),
+                envelope: self.at_root(consumer, &named),
                 parent_span: None,
                 stop: None,
             };
@@ -100,17 +109,35 @@ impl<O: Outputs> Sources<'_, O> {
                 emissions: &part.emissions,
             })
             .collect();
-        let consumer = Consumer {
-            run: facts.run,
-            correlation: facts.correlation,
-            path: node.path.as_str(),
-        };
         let mut released = node.sources.iter().flat_map(|source| self.released(source));
         Given {
-            envelope: join(consumer, &deliveries),
+            envelope: join(consumer, &deliveries, &named),
             parent_span: released.next().map(|(_, one)| one.span),
             stop,
         }
+    }
+
+    /// The inputs of the run that the node's step names, by the names that it gives them.
+    fn named(&self, node: &Node) -> BTreeMap<StepName, Input> {
+        let inputs = self.steps.get(node.step).map(|step| step.inputs.iter());
+        let given = self.inputs.by_name();
+        let named = inputs.into_iter().flatten().filter_map(|(name, source)| {
+            let InputSource::Run(input) = source else {
+                return None;
+            };
+            Some((name.clone(), given.get(input)?.clone()))
+        });
+        named.collect()
+    }
+
+    /// What a step without requirements is given: all inputs, or those that it names.
+    fn at_root(&self, consumer: Consumer<'_>, named: &BTreeMap<StepName, Input>) -> Envelope {
+        if !named.is_empty() {
+            return chosen(consumer, named);
+        }
+        let facts = self.facts;
+        let inputs = self.inputs.by_name();
+        root(facts.run, facts.tenant.as_str(), &facts.actor, inputs)
     }
 
     fn nothing(&self) -> Part {

@@ -12,7 +12,7 @@ use aim_core::{
     id::{RunId, RunPins},
     join::{FOLDER_MEDIA_TYPE, inputs_digest},
     name::StepName,
-    plan::{Expanded, Lock, Node, Plan, Probe, StepPath, expand},
+    plan::{Expanded, Header, InputFault, Lock, Node, Plan, Probe, StepPath, expand},
     pool::Amount,
     question::{Answer, NoteKind, question_id},
     time::Timestamp,
@@ -245,7 +245,7 @@ impl Past {
         let broken = |what: &str| vec![Missing::record(format!("{what} of the run"))];
         let plan = Plan::from_json(start.plan.as_bytes()).map_err(|_| broken("the plan"))?;
         let lock = Lock::from_json(start.lock.as_bytes()).map_err(|_| broken("the lock"))?;
-        let inputs = inputs(case)?;
+        let inputs = inputs(case, plan.header())?;
         let pins = RunPins {
             plan: plan.digest(),
             lock: lock.digest(),
@@ -349,6 +349,7 @@ impl Past {
         let sources = Sources {
             facts: &facts,
             inputs: &self.inputs,
+            steps: self.plan.steps(),
             nodes,
             outputs: &outputs,
         };
@@ -441,7 +442,7 @@ impl Outputs for Released<'_> {
 }
 
 /// The inputs of the run, read back.
-fn inputs(case: &Case) -> Result<Inputs, Vec<Missing>> {
+fn inputs(case: &Case, header: &Header) -> Result<Inputs, Vec<Missing>> {
     let mut given = BTreeMap::new();
     let mut missing = Vec::new();
     for (name, artifact) in &case.start.inputs {
@@ -461,7 +462,13 @@ fn inputs(case: &Case) -> Result<Inputs, Vec<Missing>> {
         }
     }
     if missing.is_empty() {
-        Ok(Inputs::new(given))
+        let faults = |faults: Vec<InputFault>| {
+            let faults = faults
+                .iter()
+                .map(|fault| Missing::record(fault.to_string()));
+            faults.collect()
+        };
+        Inputs::new(header, given).map_err(faults)
     } else {
         Err(missing)
     }

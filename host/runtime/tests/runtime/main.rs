@@ -18,6 +18,7 @@ mod confidence;
 mod crash;
 mod effects;
 mod gates;
+mod given;
 mod immediate;
 mod orchestration;
 mod played;

@@ -624,7 +624,7 @@ impl Rig {
         inputs: &[(&str, &str)],
         (cancel, timer): (Cancel, Arc<dyn Timer>),
     ) -> (Arc<Host>, Result<RunReport, ExecuteError>) {
-        let inputs = given(inputs);
+        let inputs = given(&self.plan, inputs);
         let admitted = self.admit().unwrap();
         let contents = Arc::new(Contents::default());
         let run = RunId::of(&RunPins {
@@ -724,12 +724,12 @@ impl Rig {
     }
 }
 
-fn given(inputs: &[(&str, &str)]) -> Inputs {
+fn given(plan: &Plan, inputs: &[(&str, &str)]) -> Inputs {
     let given = inputs.iter().map(|(name, value)| {
         (
             StepName::parse(name).unwrap(),
             Given::Value(value.as_bytes().to_vec()),
         )
     });
-    Inputs::new(given.collect())
+    Inputs::new(plan.header(), given.collect()).unwrap()
 }

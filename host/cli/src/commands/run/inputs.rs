@@ -1,10 +1,14 @@
 //! `-i name=value`, `-i name=@file`, `-i name=@folder`.
 //!
-//! INVARIANT: every input is read before a guest runs, whole and once.
+//! INVARIANT: every input is read before anything starts, whole and once, and is what the plan declares.
 
 use std::{collections::BTreeMap, path::Path};
 
-use aim_core::{name::StepName, outcome::Exit};
+use aim_core::{
+    name::StepName,
+    outcome::Exit,
+    plan::{Header, InputFault},
+};
 use aim_ports::{
     PortFault,
     folder::{Folders as _, SnapshotLimits},
@@ -22,8 +26,8 @@ const FOLDER_LIMITS: SnapshotLimits = SnapshotLimits {
     files_max: 10_000,
 };
 
-/// Reads all inputs.
-pub(crate) fn read(arguments: &[String]) -> Result<Inputs, CliError> {
+/// Reads all inputs of a plan with this header.
+pub(crate) fn read(arguments: &[String], header: &Header) -> Result<Inputs, CliError> {
     let mut given = BTreeMap::new();
     for argument in arguments {
         let (name, value) = argument.split_once('=').ok_or_else(|| {
@@ -46,7 +50,25 @@ pub(crate) fn read(arguments: &[String]) -> Result<Inputs, CliError> {
             return Err(CliError::usage("AIM-C043", message, "give each input once"));
         }
     }
-    Ok(Inputs::new(given))
+    Inputs::new(header, given).map_err(|faults| CliError {
+        exit: Exit::Usage,
+        problems: faults.iter().map(problem).collect(),
+    })
+}
+
+fn problem(fault: &InputFault) -> Problem {
+    let help = match fault {
+        InputFault::Missing { name, .. } => {
+            format!("add `-i {name}=<value>`, or `-i {name}=@<path>`")
+        }
+        InputFault::Mistyped { expected, .. } => {
+            format!("give a value that is of the type {}", expected.word())
+        }
+        InputFault::Undeclared { .. } => {
+            "leave it out, or declare it in the plan's `inputs`".to_owned()
+        }
+    };
+    Problem::new(fault.code(), fault.to_string()).with_help(help)
 }
 
 fn read_path(path: &Path) -> Result<Given, CliError> {
