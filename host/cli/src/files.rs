@@ -1,4 +1,4 @@
-//! Files that are named on the command line: read whole and bounded, written whole or not at all.
+//! Files that are named on the command line or lie where data says: read whole and bounded, written whole or not at all.
 //!
 //! INVARIANT: nothing that can not be read completely is used in part, and no file is left half-written.
 
@@ -11,14 +11,47 @@ use std::{
 };
 
 use aim_core::outcome::Exit;
+use rustix::fs::OFlags;
 
 use crate::error::{CliError, Problem};
 
-/// Reads a file of at most `bytes_max` bytes; `what` names it in messages.
+/// Reads a file of at most `bytes_max` bytes; `what` names it in messages. Whoever names a pipe waits for its writer.
 ///
 /// # Errors
 /// Exit 6 when it is not there, 2 when it can not be read or is too large.
 pub(crate) fn read_bytes(path: &Path, what: &str, bytes_max: usize) -> Result<Vec<u8>, CliError> {
+    read_opened(File::open(path), path, what, bytes_max)
+}
+
+/// Reads a file as [`read_bytes`], at a path that other data led to and nobody has typed: a pipe or a device there keeps
+/// nobody waiting.
+///
+/// # Errors
+/// As [`read_bytes`]; exit 2 when it is no regular file.
+pub(crate) fn read_found(path: &Path, what: &str, bytes_max: usize) -> Result<Vec<u8>, CliError> {
+    read_opened(open_found(path), path, what, bytes_max)
+}
+
+/// Opens a regular file for reading and waits for nobody.
+///
+/// # Errors
+/// What the operating system says, also for anything but a regular file.
+pub(crate) fn open_found(path: &Path) -> io::Result<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::other("it is no regular file"))
+}
+
+fn read_opened(
+    opened: io::Result<File>,
+    path: &Path,
+    what: &str,
+    bytes_max: usize,
+) -> Result<Vec<u8>, CliError> {
     let shown = path.display();
     let unreadable = |why: String, help: &str| {
         CliError::usage(
@@ -39,7 +72,7 @@ pub(crate) fn read_bytes(path: &Path, what: &str, bytes_max: usize) -> Result<Ve
     let limit = u64::try_from(bytes_max)
         .unwrap_or(u64::MAX)
         .saturating_add(1);
-    File::open(path)
+    opened
         .and_then(|file| file.take(limit).read_to_end(&mut bytes))
         .map_err(|error| failed(&error))?;
     if bytes.len() > bytes_max {

@@ -16,6 +16,7 @@ mod render;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
+use tokio::signal::unix::SignalKind;
 
 use crate::{
     args::{
@@ -26,7 +27,20 @@ use crate::{
 };
 use aim_core::{outcome::Exit, quarantine::Answer};
 
+/// A file that may grow no further (`ulimit -f`) shall be an error of the write, as a full disk is. By default the signal about
+/// it ends the process where it stands; a handler is enough to keep it, whatever the handler does. Needs no thread.
+fn outlive_file_size_limits() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let _entered = runtime.enter();
+    let limit = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    tokio::signal::unix::signal(limit).map(drop)
+}
+
 fn main() -> ExitCode {
+    // Where it fails, such a limit only ends the process less politely.
+    drop(outlive_file_size_limits());
     let parsed = examples::with_examples(Cli::command())
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches));

@@ -34,10 +34,12 @@ pub(crate) fn beside(plan: &Path) -> PathBuf {
 }
 
 fn user_dir(variable: &str, below_home: &str, name: &str) -> Option<PathBuf> {
-    let set = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty());
-    let base = set(variable)
-        .map(PathBuf::from)
-        .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(below_home)))?;
+    // Keys shall not land where somebody happens to stand: a relative path counts as none, as the XDG specification has it.
+    let set = |variable: &str| {
+        let path = PathBuf::from(std::env::var_os(variable)?);
+        path.is_absolute().then_some(path)
+    };
+    let base = set(variable).or_else(|| set("HOME").map(|home| home.join(below_home)))?;
     Some(base.join(name))
 }
 
@@ -51,7 +53,7 @@ fn absolute(
     let chosen = chosen.ok_or_else(|| {
         CliError::usage(
             code,
-            format!("{what} has no default here: HOME is not set"),
+            format!("{what} has no default here: HOME is not set to an absolute path"),
             help.clone(),
         )
     })?;

@@ -1,7 +1,7 @@
 //! The open host: a log that was recovered or begun, and the thread that writes to it.
 //!
-//! INVARIANT: a log is written to only after everything in it was read, its tail was found whole or safely cut, and the
-//! signer agrees about how much of it there must be.
+//! INVARIANT: a log is written to only after everything in it was read and held against this machine's own keys, its tail was
+//! found whole or safely cut, and the signer agrees about how much of it there must be.
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +28,9 @@ use aim_ports::{
 use aim_trust::{
     checkpoint::Checkpoint,
     genesis::Genesis,
+    key::KeySet,
     sequence::{NewFrame, Sequencer},
+    verify::{VerifyOptions, verify_log},
 };
 
 use crate::{
@@ -137,6 +139,9 @@ pub enum OpenError {
     /// The log belongs to other keys.
     #[error("the evidence log is signed with other keys than this machine's")]
     Keys,
+    /// The log is whole, and not everything in it was signed by this machine's keys.
+    #[error("the evidence log holds what this machine's keys have not vouched for: {0}")]
+    Unvouched(String),
     /// The beginning could not be written, or the checkpoint could not be read.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -165,6 +170,7 @@ impl OpenError {
             Self::Damaged(_) => "AIM-E022",
             Self::Cut { .. } => "AIM-E023",
             Self::Keys => "AIM-E024",
+            Self::Unvouched(_) => "AIM-E025",
             Self::Port(error) => error.code.unwrap_or("AIM-D020"),
             Self::Commit(error) => error.code(),
             Self::Publish { .. } => "AIM-S001",
@@ -182,6 +188,9 @@ impl OpenError {
             Self::Cut { .. } => "restore the log from a copy; this one was cut or rolled back",
             Self::Keys => {
                 "use the key folder that the log was begun with, or another data directory"
+            }
+            Self::Unvouched(_) => {
+                "run `aimctl verify` with this machine's public keys to see what it is; use another data directory"
             }
             Self::Publish { .. } => {
                 "make room in the folder or give it back its permissions, then run again"
@@ -210,6 +219,7 @@ impl Host {
         if ledger.keys() != Some(parts.signer.public_keys()) {
             return Err(OpenError::Keys);
         }
+        check_vouched(&mut parts, &ledger)?;
         finish_publications(&mut parts, &mut ledger)?;
         let unwitnessed = unwitnessed(&ledger, &parts)?;
         let effects = Arc::new(Effects::new(
@@ -227,11 +237,8 @@ impl Host {
         let origin = ledger.origin().to_owned();
         let signed = parts.signer.signed_size(&origin)?;
         let from = usize::try_from(signed).unwrap_or(usize::MAX);
-        let unsigned = ledger
-            .leaf_hashes()
-            .get(from..)
-            .unwrap_or_default()
-            .to_vec();
+        let unsigned = ledger.leaf_hashes().get(from..);
+        let unsigned = unsigned.unwrap_or_default().to_vec();
         let signer = SharedSigner(Arc::new(Mutex::new(parts.signer)));
         let committer = Committer::spawn(CommitParts {
             sequencer: Sequencer::resume(ledger.position()),
@@ -266,6 +273,49 @@ impl Host {
             ledger,
         ))
     }
+}
+
+/// Holds the whole log against this machine's own keys, as an auditor would: a log from elsewhere may name them and hold
+/// anything. What mode `batch` left without a checkpoint in a crash counts when the signer knows the leaves before it.
+fn check_vouched(parts: &mut HostParts, ledger: &Ledger) -> Result<(), OpenError> {
+    let keys = KeySet::of(&parts.signer.public_keys());
+    let keys = keys.map_err(|error| OpenError::Unvouched(error.to_string()))?;
+    let checkpoint = parts.reader.checkpoint()?;
+    let options = VerifyOptions {
+        keys: Some(&keys),
+        checkpoint: checkpoint.as_deref(),
+        anchor: None,
+        is_live: false,
+    };
+    let report = verify_log(&*parts.reader, &options)?;
+    if let Some(fault) = report.faults.first() {
+        return Err(OpenError::Unvouched(fault.to_string()));
+    }
+    if report.authenticated {
+        return Ok(());
+    }
+    let origin = ledger.origin().to_owned();
+    if parts.signer.signed_size(&origin)? == 0 {
+        let what = "it has neither signature nor checkpoint".to_owned();
+        return Err(OpenError::Unvouched(what));
+    }
+    let compared = publish(parts, origin, ledger.leaf_hashes().to_vec());
+    compared.map_err(|error| OpenError::Unvouched(error.to_string()))
+}
+
+/// Has the signer compare the whole tree with what it knows of it, and publishes the checkpoint.
+fn publish(
+    parts: &mut HostParts,
+    origin: String,
+    leaf_hashes: Vec<[u8; 32]>,
+) -> Result<(), PortError> {
+    let request = CheckpointRequest {
+        origin,
+        first_index: 0,
+        leaf_hashes,
+    };
+    let note = parts.signer.sign_checkpoint(&request)?;
+    parts.writer.publisher()?.publish(&note)
 }
 
 /// Brings what a crash left between commit and folder to its folder, and notes it, before anything runs.
@@ -388,13 +438,21 @@ fn begin(parts: &mut HostParts) -> Result<(), OpenError> {
     ];
     let mut sequencer = Sequencer::start();
     let pen = Pen::new(parts.mode, &keys);
-    pen.write(
+    let written = pen.write(
         &mut sequencer,
         frames,
         parts.writer.as_mut(),
         parts.signer.as_mut(),
     )?;
-    Ok(())
+    match parts.mode {
+        SigningMode::Each => Ok(()),
+        // Where only checkpoints vouch for leaves, the signer knows a log of its own before anything else is in it.
+        SigningMode::Batch => Ok(publish(
+            parts,
+            parts.new_origin.clone(),
+            written.leaf_hashes,
+        )?),
+    }
 }
 
 fn epoch(parts: &HostParts, keys: &PublicKeys, created_at: Timestamp) -> Vec<u8> {

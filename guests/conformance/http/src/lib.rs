@@ -3,8 +3,8 @@
 //! The body is one request or a list of them: `{"method", "scheme", "authority", "path", "headers": [[name, value]],
 //! "secret": [header, before, name], "body", "order": "early" | "late", "timeout_ms"}`. A plan's input `request` may hold
 //! the same. The answer is a list of `{"status", "headers", "body"}` or `{"err": "..."}`. With `"fail":
-//! "transient"` in the last request the step fails after it. INVARIANT: every function of `wasi:http` that sends has a
-//! caller here.
+//! "transient"` in the last request the step fails after it; with `"trap"` it traps, with `"spin"` it never ends.
+//! INVARIANT: every function of `wasi:http` that sends has a caller here.
 
 mod exchange;
 mod fields;
@@ -44,14 +44,18 @@ fn all(body: &Value) -> Result<Value, StepError> {
             Err(error) => json!({ "err": error }),
         });
     }
-    let fails = |request: &Value| request.get("fail").is_some();
-    if requests.last().is_some_and(fails) {
-        return Err(StepError::Transient(Fault {
+    let fails = requests.last().and_then(|request| request.get("fail"));
+    match fails.and_then(Value::as_str) {
+        None => Ok(Value::Array(answers)),
+        Some("trap") => core::arch::wasm32::unreachable(),
+        Some("spin") => loop {
+            core::hint::spin_loop();
+        },
+        Some(_) => Err(StepError::Transient(Fault {
             code: "GUEST-1".into(),
             message: "told to fail".into(),
-        }));
+        })),
     }
-    Ok(Value::Array(answers))
 }
 
 aim_sdk::export_step!(Http);

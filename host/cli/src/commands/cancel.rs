@@ -2,16 +2,28 @@
 //!
 //! INVARIANT: a run that is alive stops itself and writes its own witnesses; only one that nobody runs is ended here.
 
-use aim_core::{leaf::LeafKind, outcome::Exit};
+use std::path::Path;
+
+use aim_core::{id::ExecutionId, leaf::LeafKind, outcome::Exit};
+use aim_hardening::private_dir::{Privacy, PrivateDir, PrivateDirError};
 use aim_runtime::{commit::Submission, execute::abandoned};
 
-use super::run::{cancel_file, close, start};
+use super::run::{cancel_name, close, start};
 use crate::{
     args::{CancelArgs, Cli},
     error::{CliError, Problem},
     evidence,
     render::progress,
 };
+
+/// Lays down the file that asks a live run to stop. What stands there already asks for the same.
+fn ask(data_dir: &Path, id: &ExecutionId) -> Result<(), PrivateDirError> {
+    let folder = PrivateDir::open(data_dir, Privacy::Readable)?;
+    match folder.create_new(&cancel_name(id), b"") {
+        Err(PrivateDirError::Exists(_)) => Ok(()),
+        asked => asked,
+    }
+}
 
 /// `aimctl cancel`.
 pub(crate) fn cancel(cli: &Cli, args: &CancelArgs) -> Result<Exit, CliError> {
@@ -31,8 +43,7 @@ pub(crate) fn cancel(cli: &Cli, args: &CancelArgs) -> Result<Exit, CliError> {
     let (host, ledger) = match opened {
         Ok(opened) => opened,
         Err(error) if error.problems.iter().any(|one| one.code == "AIM-D003") => {
-            let file = cancel_file(data_dir, &id);
-            std::fs::write(&file, b"").map_err(|error| {
+            ask(data_dir, &id).map_err(|error| {
                 let message = format!("asking the run to stop: {error}");
                 CliError::new(Exit::Usage, Problem::new("AIM-D022", message))
             })?;

@@ -21,6 +21,8 @@ use crate::{
 
 /// No codex is larger; what the registry reads is no more.
 const CODEX_BYTES_MAX: usize = 1024 * 1024;
+/// No signature is larger.
+const SIGNATURE_BYTES_MAX: usize = 64 * 1024;
 /// No file of public keys is larger.
 const KEYS_BYTES_MAX: usize = 64 * 1024;
 
@@ -57,7 +59,7 @@ pub(crate) fn verify(cli: &Cli, args: &CodexVerifyArgs) -> Result<Exit, CliError
 }
 
 fn check(cli: &Cli, path: &Path, document: &[u8], keys: &KeySet) -> Result<Exit, CliError> {
-    let signature = std::fs::read(signature_path(path)).ok();
+    let signature = files::read_found(&signature_path(path), "signature", SIGNATURE_BYTES_MAX).ok();
     let trust = CodexTrust {
         keys: Some(keys),
         least: None,

@@ -14,11 +14,7 @@ pub(crate) mod prepare;
 mod result;
 pub(crate) mod start;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use aim_core::{
     effect::EffectEnd,
@@ -56,9 +52,9 @@ pub(crate) const PINNED_TIME: Timestamp = Timestamp::from_millis(946_684_800_000
 /// How often a run looks whether somebody wants it to stop.
 const CANCEL_POLL: Duration = Duration::from_millis(100);
 
-/// The file that asks a run to stop.
-pub(crate) fn cancel_file(data_dir: &Path, execution: &ExecutionId) -> PathBuf {
-    data_dir.join(format!("cancel-{execution}"))
+/// The file in the data directory that asks a run to stop.
+pub(crate) fn cancel_name(execution: &ExecutionId) -> String {
+    format!("cancel-{execution}")
 }
 
 /// Runs a plan, resumes an interrupted run, or prints the stored result of a finished one.
@@ -259,7 +255,7 @@ fn drive(
     let watcher = progress::watcher(cli.output, &job.plan, job.facts.run, how);
     let host = Arc::new(host);
     let cancel = Cancel::new();
-    let request = cancel_file(data_dir, &job.facts.execution);
+    let request = data_dir.join(cancel_name(&job.facts.execution));
     let executed = runtime.block_on(async {
         let on_request = cancel.clone();
         let requests = tokio::spawn(async move {

@@ -28,6 +28,7 @@ mod policy;
 mod polyglot;
 mod replaying;
 mod runs;
+mod strangers;
 mod support;
 mod triage;
 mod verifying;

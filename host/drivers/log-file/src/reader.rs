@@ -3,14 +3,15 @@
 //! INVARIANT: a reader takes no lock and changes nothing, so it works on a copy, on a read-only disk and beside a writer.
 
 use std::{
-    fs::File,
+    fs::{File, OpenOptions},
     io::{ErrorKind, Read as _},
-    os::unix::fs::FileExt as _,
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use aim_hardening::private_dir::PrivateDirError;
 use aim_ports::{PortError, PortFault, log::LogReader};
+use rustix::fs::OFlags;
 
 use crate::{CHECKPOINT, CHECKPOINT_BYTES_MAX, EVIDENCE, FOLDER, OpenLogError};
 
@@ -29,7 +30,7 @@ impl FileLogReader {
     pub fn open(data_dir: &Path) -> Result<Self, OpenLogError> {
         let folder = data_dir.join(FOLDER);
         let path = folder.join(EVIDENCE);
-        let evidence = File::open(&path)
+        let evidence = open(&path)
             .and_then(|file| Ok((file.metadata()?.is_file(), file)))
             .map_err(|source| match source.kind() {
                 ErrorKind::NotFound | ErrorKind::NotADirectory => {
@@ -49,6 +50,13 @@ impl FileLogReader {
             (false, _) => Err(OpenLogError::Untrusted(PrivateDirError::Kind(path, "file"))),
         }
     }
+}
+
+/// A pipe that stands in for the file must not hang whoever looks at a folder from elsewhere: what is read from it is nothing.
+fn open(path: &Path) -> std::io::Result<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(flags).open(path)
 }
 
 impl LogReader for FileLogReader {
@@ -91,7 +99,7 @@ impl LogReader for FileLogReader {
             PortError::new(PortFault::Unavailable, "read the checkpoint", detail)
                 .with_code("AIM-D001")
         };
-        let file = match File::open(&self.checkpoint) {
+        let file = match open(&self.checkpoint) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(fail(error.to_string())),

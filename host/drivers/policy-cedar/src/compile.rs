@@ -9,6 +9,7 @@ use miette::Diagnostic;
 
 use crate::{
     SCHEMA,
+    depth::too_deep,
     error::{PolicyFault, PolicyLoadError},
 };
 
@@ -79,6 +80,20 @@ struct Rules {
 
 impl Rules {
     fn read(&mut self, source: &PolicySource) {
+        if let Some(offset) = too_deep(&source.text) {
+            let place = place(source, offset);
+            self.faults.push(PolicyFault {
+                code: "AIM-P007",
+                file: place.file,
+                line: place.line,
+                column: place.column,
+                message:
+                    "the rule goes too deep: too many brackets in one another, or too long a chain"
+                        .to_owned(),
+                help: "write several rules, or a set with `contains` or `in`".to_owned(),
+            });
+            return;
+        }
         let parsed: PolicySet = match source.text.parse() {
             Ok(parsed) => parsed,
             Err(errors) => {

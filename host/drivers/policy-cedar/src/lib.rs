@@ -23,6 +23,7 @@ use cedar_policy::{
 
 pub mod cases;
 mod compile;
+mod depth;
 mod error;
 mod explain;
 mod reads;

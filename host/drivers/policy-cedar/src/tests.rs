@@ -377,3 +377,19 @@ proptest! {
         }
     }
 }
+
+// Negative control: without the look at `too_deep` the library's parser ends the process with a full stack.
+#[test]
+fn a_rule_that_goes_too_deep_is_refused_with_its_place_before_the_library_reads_it() {
+    for condition in [
+        format!("{}true{}", "(".repeat(50_000), ")".repeat(50_000)),
+        format!("true{}", " && true".repeat(60_000)),
+        format!("context{}", ".a".repeat(60_000)),
+    ] {
+        let text = format!(
+            "@id(\"a\") permit (principal, action, resource);\n@id(\"b\") permit (principal, action, resource) when {{ {condition} }};"
+        );
+        let error = refused(&text);
+        assert_eq!((error.code(), error.faults[0].line), ("AIM-P007", 2));
+    }
+}

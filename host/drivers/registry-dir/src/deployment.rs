@@ -242,6 +242,8 @@ pub enum Signing {
 pub struct Deployment {
     /// The file.
     pub file: PathBuf,
+    /// What it says, as it was read.
+    pub text: String,
     /// The tenant that runs belong to.
     pub tenant: TenantId,
     /// What everything lies below.
@@ -331,7 +333,7 @@ pub(crate) fn load(path: &Path, shapes: &Shapes) -> Result<(Deployment, Places),
     let checked = located
         .through(shapes.deployment(), check)
         .map_err(LoadError::new)?;
-    let deployment = resolve(&located, checked).map_err(LoadError::new)?;
+    let deployment = resolve(&located, checked, text).map_err(LoadError::new)?;
     Ok((deployment, located.places))
 }
 
@@ -483,7 +485,11 @@ fn find_in(
     })
 }
 
-fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<LoadFault>> {
+fn resolve(
+    located: &Located<'_>,
+    checked: Checked,
+    text: String,
+) -> Result<Deployment, Vec<LoadFault>> {
     let authored = &checked.authored;
     let (base, root) = find_root(located, authored)?;
     let mut faults = Vec::new();
@@ -522,6 +528,7 @@ fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<Lo
     }
     Ok(Deployment {
         file: located.file.to_owned(),
+        text,
         tenant: checked.tenant,
         root,
         contracts,

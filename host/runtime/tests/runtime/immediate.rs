@@ -9,7 +9,7 @@ use aim_core::{
     frame::FrameBody,
     http::HttpResponse,
     name::StepName,
-    outcome::{Abstention, Exit, Failure, LimitKind, Outcome},
+    outcome::{Abstention, Exit, Failure, LimitKind, Outcome, Trap},
     plan::{Plan, PlanBudget, PlanParts, PoolPolicy, SoftBackoff, SoftBudget, StepId},
     pool::Prices,
     secret::Secret,
@@ -223,6 +223,8 @@ struct Failing {
     /// What the request says besides.
     request: Value,
     gate: Option<&'static [u8]>,
+    /// Where it matters that the secret was out before the step ended, how it must end.
+    ends: Option<Outcome>,
 }
 
 fn failing() -> Vec<Failing> {
@@ -232,6 +234,7 @@ fn failing() -> Vec<Failing> {
         contract: json!({}),
         request: json!({}),
         gate: None,
+        ends: None,
     };
     let kinds = [
         ("name", HttpFaultKind::Name, HttpStage::NotSent),
@@ -281,6 +284,23 @@ fn failing() -> Vec<Failing> {
         ..of("failing step", hello())
     });
     all.push(Failing {
+        request: json!({ "fail": "trap" }),
+        ends: Some(Outcome::Trapped(Trap::Unreachable)),
+        ..of("trapping step", hello())
+    });
+    all.push(Failing {
+        request: json!({ "fail": "spin" }),
+        contract: json!({ "limits": { "fuel_max": 100_000_000 } }),
+        ends: Some(Outcome::Limit(LimitKind::Fuel)),
+        ..of("step without end", hello())
+    });
+    all.push(Failing {
+        request: json!({ "fail": "spin" }),
+        contract: json!({ "limits": { "deadline_ms_max": 2_000 } }),
+        ends: Some(Outcome::Limit(LimitKind::Deadline)),
+        ..of("step past its deadline", hello())
+    });
+    all.push(Failing {
         contract: json!({ "limits": { "effect_bytes_max": 150 } }),
         ..of("limit", hello())
     });
@@ -309,6 +329,10 @@ fn s3_the_canary_is_in_no_error_no_log_no_transcript_and_no_debug_form_whatever_
         let report = rig.run(&[("request", &post(fields))]);
         let attempts = rig.attempts();
         assert!(!attempts.is_empty(), "{name}: there is a witness");
+        if let Some(ends) = one.ends {
+            assert_eq!(attempts[0].outcome, ends, "{name}");
+            assert_eq!(one.http.sent().len(), 1, "{name}: the secret was out");
+        }
         let shown = format!(
             "{report:?} {attempts:?} {:?} {:?} {:?}",
             rig.outside,

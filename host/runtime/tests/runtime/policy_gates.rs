@@ -397,7 +397,9 @@ fn p16_a_flood_of_requests_is_denied_beyond_the_bound_of_the_queue() {
     );
 }
 
-// The control: without the import, the same gate is admitted by every other test here.
+// Two protections stand behind one another: the world has no place for the log, and a gate is granted its codex alone. Negative
+// control: with `World::allows` always true the refusal is another one, AIM-A001, and this fails (taken). The
+// twin: without the import, the same gate is admitted by every other test here.
 #[test]
 fn p17_a_gate_that_imports_anything_but_its_codex_is_refused_at_load() {
     let mut rig = judged_by("pass");
@@ -405,15 +407,14 @@ fn p17_a_gate_that_imports_anything_but_its_codex_is_refused_at_load() {
     let Err(AdmissionError::Refused(refused)) = rig.admit() else {
         panic!("a gate with an import was admitted");
     };
-    let reasons: Vec<&String> = refused[0]
-        .reasons
-        .iter()
-        .map(|reason| &reason.message)
+    let reasons = refused[0].reasons.iter();
+    let found: Vec<(&str, &str)> = reasons
+        .map(|reason| (reason.code, reason.message.as_str()))
         .collect();
-    assert!(
-        reasons.iter().any(|reason| reason.contains("aim:log/log")),
-        "{reasons:?}"
-    );
+    let is_of_the_world = |(code, message): &(&str, &str)| {
+        *code == "AIM-A008" && message.starts_with("`aim:log/log@")
+    };
+    assert!(found.iter().any(is_of_the_world), "{found:?}");
 }
 
 // Negative control: see `aim_trust::codex`; with a codex admitted that is not the one that was signed, this fails.

@@ -25,7 +25,7 @@ use aim_ports::policy::Policy;
 use aim_registry_dir::{LoadFault, Registry};
 use aim_schema_json::JsonSchemas;
 
-use crate::{error::CliError, paths};
+use crate::{error::CliError, files, paths};
 
 /// The folder of a plan and its deployment.
 #[derive(Debug)]
@@ -208,7 +208,7 @@ impl Beside {
         }
         let limit = u64::try_from(SOURCE_BYTES_MAX).unwrap_or(u64::MAX);
         let mut bytes = Vec::new();
-        let opened = fs::File::open(&file).map_err(|error| error.to_string())?;
+        let opened = files::open_found(&file).map_err(|error| error.to_string())?;
         opened
             .take(limit.saturating_add(1))
             .read_to_end(&mut bytes)

@@ -13,10 +13,11 @@ use crate::{
     args::ReplayArgs,
     commands::run::{load_error, prepare::rules},
     error::CliError,
+    files,
 };
 
 /// The largest component that is read.
-const COMPONENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+const COMPONENT_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// What the deployment of that time has; nothing without one, and then the replay says what it misses of it.
 pub(super) fn deployed(args: &ReplayArgs, data_dir: &Path) -> Result<Library, CliError> {
@@ -92,12 +93,7 @@ pub(crate) fn components(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
 
 /// A component's bytes.
 pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
-    let length = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
-    if length.len() > COMPONENT_BYTES_MAX {
-        let message = format!("`{}` is too large for a component", path.display());
-        return Err(CliError::usage("AIM-C002", message, "name a component"));
-    }
-    std::fs::read(path).map_err(|error| unreadable(path, &error))
+    files::read_found(path, "component", COMPONENT_BYTES_MAX)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> CliError {

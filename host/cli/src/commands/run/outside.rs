@@ -3,7 +3,7 @@
 //! INVARIANT: everything here is read before the host gives files and network up; a run whose contracts ask for nothing
 //! outside keeps nothing.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{collections::BTreeSet, io::Read as _, path::Path, sync::Arc};
 
 use aim_core::{access::Capability, http::HttpScope, outcome::Exit, pool::Prices};
 use aim_hardening::{
@@ -17,7 +17,10 @@ use aim_runtime::{
     outside::{EFFECTS_AT_ONCE, Outside, SecretBinding, SecretBook},
 };
 
-use crate::error::{CliError, Problem};
+use crate::{
+    error::{CliError, Problem},
+    files,
+};
 
 /// What was made ready.
 pub(crate) struct OutsideReady {
@@ -139,15 +142,18 @@ fn read_roots(path: &Path) -> Result<Vec<u8>, CliError> {
             "name a file of PEM certificates under `[http] roots`",
         )
     };
-    let length = std::fs::metadata(path)
-        .map_err(|error| unusable(error.to_string()))?
-        .len();
-    if length > ROOTS_BYTES_MAX {
-        return Err(unusable(format!(
+    let mut bytes = Vec::new();
+    let read = files::open_found(path)
+        .and_then(|file| file.take(ROOTS_BYTES_MAX + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(length) if u64::try_from(length).is_ok_and(|length| length <= ROOTS_BYTES_MAX) => {
+            Ok(bytes)
+        }
+        Ok(_) => Err(unusable(format!(
             "it is longer than {ROOTS_BYTES_MAX} bytes"
-        )));
+        ))),
+        Err(error) => Err(unusable(error.to_string())),
     }
-    std::fs::read(path).map_err(|error| unusable(error.to_string()))
 }
 
 impl OutsideReady {

@@ -175,7 +175,7 @@ pub(crate) fn prepare(wanted: Wanted<'_>) -> Result<Prepared, CliError> {
         signing: deployment.signing,
         outside: outside::ready(&deployment.outside, nodes.values())?.priced(deployment.prices),
         traffic: deployment.traffic,
-        config: std::fs::read(&config).unwrap_or_default(),
+        config: deployment.text.clone().into_bytes(),
         values: deployment.config.clone(),
         folders: deployment.folders.clone(),
         folder_names: deployment.folders.keys().cloned().collect(),

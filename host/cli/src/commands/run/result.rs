@@ -5,9 +5,11 @@
 use std::path::{Path, PathBuf};
 
 use aim_core::{
+    id::ExecutionId,
     outcome::Exit,
     witness::{AttemptPredicate, PlanPredicate, StepState, StepSummary},
 };
+use aim_hardening::private_dir::{Privacy, PrivateDir, PrivateDirError};
 use aim_runtime::{
     aside::{self, CaseEnd},
     ledger::{Entry, Execution, Ledger},
@@ -21,6 +23,9 @@ use crate::{
     error::{CliError, Problem},
     render::{out, progress},
 };
+
+/// Where outputs are below a data directory.
+const OUTPUTS: &str = "runs";
 
 /// What a run came to.
 #[derive(Debug, Serialize)]
@@ -49,7 +54,7 @@ pub(crate) fn print(
         .plan_of(execution)
         .ok_or_else(|| bug("the run has no witness of its end"))?;
     let folder = data_dir
-        .join("runs")
+        .join(OUTPUTS)
         .join(execution.start.execution.to_string());
     let mut outputs = Vec::new();
     for summary in plan
@@ -68,7 +73,7 @@ pub(crate) fn print(
             attempt.step == summary.step && (attempt.released || by_people(entry))
         });
         if let Some((_, attempt)) = released.last() {
-            outputs.extend(write_outputs(payloads, attempt, &folder)?);
+            outputs.extend(write_outputs(payloads, attempt, (data_dir, &folder))?);
         }
     }
     let result = RunResult {
@@ -211,9 +216,9 @@ fn is_result(execution: &Execution, summary: &StepSummary) -> bool {
 fn write_outputs(
     payloads: Payloads<'_>,
     attempt: &AttemptPredicate,
-    folder: &Path,
+    (data_dir, folder): (&Path, &Path),
 ) -> Result<Vec<PathBuf>, CliError> {
-    let failed = |what: &dyn std::fmt::Display| {
+    let failed = |exit: Exit, what: &dyn std::fmt::Display| {
         let problem = Problem::new(
             "AIM-D022",
             format!("writing outputs to `{}`: {what}", folder.display()),
@@ -221,9 +226,13 @@ fn write_outputs(
         .with_help(
             "the evidence is durable; make room or permissions and run the same command again",
         );
-        CliError::new(Exit::Usage, problem)
+        CliError::new(exit, problem)
     };
-    std::fs::create_dir_all(folder).map_err(|error| failed(&error))?;
+    let unwritable = |error: PrivateDirError| {
+        let is_full = error.is_out_of_space();
+        failed(if is_full { Exit::Bug } else { Exit::Usage }, &error)
+    };
+    let private = outputs_folder(data_dir, &attempt.execution).map_err(unwritable)?;
     let bodies = attempt
         .outputs
         .iter()
@@ -232,24 +241,26 @@ fn write_outputs(
     let artifacts = artifacts.map(|artifact| (artifact.digest, artifact.media_type.as_str()));
     let mut written = Vec::new();
     for (index, (digest, media_type)) in bodies.chain(artifacts).enumerate() {
-        let bytes = payloads.find(digest).map_err(|error| failed(&error))?;
+        let bytes = payloads
+            .find(digest)
+            .map_err(|error| failed(Exit::Usage, &error))?;
         let number = if index == 0 {
             String::new()
         } else {
             format!("-{index}")
         };
-        let path = folder.join(format!(
-            "{}{number}.{}",
-            attempt.step,
-            extension(media_type)
-        ));
-        let temporary = folder.join(format!(".{}{number}.new", attempt.step));
-        std::fs::write(&temporary, bytes)
-            .and_then(|()| std::fs::rename(&temporary, &path))
-            .map_err(|error| failed(&error))?;
-        written.push(path);
+        let name = format!("{}{number}.{}", attempt.step, extension(media_type));
+        private.replace(&name, &bytes).map_err(unwritable)?;
+        written.push(folder.join(name));
     }
     Ok(written)
+}
+
+/// The folder of an execution's outputs: a folder of our own at every level, so that no link leads what is written elsewhere.
+fn outputs_folder(data_dir: &Path, execution: &ExecutionId) -> Result<PrivateDir, PrivateDirError> {
+    PrivateDir::open(data_dir, Privacy::Readable)?
+        .subfolder(OUTPUTS)?
+        .subfolder(&execution.to_string())
 }
 
 fn extension(media_type: &str) -> &'static str {
