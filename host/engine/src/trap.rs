@@ -43,6 +43,16 @@ pub(crate) fn classify(error: &wasmtime::Error, guest: &Guest) -> (Outcome, Faul
     if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
         return trapped(*trap, guest);
     }
+    if is_of_the_system(error) {
+        let message = format!(
+            "the host has no room for an instance: {}",
+            shown(&error.root_cause())
+        );
+        return (
+            Outcome::Failed(Failure::Transient),
+            fault("AIM-R011", message),
+        );
+    }
     let text = format!("{error:#}");
     let untyped = UNTYPED_LIMITS
         .iter()
@@ -54,6 +64,12 @@ pub(crate) fn classify(error: &wasmtime::Error, guest: &Guest) -> (Outcome, Faul
         Outcome::Trapped(Trap::Abi),
         fault("AIM-R012", shown(&error.root_cause())),
     )
+}
+
+/// True when the operating system refused the host something, as memory or a file to map: no guest can make such an error.
+fn is_of_the_system(error: &wasmtime::Error) -> bool {
+    let mut causes = error.chain();
+    causes.any(|cause| cause.is::<std::io::Error>() || cause.is::<rustix::io::Errno>())
 }
 
 pub(crate) fn fault(code: &str, message: String) -> Fault {
@@ -131,4 +147,21 @@ fn trapped(trap: wasmtime::Trap, guest: &Guest) -> (Outcome, Fault) {
     // The trap's own sentence: backtraces carry names that the guest chose.
     let message = crate::text::neutralise(&trap.to_string(), 200);
     (Outcome::Trapped(kind), fault("AIM-R012", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_refuses_the_host_is_no_trap_of_the_guest() {
+        let refused = rustix::io::Errno::NOMEM;
+        let of_map = wasmtime::Error::from(refused).context("making an instance");
+        let of_file = wasmtime::Error::from(std::io::Error::from(refused));
+        assert!(is_of_the_system(&of_map) && is_of_the_system(&of_file));
+        let trap = wasmtime::Error::from(wasmtime::Trap::UnreachableCodeReached);
+        assert!(!is_of_the_system(
+            &trap.context("Cannot allocate memory (os error 12)")
+        ));
+    }
 }

@@ -119,7 +119,8 @@ async fn asked(record: &Value) -> Result<(), String> {
     }
 }
 
-/// Control: with any one invariant of the guest answering `Ok`, its broken record should hold and this fail (expected).
+/// Negative control: with any one of the fourteen invariants of the guest answering `Ok`, its broken record holds and this fails
+/// (all taken, one at a time).
 #[tokio::test]
 async fn each_probe_holds_on_a_whole_record_and_fails_on_one_that_breaks_its_invariant() {
     for id in ProbeId::ALL.iter().copied() {

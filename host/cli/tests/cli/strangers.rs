@@ -81,11 +81,11 @@ fn a_pipe_or_a_device_where_a_file_should_be_is_refused() {
     pipe(&place.path("part.acl"));
     place.write(
         "whole.acl",
-        "pipeline \"whole\" { import \"part.acl\" step one: a { } }\n",
+        "import flow \"part.acl\" as f\npipeline \"whole\" { step one: a { } }\n",
     );
     let came = ends(&place, &["lint", "whole.acl"]);
     assert_eq!(came.code, 2, "{}", came.stderr);
-    assert!(came.stderr.contains("no regular file"), "{}", came.stderr);
+    assert!(came.text().contains("no regular file"), "{}", came.text());
     let replay = ["replay", "--step", "one", "--against", "/dev/zero"];
     ends(&place, &replay).assert_refused(2, "AIM-C045");
 }
@@ -94,9 +94,10 @@ fn a_pipe_or_a_device_where_a_file_should_be_is_refused() {
 #[test]
 fn outputs_are_written_into_the_data_folder_and_through_no_link_in_it() {
     let place = deployment();
-    let elsewhere = place.path("elsewhere");
-    fs::create_dir_all(&elsewhere).unwrap();
     assert_eq!(run(&place, &[]).code, 0);
+    // Inside of the data folder, which is all that the host can still write to: what is kept there must not be hit either.
+    let elsewhere = place.path(".aim/elsewhere");
+    fs::create_dir_all(&elsewhere).unwrap();
     fs::remove_dir_all(place.path(".aim/runs")).unwrap();
     symlink(&elsewhere, place.path(".aim/runs")).unwrap();
     run(&place, &[]).assert_refused(2, "AIM-D022");
@@ -112,7 +113,8 @@ fn outputs_are_written_into_the_data_folder_and_through_no_link_in_it() {
 fn a_limit_on_the_size_of_files_is_told_with_a_code_wherever_it_strikes() {
     let place = deployment();
     assert_eq!(place.run(&["keys", "init"]).code, 0);
-    for blocks in [0, 1, 8, 16] {
+    // Large enough for what a run says of itself before it ends, and never for its first witness.
+    for blocks in [0, 1, 4] {
         let line = format!("ulimit -f {blocks}; exec \"$@\"");
         let came = behind(&place, &line, &["run", "plan.acl", "-i", "word=hello"]);
         assert_eq!(came.code, 70, "{blocks} blocks: {}", came.stderr);

@@ -333,7 +333,8 @@ pub(crate) fn load(path: &Path, shapes: &Shapes) -> Result<(Deployment, Places),
     let checked = located
         .through(shapes.deployment(), check)
         .map_err(LoadError::new)?;
-    let deployment = resolve(&located, checked, text).map_err(LoadError::new)?;
+    let deployment = resolve(&located, checked).map_err(LoadError::new)?;
+    let deployment = Deployment { text, ..deployment };
     Ok((deployment, located.places))
 }
 
@@ -485,11 +486,7 @@ fn find_in(
     })
 }
 
-fn resolve(
-    located: &Located<'_>,
-    checked: Checked,
-    text: String,
-) -> Result<Deployment, Vec<LoadFault>> {
+fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<LoadFault>> {
     let authored = &checked.authored;
     let (base, root) = find_root(located, authored)?;
     let mut faults = Vec::new();
@@ -520,15 +517,14 @@ fn resolve(
             Some((name.clone(), found))
         })
         .collect();
-    let gates = authored.gates.as_ref();
-    let written_keys = gates.and_then(|gates| gates.codex_keys.as_deref());
+    let written_keys = (authored.gates.as_ref()).and_then(|gates| gates.codex_keys.as_deref());
     let codex_keys = written_keys.and_then(|path| find("/gates/codex_keys".to_owned(), path));
     if !faults.is_empty() {
         return Err(faults);
     }
     Ok(Deployment {
         file: located.file.to_owned(),
-        text,
+        text: String::new(),
         tenant: checked.tenant,
         root,
         contracts,

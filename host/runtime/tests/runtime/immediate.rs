@@ -227,15 +227,49 @@ struct Failing {
     ends: Option<Outcome>,
 }
 
-fn failing() -> Vec<Failing> {
-    let of = |name, http| Failing {
+fn of(name: &'static str, http: TestHttp) -> Failing {
+    Failing {
         name,
         http,
         contract: json!({}),
         request: json!({}),
         gate: None,
         ends: None,
+    }
+}
+
+/// Steps that end badly once the secret was sent.
+fn ending() -> [Failing; 3] {
+    let row = |name, fails: &str, contract, outcome| Failing {
+        request: json!({ "fail": fails }),
+        contract,
+        ends: Some(outcome),
+        ..of(name, hello())
     };
+    let limit = |name: &str, value: u64| json!({ "limits": { name: value } });
+    [
+        row(
+            "trap",
+            "trap",
+            json!({}),
+            Outcome::Trapped(Trap::Unreachable),
+        ),
+        row(
+            "no end",
+            "spin",
+            limit("fuel_max", 100_000_000),
+            Outcome::Limit(LimitKind::Fuel),
+        ),
+        row(
+            "too late",
+            "spin",
+            limit("deadline_ms_max", 2_000),
+            Outcome::Limit(LimitKind::Deadline),
+        ),
+    ]
+}
+
+fn failing() -> Vec<Failing> {
     let kinds = [
         ("name", HttpFaultKind::Name, HttpStage::NotSent),
         ("address", HttpFaultKind::Address, HttpStage::NotSent),
@@ -283,23 +317,7 @@ fn failing() -> Vec<Failing> {
         request: json!({ "fail": "transient" }),
         ..of("failing step", hello())
     });
-    all.push(Failing {
-        request: json!({ "fail": "trap" }),
-        ends: Some(Outcome::Trapped(Trap::Unreachable)),
-        ..of("trapping step", hello())
-    });
-    all.push(Failing {
-        request: json!({ "fail": "spin" }),
-        contract: json!({ "limits": { "fuel_max": 100_000_000 } }),
-        ends: Some(Outcome::Limit(LimitKind::Fuel)),
-        ..of("step without end", hello())
-    });
-    all.push(Failing {
-        request: json!({ "fail": "spin" }),
-        contract: json!({ "limits": { "deadline_ms_max": 2_000 } }),
-        ends: Some(Outcome::Limit(LimitKind::Deadline)),
-        ..of("step past its deadline", hello())
-    });
+    all.extend(ending());
     all.push(Failing {
         contract: json!({ "limits": { "effect_bytes_max": 150 } }),
         ..of("limit", hello())

@@ -443,6 +443,7 @@ fn log_error(error: &OpenLogError) -> CliError {
     let problem = Problem::new(error.code(), error.to_string()).with_help(error.help());
     let exit = match error {
         OpenLogError::Missing(_) => Exit::NotFound,
+        OpenLogError::System(system) if system.is_out_of_space() => Exit::Bug,
         _ => Exit::Usage,
     };
     CliError::new(exit, problem)
