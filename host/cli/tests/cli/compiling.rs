@@ -161,11 +161,16 @@ fn imports_are_read_beside_the_plan_and_pinned_by_their_bytes() {
     place
         .run(&["compile", "plan.acl"])
         .assert_refused(2, "ACL-E055");
-    place.write("rules.aclp", "one");
+    const RULES: &str = "permit (principal, action, resource);";
+    place.write("rules.aclp", "no rules");
+    place
+        .run(&["compile", "plan.acl"])
+        .assert_refused(2, "AIM-P001");
+    place.write("rules.aclp", RULES);
     let first = place.run(&["compile", "plan.acl"]);
     assert_eq!(first.code, 0, "{}", first.stderr);
-    let digest = aim_core::digest::Digest::of(b"one").to_string();
+    let digest = aim_core::digest::Digest::of(RULES.as_bytes()).to_string();
     assert!(first.text().contains(&digest), "{}", first.text());
-    place.write("rules.aclp", "two");
+    place.write("rules.aclp", format!("{RULES} // again"));
     assert_ne!(place.run(&["compile", "plan.acl"]).stdout, first.stdout);
 }
