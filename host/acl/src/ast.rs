@@ -212,6 +212,17 @@ pub struct Step {
     pub question: Option<Spanned<String>>,
     /// Conditions on its input and output.
     pub gates: Vec<Gate>,
+    /// Where a budget would be written that is not there, for a form whose layout carries meaning.
+    pub slot: Option<Slot>,
+}
+
+/// Where one more entry of a map would stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// The byte.
+    pub at: usize,
+    /// What stands before each entry that is put there.
+    pub lead: String,
 }
 
 /// `ASSIGN role: "description"`
@@ -301,6 +312,8 @@ pub struct Budget {
     pub headroom: Option<Spanned<Decimal>>,
     /// True when a part could not be understood, so that a missing one means nothing.
     pub is_faulty: bool,
+    /// Where a part would be written that is not there, for a form whose layout carries meaning.
+    pub slot: Option<Slot>,
 }
 
 /// One part of a budget.

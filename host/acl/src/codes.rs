@@ -87,4 +87,6 @@ table! {
     NO_CONFIDENCE "ACL-L003" Source "nothing asks how sure a step is",
     UNREDUCED "ACL-L004" Source "a fan-out without a reduce",
     WILDCARD "ACL-L005" Source "a rule for everything",
+    FIXED_INPUT "ACL-L006" Source "an input that is the same in every run",
+    IMPLIED_STEP "ACL-L007" Source "a step that is only implied",
 }

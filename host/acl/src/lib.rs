@@ -38,7 +38,11 @@ mod text;
 pub mod token;
 mod vocabulary;
 
-use alloc::{collections::BTreeSet, string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec::Vec,
+};
 use core::fmt;
 
 use aim_core::{
@@ -101,6 +105,8 @@ pub struct NodeFacts {
     pub asked: BTreeSet<Effect>,
     /// The effects that the operator's policy grants to it.
     pub granted: BTreeSet<Effect>,
+    /// What it may do that has each of these effects, such as `http.request`, where that is known.
+    pub uses: BTreeMap<Effect, BTreeSet<String>>,
 }
 
 /// A resolver that knows nothing: imports are refused and no contract is compared.

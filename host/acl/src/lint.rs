@@ -7,7 +7,7 @@ use alloc::{collections::BTreeSet, format};
 use aim_core::{name::StepName, plan::BUILTIN_ROLES};
 
 use crate::{
-    ast::{Ast, GatePlace, GateType, Rule, RuleEvent, Step, Subject},
+    ast::{Ast, Form, GatePlace, GateType, Rule, RuleEvent, Step, Subject},
     codes,
     diagnostic::{Diagnostic, Faults},
 };
@@ -89,8 +89,13 @@ fn no_confidence(ast: &Ast, step: &Step, faults: &mut Faults) {
     if !own && !typed && step.kappa.is_none() && ast.settings.kappa.is_none() {
         let message = format!("nothing asks how sure `{}` is", name.value);
         let fault = Diagnostic::warning(codes::NO_CONFIDENCE, step.span.clone(), message);
-        faults
-            .push(fault.help("ask in a gate, such as `output.confidence >= 0.85`, or set `kappa`"));
+        faults.push(fault.help(match ast.form {
+            Form::Lines => "ask in a gate of the step, such as `GATE sure: output.confidence >= 0.85`",
+            Form::Braces => "ask in a gate, such as `output.confidence >= 0.85`, or set `kappa`",
+            Form::Yaml => {
+                "declare a gate, such as `sure: output.confidence >= 0.85`, and name it in the step: `gates: [sure]`"
+            }
+        }));
     }
 }
 

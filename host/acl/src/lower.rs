@@ -33,6 +33,7 @@ mod core_faults;
 mod expand;
 mod gates;
 mod graph;
+mod implied;
 mod imported;
 mod recovery;
 mod roles;
@@ -117,6 +118,9 @@ fn lower_within(
     let calls = imported::calls(ast, context, trail, faults);
     let placed = imported::placed(ast, &calls);
     let ast = placed.as_ref().unwrap_or(ast);
+    let written = ast;
+    let implied = implied::implied(ast, context.profile, faults);
+    let ast = implied.as_ref().unwrap_or(ast);
     let imports = expand::imports(ast, context, faults);
     let language_version = language_version(ast, faults);
     let schema_version = schema_version(ast, faults);
@@ -129,18 +133,17 @@ fn lower_within(
     let mut gates = gates::resolve(ast, &steps, &graph, faults);
     imported::cover(&calls, &steps, &mut gates);
     check::coverage::check(&steps, &graph, &gates, faults);
-    check::references(ast, &steps, faults);
+    check::references(written, &steps, faults);
     if steps.all.is_empty() {
         no_steps(ast, faults);
     }
     roles.report_unused(ast, faults);
-    if faults.has_errors() {
-        return None;
-    }
+    let is_whole = !faults.has_errors();
     let mut slots: Vec<Option<plan::Step>> = Vec::with_capacity(steps.all.len());
     for (index, budget) in budgets.into_iter().enumerate() {
         let id = StepId::new(u32::try_from(index + 1).unwrap_or(u32::MAX));
         let mut lowered = step::lower(&steps, index, id, &roles, faults)?;
+        step::pin(ast, &mut lowered);
         lowered.budget = budget;
         lowered.gates = gates.take(index);
         lowered.requires = graph.requires(index, &steps);
@@ -171,10 +174,14 @@ fn lower_within(
         steps: ordered,
         ..PlanParts::new(ast.header.as_ref()?.name.as_ref()?.value.clone())
     };
-    imported::inline(&calls, &mut parts, faults);
-    let parts = (!faults.has_errors()).then_some(parts)?;
-    let plan = core_faults::checked(parts, ast, &steps, faults)?;
-    check::contracts::check(&plan, &steps, context, faults);
+    if is_whole {
+        imported::inline(&calls, &mut parts, faults);
+    } else if !calls.is_empty() || steps.all.is_empty() {
+        return None;
+    }
+    let is_whole = !faults.has_errors();
+    let plan = core_faults::checked(parts, ast, &steps, is_whole, faults)?;
+    check::contracts::check(&plan, &steps, context, !faults.has_errors(), faults);
     (!faults.has_errors()).then_some(plan)
 }
 

@@ -175,7 +175,7 @@ impl<'a> Lexer<'a> {
         if SELECTORS.contains(&word)
             && let Some(path) = after.strip_prefix(':')
         {
-            let path = path.find(is_path_end).unwrap_or(path.len());
+            let path = path_length(path);
             if path > 0 {
                 return self.push(TokenKind::Selector, end + 1 + path);
             }
@@ -202,6 +202,26 @@ impl<'a> Lexer<'a> {
 
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
+}
+
+/// How far a selector goes: up to what ends a path, a text in parentheses included, as in `section("Sign-in")`.
+fn path_length(text: &str) -> usize {
+    let mut length = 0;
+    // BOUND: every turn takes a text in parentheses, or ends.
+    loop {
+        let rest = text.get(length..).unwrap_or_default();
+        let plain = rest.find(is_path_end).unwrap_or(rest.len());
+        length += plain;
+        let call = rest.get(plain..).and_then(|rest| rest.strip_prefix("(\""));
+        let end = call.and_then(|call| {
+            let end = call.find(['"', '\n'])?;
+            call.get(end..)?.starts_with("\")").then_some(end)
+        });
+        match end.filter(|_| plain > 0) {
+            Some(end) => length += end + 4,
+            None => return length,
+        }
+    }
 }
 
 fn is_path_end(c: char) -> bool {
@@ -247,6 +267,30 @@ mod tests {
                 (End, ""),
             ]
         );
+    }
+
+    #[test]
+    fn a_selector_may_name_parts_by_texts_and_ends_where_they_do() {
+        use TokenKind::{End, Mark, OpenText, Selector, Text, Word};
+        let named = "HHNI:system->section(\"Sign in, out\")->paragraph#3";
+        assert_eq!(
+            kinds(&alloc::format!("{named}, x")),
+            [(Selector, named), (Mark, ","), (Word, "x"), (End, "")]
+        );
+        assert_eq!(
+            kinds("SEG:a(\"b\" SEG:c(d)")[..4],
+            [
+                (Selector, "SEG:a"),
+                (Mark, "("),
+                (Text, "\"b\""),
+                (Selector, "SEG:c")
+            ]
+        );
+        assert_eq!(
+            kinds("HHNI:a(\"b\nc")[..3],
+            [(Selector, "HHNI:a"), (Mark, "("), (OpenText, "\"b")]
+        );
+        assert_eq!(kinds("HHNI:(\"b\")")[0], (Word, "HHNI"));
     }
 
     #[test]

@@ -43,6 +43,13 @@ pub enum Progress {
         /// Fuel that was used.
         fuel_used: u64,
     },
+    /// What a step has released does not count as its result: the rounds of its flow are over without their condition.
+    Exhausted {
+        /// The step.
+        step: StepPath,
+        /// Which flow, and what it waited for.
+        fault: Fault,
+    },
     /// A step got its final state.
     Settled {
         /// The step.

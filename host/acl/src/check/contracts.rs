@@ -11,6 +11,7 @@ use alloc::{
 use core::ops::Range;
 
 use aim_core::{
+    access,
     name::StepName,
     plan::{Effect, InputSource, NODE_PARAM, Plan, Step},
 };
@@ -23,8 +24,15 @@ use crate::{
     lower::Steps,
 };
 
-/// Holds the plan against what the context knows of its nodes.
-pub(crate) fn check(plan: &Plan, steps: &Steps<'_>, context: &Context<'_>, faults: &mut Faults) {
+/// Holds the plan against what the context knows of its nodes. Of a plan that is not whole, because something else is wrong
+/// with it, only that is said which what is missing can't have caused.
+pub(crate) fn check(
+    plan: &Plan,
+    steps: &Steps<'_>,
+    context: &Context<'_>,
+    is_whole: bool,
+    faults: &mut Faults,
+) {
     let mut nodes: BTreeMap<&StepName, Option<NodeFacts>> = BTreeMap::new();
     for step in plan.steps() {
         nodes.insert(&step.name, context.resolver.node(plan, step));
@@ -36,10 +44,12 @@ pub(crate) fn check(plan: &Plan, steps: &Steps<'_>, context: &Context<'_>, fault
         let place = |name: &StepName| place(steps, name);
         if let Some(facts) = known(step) {
             effects(step, facts, steps, faults);
-            if plan.declares_effects() {
+            if is_whole && plan.declares_effects() {
                 undeclared(step, facts, steps, faults);
             }
-            types(step, facts, &by_name, &known, steps, faults);
+            if is_whole {
+                types(step, facts, &by_name, &known, steps, faults);
+            }
         }
         duties(plan, step, &by_name, &known, &place(&step.name), faults);
     }
@@ -69,7 +79,7 @@ fn effects(step: &Step, facts: &NodeFacts, steps: &Steps<'_>, faults: &mut Fault
                 facts.node,
                 effect.word()
             );
-            (why, "remove the effect, or ask for it in the contract")
+            (why, asks_for(*effect))
         } else if !facts.granted.contains(effect) {
             let why = format!(
                 "the policy does not grant `{}` to `{}`",
@@ -78,7 +88,7 @@ fn effects(step: &Step, facts: &NodeFacts, steps: &Steps<'_>, faults: &mut Fault
             );
             (
                 why,
-                "remove the effect, or let the operator's policy grant it",
+                String::from("remove the effect, or let the operator's policy grant it"),
             )
         } else {
             continue;
@@ -89,19 +99,53 @@ fn effects(step: &Step, facts: &NodeFacts, steps: &Steps<'_>, faults: &mut Fault
 
 /// Effects that the node is granted and the step does not own up to.
 fn undeclared(step: &Step, facts: &NodeFacts, steps: &Steps<'_>, faults: &mut Faults) {
-    let granted = facts.granted.intersection(&facts.asked);
-    for effect in granted.filter(|effect| !step.effects.contains(*effect)) {
+    let granted = || facts.granted.intersection(&facts.asked);
+    let whole: BTreeSet<&str> = granted()
+        .chain(&step.effects)
+        .map(|effect| effect.word())
+        .collect();
+    let whole: Vec<&str> = whole.into_iter().collect();
+    for effect in granted().filter(|effect| !step.effects.contains(*effect)) {
+        let uses = facts.uses.get(effect).into_iter().flatten();
+        let uses: Vec<String> = uses.map(|used| format!("`{used}`")).collect();
+        let does = if uses.is_empty() {
+            String::new()
+        } else {
+            format!(" for {}", uses.join(" and "))
+        };
         let why = format!(
-            "`{}` is granted `{}`, and the step does not declare it",
+            "`{}` is granted `{}`{does}, and the step does not declare it",
             facts.node,
             effect.word()
         );
         let span = place(steps, &step.name);
         faults.push(
-            Diagnostic::error(codes::UNDECLARED_EFFECT, span, why)
-                .help("declare the effect in the step, or take the ask out of the contract"),
+            Diagnostic::error(codes::UNDECLARED_EFFECT, span, why).help(format!(
+                "write `effects: [{}]` in the step, or take the ask out of the contract",
+                whole.join(", ")
+            )),
         );
     }
+}
+
+/// What a contract asks for to have an effect.
+fn asks_for(effect: Effect) -> String {
+    let known = access::Effect::ALL
+        .iter()
+        .find(|known| known.word() == effect.word());
+    let uses: Vec<String> = (known.into_iter().flat_map(|known| known.uses()))
+        .map(|row| match row.mode {
+            Some(mode) => format!("`{}.{}`", row.capability.name(), mode.word()),
+            None => format!("`{}`", row.capability.name()),
+        })
+        .collect();
+    if uses.is_empty() {
+        return "remove the effect: nothing that a contract can ask for has it".into();
+    }
+    format!(
+        "remove the effect, or ask in the contract for what has it: {}",
+        uses.join(" or ")
+    )
 }
 
 /// The schema of what a step is given: the emission of the only step that it requires, else an object with one member for each

@@ -9,7 +9,7 @@ use aim_core::plan::{Budget, PlanBudget, PoolPolicy, SoftBackoff, SoftBudget};
 use super::{Steps, ppm, topology::Ties};
 use crate::{
     Profile,
-    ast::{self, Amount, Ast, Backoff, Form, Pool, Step},
+    ast::{self, Amount, Ast, Backoff, Form, Pool, Slot, Step},
     codes,
     diagnostic::{Diagnostic, Faults, Fix},
 };
@@ -132,7 +132,8 @@ fn pools(ast: &Ast, steps: &Steps<'_>, budgets: Vec<(Budget, u64)>, faults: &mut
 fn of_step(step: &Step, form: Form, profile: Profile, faults: &mut Faults) -> Budget {
     let default = Budget::DEFAULT;
     let Some(budget) = &step.budget else {
-        missing(step, step.span.clone(), "no BUDGET", form, profile, faults);
+        let what = format!("no {}", word(form));
+        missing(step, step.span.clone(), &what, form, profile, faults);
         return default;
     };
     let names = match form {
@@ -147,7 +148,7 @@ fn of_step(step: &Step, form: Form, profile: Profile, faults: &mut Faults) -> Bu
         .map(|(part, _)| *part)
         .collect();
     if !unsaid.is_empty() && !budget.is_faulty {
-        let what = format!("no {} in its BUDGET", unsaid.join(" and no "));
+        let what = format!("no {} in its {}", unsaid.join(" and no "), word(form));
         missing(step, budget.span.clone(), &what, form, profile, faults);
     }
     if let Some(only) = budget
@@ -170,6 +171,14 @@ fn of_step(step: &Step, form: Form, profile: Profile, faults: &mut Faults) -> Bu
         time_ms: max(budget.time_ms, default.time_ms),
         tokens: max(budget.tokens, default.tokens),
         tools: max(budget.tools, default.tools),
+    }
+}
+
+/// What a budget is called in a form.
+const fn word(form: Form) -> &'static str {
+    match form {
+        Form::Lines => "BUDGET",
+        Form::Braces | Form::Yaml => "budget",
     }
 }
 
@@ -232,7 +241,8 @@ fn missing(
     let message = format!("step{named} has {what}");
     let example = match form {
         Form::Lines => "BUDGET tokens=10000, time=300s, tools=10",
-        Form::Braces | Form::Yaml => "budget: { tokens: 10k, wall_ms: 300000, calls: 10 }",
+        Form::Braces => "budget: { tokens: 10k, wall_ms: 300000, calls: 10 }",
+        Form::Yaml => "budget: {tokens: 10000, wall_ms: 300000, calls: 10}",
     };
     faults.push(match profile {
         Profile::Strict => Diagnostic::error(codes::NO_BUDGET, span, message).help(format!(
@@ -244,62 +254,44 @@ fn missing(
     });
 }
 
-/// Writes the defaults out where the source leaves them to the compiler.
-fn fix(step: &Step, form: Form) -> Option<Fix> {
-    let unsaid = |parts: [(&str, Option<Amount>); 3], defaults: [&str; 3]| -> Vec<String> {
-        let missing = parts
-            .iter()
-            .zip(defaults)
-            .filter(|((_, said), _)| said.is_none());
-        missing
-            .map(|((name, _), default)| format!("{name}{default}"))
-            .collect()
-    };
-    let none = ast::Budget::default();
-    let budget = step.budget.as_ref();
-    let ast::Budget {
-        tokens,
-        time_ms,
-        tools,
-        ..
-    } = budget.unwrap_or(&none);
+/// The parts of a budget in a form: before the number, and the default.
+const fn parts_of(form: Form) -> [(&'static str, &'static str); 3] {
     match form {
-        Form::Lines => {
-            let names = [
-                ("tokens=", *tokens),
-                ("time=", *time_ms),
-                ("tools=", *tools),
-            ];
-            let parts = unsaid(names, ["10000", "300s", "10"]).join(", ");
-            Some(match budget {
-                Some(budget) => Fix {
-                    at: budget.span.end,
-                    text: format!(", {parts}"),
-                },
-                None => Fix {
-                    at: step.extent.end,
-                    text: format!("\n  BUDGET {parts}"),
-                },
-            })
-        }
-        Form::Braces => {
-            let names = [
-                ("tokens: ", *tokens),
-                ("wall_ms: ", *time_ms),
-                ("calls: ", *tools),
-            ];
-            let parts = unsaid(names, ["10000", "300000", "10"]).join(", ");
-            Some(match budget {
-                Some(budget) => Fix {
-                    at: budget.span.end.checked_sub(1)?,
-                    text: format!(", {parts} "),
-                },
-                None => Fix {
-                    at: step.extent.end.checked_sub(1)?,
-                    text: format!("\nbudget: {{ {parts} }}\n"),
-                },
-            })
-        }
-        Form::Yaml => None,
+        Form::Lines => [("tokens=", "10000"), ("time=", "300s"), ("tools=", "10")],
+        Form::Braces | Form::Yaml => [
+            ("tokens: ", "10000"),
+            ("wall_ms: ", "300000"),
+            ("calls: ", "10"),
+        ],
     }
+}
+
+/// Writes the defaults out where the source leaves them to the compiler, in the form of the source.
+fn fix(step: &Step, form: Form) -> Option<Fix> {
+    let budget = step.budget.as_ref();
+    let said = budget.map_or([None; 3], |one| [one.tokens, one.time_ms, one.tools]);
+    let unsaid: Vec<String> = (parts_of(form).iter().zip(said))
+        .filter(|(_, said)| said.is_none())
+        .map(|((name, default), _)| format!("{name}{default}"))
+        .collect();
+    let parts = unsaid.join(", ");
+    let (at, text) = match (form, budget) {
+        (Form::Lines, Some(budget)) => (budget.span.end, format!(", {parts}")),
+        (Form::Lines, None) => (step.extent.end, format!("\n  BUDGET {parts}")),
+        (Form::Braces, Some(budget)) => (budget.span.end.checked_sub(1)?, format!(", {parts} ")),
+        (Form::Braces, None) => (
+            step.extent.end.checked_sub(1)?,
+            format!("\nbudget: {{ {parts} }}\n"),
+        ),
+        (Form::Yaml, Some(budget)) => {
+            let Slot { at, lead } = budget.slot.as_ref()?;
+            let entries = unsaid.iter().map(|part| format!("{lead}{part}"));
+            (*at, entries.collect())
+        }
+        (Form::Yaml, None) => {
+            let Slot { at, lead } = step.slot.as_ref()?;
+            (*at, format!("{lead}budget: {{{parts}}}"))
+        }
+    };
+    Some(Fix { at, text })
 }

@@ -5,7 +5,7 @@
 use alloc::string::{String, ToString as _};
 use core::ops::Range;
 
-use aim_core::plan::{Plan, PlanFault, PlanParts};
+use aim_core::plan::{Caps, InputSource, Plan, PlanFault, PlanParts};
 
 use super::Steps;
 use crate::{
@@ -14,23 +14,57 @@ use crate::{
     diagnostic::{Diagnostic, Faults},
 };
 
-/// Holds the result against the checks that guard every plan.
+/// Holds the result against the checks that guard every plan. Of a plan that is not whole, because something else is wrong
+/// with it, only missing pins are said: whatever else core finds may follow from that.
+///
+/// What is returned for a plan with faults is the part of it that nothing is wrong with, to be looked at further.
 pub(super) fn checked(
-    parts: PlanParts,
+    mut parts: PlanParts,
     ast: &Ast,
     steps: &Steps<'_>,
+    is_whole: bool,
     faults: &mut Faults,
 ) -> Option<Plan> {
+    let kept = parts.clone();
+    if !is_whole {
+        strip(&mut parts);
+    }
     let error = match Plan::check(parts) {
         Ok(plan) => return Some(plan),
         Err(error) => error,
     };
-    for fault in &error.faults {
+    let is_said = |fault: &&PlanFault| is_whole || matches!(fault, PlanFault::Pin { .. });
+    for fault in error.faults.iter().filter(is_said) {
         let (code, owner, help) = explained(fault);
         let span = place(&owner, ast, steps);
         faults.push(Diagnostic::error(code, span, fault.to_string()).help(help));
     }
-    None
+    parts = kept;
+    strip(&mut parts);
+    parts.header.is_deterministic = false;
+    Plan::check(parts).ok()
+}
+
+/// Takes out of a plan that is not whole what other faults may be about, so that the rest of it can still be looked at.
+fn strip(parts: &mut PlanParts) {
+    parts.budget = None;
+    parts.flows.clear();
+    parts.gates.clear();
+    parts.rules.clear();
+    parts.header.policy = None;
+    for caps in parts.shards.values_mut() {
+        *caps = Caps::default();
+    }
+    for step in &mut parts.steps {
+        step.policy = None;
+        step.fallback = None;
+        step.gates.clear();
+        let required = &step.requires;
+        step.inputs.retain(|_, input| match input {
+            InputSource::Step(from) => required.iter().any(|edge| edge.step == *from),
+            _ => true,
+        });
+    }
 }
 
 fn explained(fault: &PlanFault) -> (Code, String, &'static str) {

@@ -159,7 +159,8 @@ fn lower(
         );
         let help = match ast.form {
             ast::Form::Lines => "write it after the colon or as `CHECK <condition>` below",
-            _ => "write `require <condition>`",
+            ast::Form::Braces => "write `require <condition>`",
+            ast::Form::Yaml => "write `check: <condition>`",
         };
         faults.push(fault.help(help));
     }

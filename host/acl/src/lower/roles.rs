@@ -16,7 +16,7 @@ use aim_core::{
 
 use super::{Steps, duplicate};
 use crate::{
-    ast::{Ast, Role, Spanned, Step},
+    ast::{Ast, Form, Role, Spanned, Step},
     codes,
     diagnostic::{Diagnostic, Faults},
 };
@@ -46,7 +46,7 @@ pub(super) fn resolve<'a>(ast: &'a Ast, steps: &Steps<'a>, faults: &mut Faults) 
         if let Some(role) = role_of(step)
             && roles.find(&role.value).is_none()
         {
-            roles.undeclared(role, faults);
+            roles.undeclared(role, ast.form, faults);
         }
     }
     roles
@@ -95,15 +95,21 @@ impl Roles<'_> {
         Some(found)
     }
 
-    fn undeclared(&self, role: &Spanned<StepName>, faults: &mut Faults) {
+    fn undeclared(&self, role: &Spanned<StepName>, form: Form, faults: &mut Faults) {
         let known = self
             .declared
             .keys()
             .map(|name| name.as_str())
             .chain(BUILTIN_ROLES);
         let close = faults.suggest(role.value.as_str(), known);
-        let help =
-            close.unwrap_or_else(|| format!("declare it: `ROLE {}: <kind>(...)`", role.value));
+        let help = close.unwrap_or_else(|| {
+            let name = &role.value;
+            match form {
+                Form::Lines => format!("declare it: `ROLE {name}: <kind>(...)`"),
+                Form::Braces => format!("declare it: `role {name}: <kind> {{ ... }}`"),
+                Form::Yaml => format!("declare it under `participants`: `{name}: <kind>`"),
+            }
+        });
         let message = format!("role `{}` is not declared", role.value);
         faults
             .push(Diagnostic::error(codes::UNDECLARED_ROLE, role.span.clone(), message).help(help));

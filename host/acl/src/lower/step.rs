@@ -14,7 +14,7 @@ use aim_core::plan::{
 
 use super::{Steps, ppm, recovery, roles::Roles};
 use crate::{
-    ast::{Action, Breaker, Input, Moment, Pins, Selector, Source, Stakes, Step},
+    ast::{Action, Ast, Breaker, Input, Moment, Pins, Selector, Source, Stakes, Step},
     codes,
     diagnostic::{Diagnostic, Faults},
     instant::instant,
@@ -93,6 +93,25 @@ pub(super) fn pins(pins: &Pins) -> plan::Pins {
         model: text(&pins.model),
         seed: pins.seed.as_ref().map(|seed| seed.value),
         tool: text(&pins.tool),
+    }
+}
+
+/// The header's pins hold for every step that needs such a pin and has none of its own.
+pub(super) fn pin(ast: &Ast, step: &mut plan::Step) {
+    let Some(common) = ast.settings.pins.as_ref().map(pins) else {
+        return;
+    };
+    let is_reader = (step.inputs.values()).any(|input| matches!(input, InputSource::Selector(_)));
+    let own = &mut step.pins;
+    if step.model.is_some() {
+        own.model = own.model.take().or(common.model);
+        own.seed = own.seed.or(common.seed);
+    }
+    if !step.tools.is_empty() {
+        own.tool = own.tool.take().or(common.tool);
+    }
+    if is_reader {
+        own.index = own.index.take().or(common.index);
     }
 }
 

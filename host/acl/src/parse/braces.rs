@@ -20,19 +20,21 @@ use crate::{
     token::{self, Token, TokenKind},
 };
 
+mod budget;
 mod gate;
 mod header;
+mod selector;
 mod shard;
 mod step;
 mod topology;
 mod value;
 
+pub(crate) use budget::BUDGET as BUDGET_KEYS;
 pub(crate) use gate::{BLOCK as GATE_KEYS, TYPED as TYPED_KEYS};
 pub(crate) use header::HEADER as HEADER_KEYS;
 pub(crate) use shard::SHARD as SHARD_KEYS;
 pub(crate) use step::STEP as STEP_KEYS;
 pub(crate) use topology::EVENTS;
-pub(crate) use value::BUDGET as BUDGET_KEYS;
 
 /// What was wrong is reported already; the caller reads on at the next statement.
 pub(super) struct Broken;
@@ -432,9 +434,23 @@ impl<'s> Parser<'s, '_> {
                 span: text.span,
             })),
             Err(error) => {
-                let help = "use letters, digits and underscores only";
-                self.error(codes::BAD_NAME, text.span, error.to_string(), help);
-                Ok(None)
+                let plain = StepName::parse(&text.value.replace(['.', '-'], "_")).ok();
+                match &plain {
+                    Some(plain) => {
+                        let message = format!("`{}` is named `{plain}`", text.value);
+                        let fault =
+                            Diagnostic::warning(codes::BAD_NAME, text.span.clone(), message);
+                        self.faults.push(fault.help(format!("write \"{plain}\"")));
+                    }
+                    None => {
+                        let help = "use letters, digits and underscores only";
+                        self.error(codes::BAD_NAME, text.span.clone(), error.to_string(), help);
+                    }
+                }
+                Ok(plain.map(|value| Spanned {
+                    value,
+                    span: text.span,
+                }))
             }
         }
     }

@@ -68,20 +68,58 @@ fn every_code_of_a_source_is_raised_by_a_plan_of_the_corpus_that_is_named_after_
     }
 }
 
+/// The codes of compiled documents, and what is said under each. `ACL-E061` has no document; `aimctl run --locked` raises it, and
+/// `host/cli/tests/cli/locking.rs` holds what it says.
+const OF_DOCUMENTS: [(&str, &str); 5] = [
+    ("ACL-E040", "the plan ir is refused: not a plan: "),
+    ("ACL-E041", "step `a`, role `builder`: "),
+    ("ACL-E042", "the lock is not a canonical lock document: "),
+    (
+        "ACL-E060",
+        "1 of the lock's fields are not what is there now",
+    ),
+    ("ACL-E061", ""),
+];
+
+/// Control: with a lock of another plan called a drift, the case of `ACL-E037` fails.
 #[test]
-fn the_codes_of_compiled_documents_are_those_of_core() {
+fn the_codes_of_compiled_documents_are_those_of_core_and_say_what_is_wrong() {
+    let named: Vec<&str> = (codes::ALL.iter())
+        .filter(|code| code.subject == Subject::Compiled)
+        .map(|code| code.id)
+        .collect();
+    assert_eq!(named, OF_DOCUMENTS.map(|(code, _)| code));
     let plan = compile("PLAN p:\nSTEP a:\nASSIGN builder: \"x\"", Profile::Lenient)
         .unwrap()
         .plan;
-    assert_eq!(Plan::from_json(b"{}").unwrap_err().code(), codes::BAD_IR.id);
-    assert_eq!(
-        Lock::from_json(b"{}").unwrap_err().code(),
-        codes::BAD_LOCK.id
-    );
+    let lock = lock_of(&plan);
+    let mut other = lock.clone();
+    other.policy = plan.digest();
+    let ir = Plan::from_json(b"{}").unwrap_err();
+    let unread = Lock::from_json(b"{}").unwrap_err();
     let unbound = aim_core::plan::bindings(&plan, &Default::default()).unwrap_err();
-    assert_eq!(unbound[0].code(), codes::UNBOUND_ROLE.id);
+    let drift = lock.check_present(&other).unwrap_err();
+    let said = [
+        (ir.code(), ir.to_string(), ir.help().to_string()),
+        (unbound[0].code(), unbound[0].to_string(), unbound[0].help()),
+        (unread.code(), unread.to_string(), unread.help()),
+        (drift.code(), drift.to_string(), drift.help()),
+    ];
+    for ((code, message, help), (expected, begins)) in said.iter().zip(OF_DOCUMENTS) {
+        assert_eq!(*code, expected);
+        assert!(message.starts_with(begins), "{message}");
+        assert!(!help.is_empty(), "{code}");
+    }
+    assert_eq!(
+        lock.check_fits(&plan).unwrap_err().code(),
+        codes::MISSING_PINS.id
+    );
+}
+
+/// A lock that names the plan and none of its steps.
+fn lock_of(plan: &Plan) -> Lock {
     let zero = aim_core::digest::Digest::of(b"");
-    let lock = Lock {
+    Lock {
         compiler: CompilerPin {
             language: plan.language_version(),
             schema: plan.schema_version(),
@@ -96,15 +134,5 @@ fn the_codes_of_compiled_documents_are_those_of_core() {
         policy: zero,
         probes: aim_core::plan::ProbeSwitch::default().pin(),
         steps: Default::default(),
-    };
-    assert_eq!(
-        lock.check_fits(&plan).unwrap_err().code(),
-        codes::MISSING_PINS.id
-    );
-    let mut other = lock.clone();
-    other.policy = plan.digest();
-    assert_eq!(
-        lock.check_present(&other).unwrap_err().code(),
-        codes::DRIFT.id
-    );
+    }
 }

@@ -118,6 +118,7 @@ impl Resolver for World {
             "reads.files" => NodeFacts {
                 asked: [Effect::FsRead].into(),
                 granted: [Effect::FsRead].into(),
+                uses: [(Effect::FsRead, ["filesystem.read".to_owned()].into())].into(),
                 ..known
             },
             "asks.too.much" => NodeFacts {

@@ -7,6 +7,7 @@
 )]
 
 mod codes;
+mod constructs;
 mod corpus;
 mod editing;
 mod grammar;
@@ -14,4 +15,6 @@ mod guide;
 mod limits;
 mod printing;
 mod properties;
+mod sound;
+mod static_checks;
 mod trees;

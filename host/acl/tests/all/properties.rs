@@ -3,10 +3,17 @@
 use std::collections::BTreeSet;
 
 use aim_acl::{
-    Context, Diagnostic, NodeFacts, Profile, Resolver, codes, compile, compile_in, lint, parse,
+    Context, Diagnostic, Profile, Resolver as _, Severity, WordKind, ast::Form, codes, compile,
+    compile_in, format, lint, parse, print_as, vocabulary,
 };
-use aim_core::plan::{Effect, Plan, Step};
-use proptest::{prelude::*, sample::select};
+use aim_core::plan::{Effect, Plan};
+use proptest::{prelude::*, sample::select, strategy::ValueTree as _, test_runner::TestRunner};
+
+use crate::{
+    constructs::words,
+    sound::{Bits, bits, sound},
+    trees::{braces, lines},
+};
 
 /// Text that is nearly a plan: lines of keywords and fragments, in any order.
 fn nearly() -> impl Strategy<Value = String> {
@@ -104,11 +111,7 @@ fn holds(source: &str) -> Result<(), TestCaseError> {
             prop_assert!(source.get(span.clone()).is_some(), "{span:?}");
         }
         if let Ok(compiled) = compiled {
-            prop_assert!(
-                faults
-                    .iter()
-                    .all(|fault| fault.severity != aim_acl::Severity::Error)
-            );
+            prop_assert!(faults.iter().all(|fault| fault.severity != Severity::Error));
             prop_assert_eq!(Plan::from_json(&compiled.plan.to_json()), Ok(compiled.plan));
         }
     }
@@ -243,35 +246,6 @@ fn fragments() -> impl Strategy<Value = String> {
     .prop_map(|pieces| pieces.join(" "))
 }
 
-/// Nodes that ask and are granted what their ids say, one bit an effect.
-struct Bits;
-
-impl Resolver for Bits {
-    fn import(&self, _path: &str) -> Result<Vec<u8>, String> {
-        Err("none".into())
-    }
-
-    fn node(&self, plan: &Plan, step: &Step) -> Option<NodeFacts> {
-        let role = plan.roles().get(&step.role)?;
-        let node = role.params.values().next()?;
-        let (asked, granted) = node.strip_prefix('n')?.split_once('-')?;
-        Some(NodeFacts {
-            node: node.clone(),
-            asked: bits(asked.parse().ok()?).collect(),
-            granted: bits(granted.parse().ok()?).collect(),
-            ..NodeFacts::default()
-        })
-    }
-}
-
-fn bits(mask: u16) -> impl Iterator<Item = Effect> {
-    Effect::ALL
-        .into_iter()
-        .enumerate()
-        .filter(move |(bit, _)| mask & (1 << bit) != 0)
-        .map(|(_, effect)| effect)
-}
-
 proptest! {
     /// Control: with the policy's answer left out of the check, an effect that is only asked for is admitted and this fails;
     /// with `undeclared` left out, one that is granted and not declared is.
@@ -306,6 +280,37 @@ proptest! {
                 prop_assert!(step.effects.iter().all(|effect| bits(asked & granted).any(|one| one == *effect)));
             }
         }
+    }
+
+    /// Control: with the policy's answer left out of `effects`, or `undeclared` left out, this fails as the one above does.
+    #[test]
+    fn no_plan_of_any_construct_admits_more_than_is_declared_asked_for_and_granted(source in sound(5)) {
+        let context = Context { profile: Profile::Lenient, resolver: &Bits };
+        let compiled = compile_in(&source, &context);
+        prop_assert_eq!(&compile_in(&source, &context), &compiled, "{}", source);
+        let Ok(compiled) = compiled else { return Ok(()) };
+        for step in compiled.plan.steps() {
+            let Some(facts) = Bits.node(&compiled.plan, step) else {
+                prop_assert!(step.effects.is_empty() || !step.name.as_str().starts_with('s'), "{}", source);
+                continue;
+            };
+            let allowed: BTreeSet<Effect> = facts.asked.intersection(&facts.granted).copied().collect();
+            prop_assert!(step.effects.iter().all(|effect| allowed.contains(effect)), "{}", source);
+            prop_assert!(
+                !compiled.plan.declares_effects() || allowed.iter().all(|effect| step.effects.contains(effect)),
+                "{}", source
+            );
+        }
+    }
+
+    /// Control: with the header's pins, a shard's caps or a gate's `when` left out by the printer, this fails.
+    #[test]
+    fn a_plan_that_is_printed_compiles_to_the_same_bytes(source in sound(10)) {
+        let context = Context { profile: Profile::Lenient, resolver: &Bits };
+        let plan = |text: &str| compile_in(text, &context).map(|compiled| compiled.plan.to_json()).ok();
+        let printed = print_as(&parse(&source).0, Form::Braces);
+        prop_assert_eq!(plan(&source), plan(&printed), "{}\n{}", source, printed);
+        prop_assert_eq!(plan(&source), plan(&format(&source).unwrap()), "{}", source);
     }
 
     #[test]
@@ -374,4 +379,67 @@ proptest! {
         let cut = (0..=cut.min(source.len())).rev().find(|at| source.is_char_boundary(*at)).unwrap();
         holds(source.get(..cut).unwrap())?;
     }
+}
+
+/// The words of some hundreds of texts, always the same ones.
+fn samples(of: impl Strategy<Value = String>, count: usize) -> (BTreeSet<String>, Vec<String>) {
+    let mut runner = TestRunner::deterministic();
+    let texts: Vec<String> = (0..count)
+        .map(|_| of.new_tree(&mut runner).unwrap().current())
+        .collect();
+    (texts.iter().flat_map(|text| words(text)).collect(), texts)
+}
+
+/// Words that a printer has no use for: it writes another word of the same meaning.
+const OTHER_SPELLINGS: [&str; 6] = ["log", "hitl", "plan", "True", "False", "CHECK"];
+
+// Control: with the gates of steps taken out of `trees::braces`, this names `ingress`, `require` and others (seen).
+#[test]
+fn generated_trees_have_every_word_of_their_form() {
+    let of_lines = lines().prop_map(|ast| print_as(&ast, Form::Lines));
+    let of_braces = braces().prop_map(|ast| print_as(&ast, Form::Braces));
+    for (form, said) in [
+        (Form::Lines, samples(of_lines, 300).0),
+        (Form::Braces, samples(of_braces, 300).0),
+    ] {
+        let missing: Vec<&str> = (vocabulary(form).iter().map(|word| word.text))
+            .filter(|word| !said.contains(*word) && !OTHER_SPELLINGS.contains(word))
+            .collect();
+        assert!(missing.is_empty(), "{form:?}: {missing:?}");
+    }
+}
+
+// Control: with steps whose effects are never those that are granted, hardly a plan compiles and this fails.
+#[test]
+fn sound_plans_compile_for_the_most_part_and_with_every_construct() {
+    let context = Context {
+        profile: Profile::Lenient,
+        resolver: &Bits,
+    };
+    let (_, texts) = samples(sound(10), 300);
+    let mut good = Vec::new();
+    let mut why = BTreeSet::new();
+    for text in &texts {
+        match compile_in(text, &context) {
+            Ok(_) => good.push(text),
+            Err(faults) => {
+                let errors = faults
+                    .into_iter()
+                    .filter(|fault| fault.severity == Severity::Error);
+                why.extend(errors.map(|fault| fault.code.to_owned() + " " + &fault.message));
+            }
+        }
+    }
+    assert!(good.len() > 200, "{} of 300: {why:#?}", good.len());
+    let said: BTreeSet<String> = good.iter().flat_map(|text| words(text)).collect();
+    let is_of_a_gate =
+        |word: &str| word.ends_with("Gate") && !["UQGate", "SchemaGate"].contains(&word);
+    let constructs = vocabulary(Form::Braces)
+        .into_iter()
+        .filter(|word| word.kind != WordKind::Value);
+    let missing: Vec<&str> = (constructs.map(|word| word.text))
+        .filter(|word| !said.contains(*word) && !is_of_a_gate(word))
+        .filter(|word| !OTHER_SPELLINGS.contains(word))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

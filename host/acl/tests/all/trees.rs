@@ -11,7 +11,7 @@ use aim_acl::ast::{
 use aim_core::{
     condition::{Condition, Decimal},
     name::StepName,
-    plan::LanguageVersion,
+    plan::{BUILTIN_ROLES, LanguageVersion},
 };
 use proptest::{option, prelude::*, sample::select, strategy::Union};
 
@@ -136,8 +136,18 @@ fn requires() -> impl Strategy<Value = Vec<Require>> {
 }
 
 fn line_step() -> impl Strategy<Value = Step> {
-    let role =
-        select(vec!["builder", "critic", "ax"]).prop_map(|role| at(StepName::parse(role).unwrap()));
+    let role = select(vec![
+        "planner",
+        "retriever",
+        "reasoner",
+        "verifier",
+        "builder",
+        "critic",
+        "operator",
+        "witness",
+        "ax",
+    ])
+    .prop_map(|role| at(StepName::parse(role).unwrap()));
     (
         names(),
         role,
@@ -218,7 +228,9 @@ fn word<T: Copy + std::fmt::Debug + 'static>(
 }
 
 fn selector() -> impl Strategy<Value = Selector> {
-    (any::<bool>(), "[a-z]{1,3}(/[a-z0-9._-]{1,3}x){0,2}")
+    let plain = "[a-z]{1,3}(/[a-z0-9._-]{1,3}x){0,2}";
+    let named = "[a-z]{1,3}(->[a-z]{1,3}(\\(\"[a-z, .-]{0,4}x\"\\))?(#[0-9]{1,2})?){1,2}";
+    (any::<bool>(), prop_oneof![plain, named])
         .prop_map(|(is_graph, path)| Selector { is_graph, path })
 }
 
@@ -376,7 +388,11 @@ fn step() -> impl Strategy<Value = Step> {
             "2025-02-01T00:00:00Z".into()
         )),
     ];
-    let who = (names(), names(), option::of(texts()), requires(), inputs());
+    let role = prop_oneof![
+        names(),
+        select(&BUILTIN_ROLES[..]).prop_map(|role| at(StepName::parse(role).unwrap())),
+    ];
+    let who = (names(), role, option::of(texts()), requires(), inputs());
     let what = (
         option::of(spanned(selector())),
         option::of(spanned(moment)),
@@ -436,7 +452,18 @@ fn bounds() -> impl Strategy<Value = Spanned<Bounds>> {
 }
 
 fn options() -> impl Strategy<Value = Vec<Opt>> {
-    let option = (names(), source()).prop_map(|(name, value)| Opt { name, value });
+    let word = |text: &str| StepName::parse(text).unwrap();
+    let option = prop_oneof![
+        (names(), source()).prop_map(|(name, value)| Opt { name, value }),
+        decimal().prop_map(move |number| Opt {
+            name: at(word("quorum")),
+            value: at(Source::Number(number)),
+        }),
+        select(vec!["first", "abstain"]).prop_map(move |tie| Opt {
+            name: at(word("tie")),
+            value: at(Source::Step(word(tie))),
+        }),
+    ];
     prop::collection::vec(option, 0..3)
 }
 

@@ -271,6 +271,11 @@ impl Watcher for RunWatcher {
                     self.say(&format!("      {}", neutralise(&remark, REMARK_BYTES_MAX)));
                 }
             }
+            Progress::Exhausted { step, fault } => {
+                self.line("∅", &step, "abstained");
+                let text = format!("{}: {}", fault.code, fault.message);
+                self.say(&format!("      {}", neutralise(&text, REMARK_BYTES_MAX)));
+            }
             Progress::Settled {
                 step,
                 state: StepState::Skipped,

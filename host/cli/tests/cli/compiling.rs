@@ -174,3 +174,80 @@ fn imports_are_read_beside_the_plan_and_pinned_by_their_bytes() {
     place.write("rules.aclp", format!("{RULES} // again"));
     assert_ne!(place.run(&["compile", "plan.acl"]).stdout, first.stdout);
 }
+
+const YAML: &str = "id: p\nsteps:\n  - id: a   # why\n    action: log\n  - { id: b, action: log }\n  - id: c\n    action: log\n    budget: { tokens: 5 }\n";
+const MENDED: &str = "id: p\nsteps:\n  - id: a   # why\n    budget: {tokens: 10000, wall_ms: 300000, calls: 10}\n    action: log\n  \
+                      - { id: b, action: log, budget: {tokens: 10000, wall_ms: 300000, calls: 10} }\n  - id: c\n    action: log\n    \
+                      budget: { tokens: 5, wall_ms: 300000, calls: 10 }\n";
+
+// Control: without a place for a budget in YAML, nothing is mended and this fails (seen).
+#[test]
+fn what_is_suggested_and_written_is_in_the_form_of_the_plan() {
+    let place = Place::new();
+    for (plan, suggested, mended) in [
+        (
+            TIDY,
+            "`BUDGET tokens=10000, time=300s, tools=10`",
+            "  BUDGET tokens=10000, time=5m, tools=10\n",
+        ),
+        (
+            "pipeline \"p\" {\n  step a: Builder { }\n}\n",
+            "`budget: { tokens: 10k, wall_ms: 300000, calls: 10 }`",
+            "budget: { tokens: 10000, wall_ms: 300000, calls: 10 }",
+        ),
+        (
+            YAML,
+            "`budget: {tokens: 10000, wall_ms: 300000, calls: 10}`",
+            MENDED,
+        ),
+    ] {
+        place.write("plan.acl", plan);
+        let before = place.run(&["compile", "plan.acl"]);
+        let said = place.run(&["lint", "plan.acl"]);
+        assert!(said.text().contains(suggested), "{}", said.text());
+        assert_eq!(place.run(&["lint", "--fix", "plan.acl"]).code, 0);
+        assert!(
+            place.read("plan.acl").contains(mended),
+            "{}",
+            place.read("plan.acl")
+        );
+        let after = place.run(&["compile", "--strict", "plan.acl"]);
+        assert_eq!((after.code, after.stdout), (0, before.stdout));
+    }
+}
+
+#[test]
+fn an_effect_that_is_missing_is_named_with_the_use_that_has_it() {
+    let place = crate::runs::deployment();
+    place.write(
+        "plan.acl",
+        "pipeline \"p\" {\n  role a: custom { node: \"echo\" }\n  step fetch: a { effects: [net.read] budget: { tokens: 1, wall_ms: 30000, calls: 1 } }\n}\n",
+    );
+    place.write(
+        "contracts/echo.yaml",
+        "kind: effect\nnode_id: echo\nversion: \"0.1.0\"\ncomponent: { path: echo.wasm }\n\
+         asks: [{ capability: http, modes: [request], scope: [\"GET https://example.com/news\"] }]\n",
+    );
+    place.write("policy.cedar", "permit(principal, action, resource);\n");
+    let deployment = format!("policy = \"policy.cedar\"\n{}", place.read("aim.toml"));
+    place.write("aim.toml", deployment);
+    let came = place.run(&["-o", "json", "lint", "plan.acl"]);
+    assert_eq!(came.code, 2, "{}", came.stderr);
+    let found = came.documents().remove(0);
+    assert_eq!(found["code"], "ACL-E065");
+    assert_eq!(
+        found["message"],
+        "`echo` is granted `net.write` for `http.request`, and the step does not declare it"
+    );
+    assert_eq!(
+        found["help"],
+        "write `effects: [net.read, net.write]` in the step, or take the ask out of the contract"
+    );
+    let source = place.read("plan.acl");
+    place.write(
+        "plan.acl",
+        source.replace("[net.read]", "[net.read, net.write]"),
+    );
+    let came = place.run(&["lint", "plan.acl"]);
+    assert_eq!(came.code, 0, "{}{}", came.text(), came.stderr);
+}

@@ -3,6 +3,8 @@
 //! INVARIANT: once a plan declares effects, no step of it is granted one that it does not declare; and a step is not admitted
 //! for more branches than its grant can be divided among.
 
+use std::collections::BTreeSet;
+
 use aim_core::{
     access::{Grant, TokenLimits, undeclared, undivided},
     plan::Step,
@@ -20,14 +22,22 @@ pub(super) fn check(
     let mut reasons = Vec::new();
     if request.plan.declares_effects() {
         let missing = undeclared(granted, &step.effects);
-        reasons.extend(missing.into_iter().map(|(used, effect)| RefusedReason {
+        let declared = step.effects.iter().map(|effect| effect.word());
+        let whole: BTreeSet<&str> = declared
+            .chain(missing.iter().map(|(_, effect)| effect.word()))
+            .collect();
+        let whole: Vec<&str> = whole.into_iter().collect();
+        reasons.extend(missing.iter().map(|(used, effect)| RefusedReason {
             code: "AIM-P044",
             message: format!(
-                "`{used}` is granted, and step `{}` does not declare `{}`",
-                step.name,
-                effect.word()
+                "`{used}` is granted and has the effect `{}`, which step `{}` does not declare",
+                effect.word(),
+                step.name
             ),
-            help: "declare the effect in the step, or take the ask out of the contract".to_owned(),
+            help: format!(
+                "write `effects: [{}]` in the step, or take the ask out of the contract",
+                whole.join(", ")
+            ),
             is_denial: false,
         }));
     }

@@ -326,13 +326,18 @@ impl Execution {
         {
             slot.state = Some(StepState::Abstained);
             slot.outcome = Some(Outcome::Abstained(Abstention::Evidence));
-            slot.fault = Some(Fault {
+            let fault = Fault {
                 code: "ACL-R105".to_owned(),
                 message: format!(
                     "flow `{}` ended without `{}`",
                     parts.name, parts.until.source
                 ),
-            });
+            };
+            slot.fault = Some(fault.clone());
+            if let Some(node) = self.nodes.get(index) {
+                let step = node.path.clone();
+                self.watcher.notice(Progress::Exhausted { step, fault });
+            }
         }
         for skipped in self.schedule.decide(nodes.group, is_met) {
             self.told(skipped, StepState::Skipped);

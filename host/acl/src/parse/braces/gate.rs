@@ -111,7 +111,7 @@ impl<'s> Parser<'s, '_> {
             }
             _ => {
                 self.colon("gate")?;
-                gate.policy = Some(self.name("gate")?);
+                gate.policy = self.name_in_quotes("gate")?;
             }
         }
         Ok(())

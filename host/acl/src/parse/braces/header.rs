@@ -58,7 +58,7 @@ impl<'s> Parser<'s, '_> {
             "snapshot" => self.ast.settings.snapshot = Some(self.text("header")?),
             "seeds" => self.ast.settings.seeds = Some(self.whole("seeds")?),
             "schema_version" => self.ast.settings.schema_version = Some(self.text("header")?),
-            "policy" => self.ast.settings.policy = Some(self.name("header")?),
+            "policy" => self.ast.settings.policy = self.name_in_quotes("header")?,
             "quip" => {
                 if let Some(first) = &self.ast.quip {
                     let span = first.span.clone();

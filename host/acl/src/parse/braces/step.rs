@@ -4,8 +4,9 @@
 
 use super::{Broken, Parsed, Parser};
 use crate::{
-    ast::{Assign, Breaker, Effect, Require, Retries, Spanned, Stakes, Step},
+    ast::{Assign, Breaker, Effect, Moment, Require, Retries, Spanned, Stakes, Step},
     codes,
+    diagnostic::Diagnostic,
     token::{Token, TokenKind},
 };
 use alloc::{format, string::String};
@@ -96,7 +97,8 @@ impl<'s> Parser<'s, '_> {
             "retries" => step.retries = Some(self.retries(key)?),
             "breaker" => step.breaker = Some(self.breaker(key)?),
             "inputs" => {
-                let mut inputs = self.inputs()?;
+                let time = &mut step.time;
+                let mut inputs = self.inputs_and(|parser, key| parser.time(key, time))?;
                 step.inputs.append(&mut inputs);
             }
             known if STEP.contains(&known) => {
@@ -120,7 +122,7 @@ impl<'s> Parser<'s, '_> {
             "time" => step.time = Some(self.moment()?),
             "model" => step.model = Some(self.text("model")?),
             "tools" => step.tools = self.list("tools", |parser| parser.text("tools"))?,
-            "policy" => step.policy = Some(self.name("policy")?),
+            "policy" => step.policy = self.name_in_quotes("policy")?,
             "fallback" => step.fallback = Some(self.name("fallback")?),
             "kappa" => step.kappa = Some(self.share("kappa")?),
             "criticality" => {
@@ -130,6 +132,25 @@ impl<'s> Parser<'s, '_> {
             _ => step.question = Some(self.text("question")?),
         }
         Ok(())
+    }
+
+    /// The time that memory is read at may stand among the inputs as well.
+    fn time(&mut self, key: &Token<'s>, time: &mut Option<Spanned<Moment>>) -> Parsed<bool> {
+        let value = self.stream.peek(0);
+        let is_time = key.text == "time"
+            && value.kind == TokenKind::Selector
+            && matches!(value.text.split(':').next(), Some("ASOF" | "WINDOW"));
+        if !is_time {
+            return Ok(false);
+        }
+        let moment = self.moment()?;
+        if let Some(first) = time.replace(moment) {
+            let fault = Diagnostic::error(codes::REPEATED, key.span.clone(), "time is repeated");
+            let label = first.span.clone();
+            self.faults
+                .push(fault.help("keep one of the two").label(label, "first here"));
+        }
+        Ok(true)
     }
 
     fn require(&mut self) -> Parsed<Require> {

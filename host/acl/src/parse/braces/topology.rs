@@ -231,11 +231,11 @@ impl<'s> Parser<'s, '_> {
         }
         let mut rules = Vec::new();
         let span = self.block("policy", &[], |parser, key| {
-            rules.push(match key.text {
-                "on" => parser.rule()?,
-                "require" => parser.hitl()?,
+            match key.text {
+                "on" => rules.append(&mut parser.rule()?),
+                "require" => rules.push(parser.hitl()?),
                 _ => return Err(parser.unknown(&key, "policy rewrite", &["on", "require"])),
-            });
+            }
             Ok(())
         })?;
         Ok(Rules {
@@ -244,21 +244,15 @@ impl<'s> Parser<'s, '_> {
         })
     }
 
-    fn rule(&mut self) -> Parsed<Rule> {
+    /// `<event> => <action>`; for several names in the event, as in `gate_fail(a|b)`, a rule each.
+    fn rule(&mut self) -> Parsed<Vec<Rule>> {
         let word = self.stream.next();
-        let mut subject = None;
-        if self.stream.eat("(") {
-            subject = if self.stream.is(")") || self.stream.eat("*") {
-                None
-            } else {
-                Some(self.name("policy")?.value)
-            };
-            let next = self.stream.peek(0);
-            if !self.stream.eat(")") {
-                return Err(self.syntax(&next, "policy", "expected `)` after the name"));
-            }
-        }
-        let Some(event) = event(word.text, subject) else {
+        let subjects = self.rule_subjects()?;
+        let span = word.span.start..self.stream.end_of_last();
+        let events: Option<Vec<RuleEvent>> = (subjects.into_iter())
+            .map(|subject| event(word.text, subject))
+            .collect();
+        let Some(events) = events else {
             let shown: String = word.text.chars().take(40).collect();
             let help = self.faults.suggest(word.text, EVENTS);
             let help = help.unwrap_or_else(|| format!("the events are {}", EVENTS.join(", ")));
@@ -270,7 +264,6 @@ impl<'s> Parser<'s, '_> {
             );
             return Err(Broken);
         };
-        let event = Spanned::new(event, word.span.start..self.stream.end_of_last());
         let next = self.stream.peek(0);
         if !self.stream.eat("=>") {
             return Err(self.syntax(&next, "policy", "expected `=>` and an action"));
@@ -278,7 +271,33 @@ impl<'s> Parser<'s, '_> {
         let start = self.stream.peek(0).span.start;
         let value = action::action(&mut self.stream, self.faults).ok_or(Broken)?;
         let action = Spanned::new(Some(value), start..self.stream.end_of_last());
-        Ok(Rule::On { event, action })
+        let rule = |event| Rule::On {
+            event: Spanned::new(event, span.clone()),
+            action: action.clone(),
+        };
+        Ok(events.into_iter().map(rule).collect())
+    }
+
+    /// `(a|b)`, `(*)`, `()` or nothing: the names that a rule is for; `None` is all of them.
+    fn rule_subjects(&mut self) -> Parsed<Vec<Option<StepName>>> {
+        if !self.stream.eat("(") {
+            return Ok(alloc::vec![None]);
+        }
+        let mut subjects = Vec::new();
+        if self.stream.is(")") || self.stream.eat("*") {
+            subjects.push(None);
+        } else {
+            subjects.push(Some(self.name("policy")?.value));
+            // BOUND: every turn takes a token or ends.
+            while self.stream.eat("|") {
+                subjects.push(Some(self.name("policy")?.value));
+            }
+        }
+        let next = self.stream.peek(0);
+        if !self.stream.eat(")") {
+            return Err(self.syntax(&next, "policy", "expected `)` after the name"));
+        }
+        Ok(subjects)
     }
 
     fn hitl(&mut self) -> Parsed<Rule> {

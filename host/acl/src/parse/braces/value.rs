@@ -1,4 +1,4 @@
-//! Values: numbers, texts, words of closed lists, selectors, and the small maps that hold them.
+//! Values: numbers, texts, words of closed lists, and the small maps that hold them.
 //!
 //! INVARIANT: a value that can not be understood is reported once and leaves its place empty.
 
@@ -9,26 +9,19 @@ use alloc::{
 };
 use core::ops::Range;
 
-use aim_core::{condition::Decimal, name::StepName};
+use aim_core::{condition::Decimal, name::StepName, plan::INTEGER_MAX};
 
 use super::{Broken, Parsed, Parser};
 use crate::{
-    ast::{
-        Amount, Backoff, Budget, Check, Input, Moment, Opt, Pins, Pool, Selector, Source, Spanned,
-    },
+    ast::{Check, Input, Opt, Pins, Source, Spanned},
     codes,
     cursor::without_tabs,
-    instant::instant,
     parse::{
         amount::{Unit, amount, share},
         lines,
     },
     token::{Token, TokenKind},
 };
-
-pub(crate) const BUDGET: [&str; 7] = [
-    "tokens", "wall_ms", "calls", "cost", "backoff", "pool", "headroom",
-];
 
 impl<'s> Parser<'s, '_> {
     /// A colon, where one is expected.
@@ -204,137 +197,6 @@ impl<'s> Parser<'s, '_> {
         })
     }
 
-    /// `{ tokens: N wall_ms: N calls: N cost: N }`, each part a number or `{ max: N soft: N }`.
-    pub(super) fn budget(&mut self, word: &Token<'s>) -> Parsed<Budget> {
-        let mut budget = Budget::default();
-        self.stream.eat(":");
-        let mut is_faulty = false;
-        let whole = self.block("budget", &BUDGET, |parser, key| {
-            let read = parser.budget_part(&mut budget, &key);
-            is_faulty |= read.is_err();
-            read
-        })?;
-        budget.is_faulty = is_faulty;
-        budget.span = word.span.start..whole.end;
-        Ok(budget)
-    }
-
-    fn budget_part(&mut self, budget: &mut Budget, key: &Token<'s>) -> Parsed<()> {
-        let unit = match key.text {
-            "cost" => Unit::Money,
-            "tokens" | "wall_ms" | "calls" => Unit::Kilo,
-            "backoff" | "pool" | "headroom" => Unit::Count,
-            unknown => {
-                let help = self.faults.suggest(unknown, BUDGET);
-                let help =
-                    help.unwrap_or_else(|| "the parts are tokens, wall_ms, calls and cost".into());
-                let shown: String = unknown.chars().take(40).collect();
-                self.error(
-                    codes::BAD_BUDGET,
-                    key.span.clone(),
-                    format!("unknown budget part `{shown}`"),
-                    help,
-                );
-                return Err(Broken);
-            }
-        };
-        self.colon("budget")?;
-        match key.text {
-            "backoff" => {
-                budget.backoff = Some(self.listed("way to save", Backoff::ALL, Backoff::word)?)
-            }
-            "pool" => {
-                budget.pool = Some(self.listed("way to share a budget", Pool::ALL, Pool::word)?)
-            }
-            "headroom" => budget.headroom = Some(self.factor()?),
-            "tokens" => budget.tokens = Some(self.amount("tokens", unit)?),
-            "wall_ms" => budget.time_ms = Some(self.amount("wall_ms", unit)?),
-            "calls" => budget.tools = Some(self.amount("calls", unit)?),
-            _ => budget.cost_micros = Some(self.amount("cost", unit)?),
-        }
-        Ok(())
-    }
-
-    /// A factor from 1 to 100, of at most six digits after the point.
-    fn factor(&mut self) -> Parsed<Spanned<Decimal>> {
-        let token = self.stream.peek(0);
-        let range = Decimal::parse("1").zip(Decimal::parse("100"));
-        let is_short = token
-            .text
-            .split_once('.')
-            .is_none_or(|(_, fraction)| fraction.len() <= 6);
-        let value = Decimal::parse(token.text).filter(|value| {
-            is_short
-                && range
-                    .as_ref()
-                    .is_some_and(|(low, high)| low <= value && value <= high)
-        });
-        match value {
-            Some(value) => {
-                self.stream.next();
-                Ok(Spanned::new(value, token.span))
-            }
-            None => {
-                self.error(
-                    codes::BAD_VALUE,
-                    token.span,
-                    "headroom is a factor from 1 to 100",
-                    "write `1.1` for a tenth more",
-                );
-                Err(Broken)
-            }
-        }
-    }
-
-    fn amount(&mut self, key: &'static str, unit: Unit) -> Parsed<Amount> {
-        if !self.stream.is("{") {
-            return self.amount_number(key, unit).map(Amount::hard);
-        }
-        let (mut max, mut soft) = (None, None);
-        let keys = ["max", "soft"];
-        let whole = self.block(key, &keys, |parser, word| {
-            if !keys.contains(&word.text) {
-                return Err(parser.unknown(&word, "a budget part", &keys));
-            }
-            parser.colon("budget")?;
-            let number = parser.amount_number(key, unit)?;
-            *(if word.text == "max" {
-                &mut max
-            } else {
-                &mut soft
-            }) = Some(number);
-            Ok(())
-        })?;
-        match max {
-            Some(max) if soft.is_none_or(|soft| soft <= max) => Ok(Amount { max, soft }),
-            _ => {
-                let message = format!("{key} needs a `max` that is not below `soft`");
-                self.error(
-                    codes::BAD_BUDGET,
-                    whole,
-                    message,
-                    "write `{ max: 2000 soft: 1500 }`",
-                );
-                Err(Broken)
-            }
-        }
-    }
-
-    fn amount_number(&mut self, key: &str, unit: Unit) -> Parsed<u64> {
-        let token = self.stream.peek(0);
-        let is_value = matches!(
-            token.kind,
-            TokenKind::Number | TokenKind::Word | TokenKind::Text
-        );
-        if is_value {
-            self.stream.next();
-        }
-        amount(key, token.text, unit).map_err(|(message, help)| {
-            self.error(codes::BAD_BUDGET, token.span, message, help);
-            Broken
-        })
-    }
-
     /// `{ model: "m" index: "i" tool: "t" seed: N }`
     pub(super) fn pins(&mut self, word: &Token<'s>) -> Parsed<Pins> {
         let mut pins = Pins::default();
@@ -346,7 +208,7 @@ impl<'s> Parser<'s, '_> {
                     "model" => pins.model = Some(parser.text("pins")?),
                     "index" => pins.index = Some(parser.text("pins")?),
                     "tool" => pins.tool = Some(parser.text("pins")?),
-                    _ => pins.seed = Some(parser.whole("seed")?),
+                    _ => pins.seed = Some(parser.seed()?),
                 }
                 Ok(())
             },
@@ -355,10 +217,35 @@ impl<'s> Parser<'s, '_> {
         Ok(pins)
     }
 
+    /// A seed, with or without quotes.
+    fn seed(&mut self) -> Parsed<Spanned<u64>> {
+        let token = self.stream.peek(0);
+        let digits = token.text.trim_matches('"');
+        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        match digits.parse::<u64>() {
+            Ok(value) if token.kind == TokenKind::Text && is_number && value <= INTEGER_MAX => {
+                self.stream.next();
+                Ok(Spanned::new(value, token.span))
+            }
+            _ => self.whole("seed"),
+        }
+    }
+
     /// `{ name: value ... }`
     pub(super) fn inputs(&mut self) -> Parsed<Vec<Input>> {
+        self.inputs_and(|_, _| Ok(false))
+    }
+
+    /// As [`Parser::inputs`]; `other` reads an entry that is none, after its colon, and says whether it did.
+    pub(super) fn inputs_and(
+        &mut self,
+        mut other: impl FnMut(&mut Self, &Token<'s>) -> Parsed<bool>,
+    ) -> Parsed<Vec<Input>> {
         let mut inputs = Vec::new();
         self.map("inputs", &[], |parser, key| {
+            if other(parser, key)? {
+                return Ok(());
+            }
             let name = parser.named(key)?;
             let value = parser.source_value("inputs")?;
             inputs.push(Input { name, value });
@@ -433,56 +320,6 @@ impl<'s> Parser<'s, '_> {
             );
             Broken
         })
-    }
-
-    /// `HHNI:<path>` or `SEG:<path>`
-    pub(super) fn selector(&mut self) -> Parsed<Spanned<Selector>> {
-        let token = self.stream.peek(0);
-        let (kind, path) = token.text.split_once(':').unwrap_or_default();
-        let is_graph = kind == "SEG";
-        let is_path = (is_graph || kind == "HHNI")
-            && path
-                .split('/')
-                .all(|part| !part.is_empty() && part != "." && part != "..");
-        if token.kind != TokenKind::Selector || !is_path {
-            let help = "write `HHNI:<path>` or `SEG:<path>`, parts of the path divided by `/`, none of them empty, `.` or `..`";
-            self.error(
-                codes::BAD_SELECTOR,
-                token.span.clone(),
-                "expected a selector",
-                help,
-            );
-            return Err(Broken);
-        }
-        self.stream.next();
-        let path = String::from(path);
-        Ok(Spanned::new(Selector { is_graph, path }, token.span))
-    }
-
-    /// `ASOF:<instant>` or `WINDOW:<instant>..<instant>`
-    pub(super) fn moment(&mut self) -> Parsed<Spanned<Moment>> {
-        let token = self.stream.peek(0);
-        let (kind, text) = token.text.split_once(':').unwrap_or_default();
-        let value = match kind {
-            "ASOF" => instant(text).map(|_| Moment::AsOf(text.into())),
-            "WINDOW" => text.split_once("..").and_then(|(from, to)| {
-                let (first, last) = (instant(from)?, instant(to)?);
-                (first < last).then(|| Moment::Window(from.into(), to.into()))
-            }),
-            _ => None,
-        };
-        let Some(value) = value.filter(|_| token.kind == TokenKind::Selector) else {
-            let help = "write `ASOF:2025-01-31T00:00:00Z`, or `WINDOW:<instant>..<later instant>`; instants are in UTC";
-            self.error(
-                codes::BAD_SELECTOR,
-                token.span.clone(),
-                "expected an instant or a window of time",
-                help,
-            );
-            return Err(Broken);
-        };
-        self.stream.next();
-        Ok(Spanned::new(value, token.span))
     }
 
     /// `key=value, key=value`

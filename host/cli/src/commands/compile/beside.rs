@@ -123,9 +123,9 @@ impl Beside {
         step: &Step,
         contract: &NodeContract,
         component: Digest,
-    ) -> BTreeSet<Effect> {
+    ) -> Vec<Ask> {
         let Some(registry) = &self.registry else {
-            return BTreeSet::new();
+            return Vec::new();
         };
         let asked = |ask: &Ask, mode, resource: &Resource| AccessRequest {
             component,
@@ -160,7 +160,7 @@ impl Beside {
                 _ => Vec::new(),
             };
         }
-        effects(&granted)
+        granted
     }
 
     /// Every policy that the plan imports, by alias, as its bytes were when the plan was compiled.
@@ -254,12 +254,9 @@ impl Resolver for Beside {
         };
         let mut asked = effects(&contract.asks);
         asked.extend(of_handler(&contract.implementation));
-        let mut granted = self.granted(
-            plan,
-            step,
-            contract,
-            component.unwrap_or_else(|| Digest::of(b"")),
-        );
+        let component_or_none = component.unwrap_or_else(|| Digest::of(b""));
+        let grant = self.granted(plan, step, contract, component_or_none);
+        let mut granted = effects(&grant);
         granted.extend(of_handler(&contract.implementation));
         Some(NodeFacts {
             node: id.as_str().to_owned(),
@@ -268,6 +265,7 @@ impl Resolver for Beside {
             output: contract.output.clone(),
             asked,
             granted,
+            uses: uses(&grant),
         })
     }
 }
@@ -283,14 +281,25 @@ fn of_handler(implementation: &Implementation) -> BTreeSet<Effect> {
 
 /// The effects of asks, by core's table, as plans have them.
 fn effects(asks: &[Ask]) -> BTreeSet<Effect> {
-    let mut effects = BTreeSet::new();
+    uses(asks).into_keys().collect()
+}
+
+/// What asks let a step do, by the effects that it has.
+fn uses(asks: &[Ask]) -> BTreeMap<Effect, BTreeSet<String>> {
+    let mut uses: BTreeMap<Effect, BTreeSet<String>> = BTreeMap::new();
     for (mode, capability) in asks.iter().flat_map(|ask| {
         let modes = ask.uses().into_iter().map(|(mode, _)| mode);
         modes.map(|mode| (mode, ask.capability))
     }) {
         let words = EffectRow::of(capability, mode).map_or(&[][..], |row| row.effects);
         let known = |word: &str| Effect::ALL.into_iter().find(|effect| effect.word() == word);
-        effects.extend(words.iter().filter_map(|effect| known(effect.word())));
+        let used = mode.map_or_else(
+            || capability.name().to_owned(),
+            |mode| format!("{}.{}", capability.name(), mode.word()),
+        );
+        for effect in words.iter().filter_map(|effect| known(effect.word())) {
+            uses.entry(effect).or_default().insert(used.clone());
+        }
     }
-    effects
+    uses
 }
