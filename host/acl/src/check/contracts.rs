@@ -100,10 +100,7 @@ fn effects(step: &Step, facts: &NodeFacts, steps: &Steps<'_>, faults: &mut Fault
 /// Effects that the node is granted and the step does not own up to.
 fn undeclared(step: &Step, facts: &NodeFacts, steps: &Steps<'_>, faults: &mut Faults) {
     let granted = || facts.granted.intersection(&facts.asked);
-    let whole: BTreeSet<&str> = granted()
-        .chain(&step.effects)
-        .map(|effect| effect.word())
-        .collect();
+    let whole: BTreeSet<&str> = granted().map(|effect| effect.word()).collect();
     let whole: Vec<&str> = whole.into_iter().collect();
     for effect in granted().filter(|effect| !step.effects.contains(*effect)) {
         let uses = facts.uses.get(effect).into_iter().flatten();

@@ -226,7 +226,7 @@ fn an_effect_that_is_missing_is_named_with_the_use_that_has_it() {
     place.write(
         "contracts/echo.yaml",
         "kind: effect\nnode_id: echo\nversion: \"0.1.0\"\ncomponent: { path: echo.wasm }\n\
-         asks: [{ capability: http, modes: [request], scope: [\"GET https://example.com/news\"] }]\n",
+         asks: [{ capability: http, modes: [request], scope: [\"GET https://example.com:443/news\"] }]\n",
     );
     place.write("policy.cedar", "permit(principal, action, resource);\n");
     let deployment = format!("policy = \"policy.cedar\"\n{}", place.read("aim.toml"));

@@ -80,7 +80,7 @@ enum Change {
 use Change::{Codex, Component, Pinned, Section, Text};
 
 /// What is changed, and the fields that are not what the lock pins. Every field of a lock is in one of these.
-const CHANGES: [(Change, &[&str]); 24] = [
+const CHANGES: [(Change, &[&str]); 25] = [
     (Text("plan.acl", "say it", "say this"), &["plan"]),
     (
         Text("plan.acl", "m-large", "m-small"),
@@ -186,6 +186,10 @@ const CHANGES: [(Change, &[&str]); 24] = [
     (
         Pinned("\"engine_profile\":\"blake3:", "blake3:0"),
         &["engine_profile"],
+    ),
+    (
+        Pinned(",\"probe.vif.witness_integrity\"]", "]"),
+        &["probes.off"],
     ),
     (
         Pinned("\"policy\":\"blake3:", "blake3:0"),
