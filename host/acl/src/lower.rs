@@ -179,9 +179,19 @@ fn lower_within(
     } else if !calls.is_empty() || steps.all.is_empty() {
         return None;
     }
+    settled(parts, (ast, &steps), context, faults)
+}
+
+/// Holds a plan against core and the contracts; it leaves only where nothing was found.
+fn settled(
+    parts: PlanParts,
+    (ast, steps): (&Ast, &Steps<'_>),
+    context: &Context<'_>,
+    faults: &mut Faults,
+) -> Option<Plan> {
     let is_whole = !faults.has_errors();
-    let plan = core_faults::checked(parts, ast, &steps, is_whole, faults)?;
-    check::contracts::check(&plan, &steps, context, !faults.has_errors(), faults);
+    let plan = core_faults::checked(parts, ast, steps, is_whole, faults)?;
+    check::contracts::check(&plan, steps, context, !faults.has_errors(), faults);
     (!faults.has_errors()).then_some(plan)
 }
 
