@@ -134,9 +134,7 @@ fn lower_within(
     imported::cover(&calls, &steps, &mut gates);
     check::coverage::check(&steps, &graph, &gates, faults);
     check::references(written, &steps, faults);
-    if steps.all.is_empty() {
-        no_steps(ast, faults);
-    }
+    no_steps(ast, &steps, faults);
     roles.report_unused(ast, faults);
     let is_whole = !faults.has_errors();
     let mut slots: Vec<Option<plan::Step>> = Vec::with_capacity(steps.all.len());
@@ -203,8 +201,9 @@ fn silence(ast: &Ast) -> plan::Silence {
     })
 }
 
-fn no_steps(ast: &Ast, faults: &mut Faults) {
-    let Some(header) = &ast.header else { return };
+fn no_steps(ast: &Ast, steps: &Steps<'_>, faults: &mut Faults) {
+    let header = ast.header.as_ref().filter(|_| steps.all.is_empty());
+    let Some(header) = header else { return };
     let fault = Diagnostic::error(
         codes::INCOMPLETE,
         header.span.clone(),
