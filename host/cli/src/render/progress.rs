@@ -215,6 +215,7 @@ impl RunWatcher {
     fn folded(&self, progress: Progress) -> Option<Progress> {
         let (Progress::Started { step, .. }
         | Progress::Ended { step, .. }
+        | Progress::Exhausted { step, .. }
         | Progress::Settled { step, .. }) = &progress;
         if !self.probes.all.contains(step) {
             return Some(progress);

@@ -2,10 +2,7 @@
 //!
 //! INVARIANT: an input that has a value in the plan has that value in every run, and the author is told so.
 
-use alloc::{
-    format,
-    string::{String, ToString as _},
-};
+use alloc::{format, string::ToString as _};
 
 use aim_core::name::StepName;
 
