@@ -276,6 +276,29 @@ pub(crate) struct AnswerArgs {
 
     /// `yes`, `no`, or a value for the step.
     pub(crate) answer: String,
+
+    #[command(flatten)]
+    pub(crate) person: PersonArgs,
+
+    /// Deployment file, which says who may answer.
+    #[arg(long, value_name = "FILE", default_value = "aim.toml")]
+    pub(crate) config: PathBuf,
+
+    /// Sign the answer without asking once more.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// A person who signs with a key of their own.
+#[derive(Debug, Args)]
+pub(crate) struct PersonArgs {
+    /// Who answers: a name under `[gates.approvers]`.
+    #[arg(long = "as", alias = "approver", value_name = "NAME")]
+    pub(crate) approver: String,
+
+    /// Folder of that person's key, as `keys new approver` made it.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) key_dir: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -498,13 +521,8 @@ pub(crate) struct QuarantineAnswerArgs {
     /// The case.
     pub(crate) case: String,
 
-    /// Who answers: a name under `[gates.approvers]`.
-    #[arg(long = "as", value_name = "NAME")]
-    pub(crate) approver: String,
-
-    /// Folder of the approver's key, as `keys new approver` made it.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) key_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) person: PersonArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -580,13 +598,8 @@ pub(crate) struct PolicyApproveArgs {
     #[command(flatten)]
     pub(crate) asked: AskedArgs,
 
-    /// The approver's name under `[gates.approvers]` in the deployment file.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) approver: String,
-
-    /// The folder of the approver's key (`aimctl keys new`).
-    #[arg(long, value_name = "DIR")]
-    pub(crate) key_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) person: PersonArgs,
 
     /// Days that the approval counts.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=366))]

@@ -12,6 +12,7 @@ pub(crate) mod keys;
 pub(crate) mod lint;
 pub(crate) mod logs;
 pub(crate) mod lsp;
+pub(crate) mod person;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod quarantine;

@@ -19,7 +19,7 @@ use crate::{
     name::{StepName, TenantId},
     plan::StepPath,
     quarantine::ReleasePredicate,
-    question::{Answer, AnswerPredicate, Note},
+    question::{Answer, AnswerPredicate, GivenAnswer, Note},
     stateflow::{State, Transition},
     time::Timestamp,
     verdict::Verdict,
@@ -184,7 +184,7 @@ pub fn of_note(
 pub fn of_answer(
     frame: FrameOrigin<'_>,
     plan_name: &StepName,
-    answer: &AnswerPredicate,
+    (answer, given): (&AnswerPredicate, &GivenAnswer),
 ) -> Vec<RuntimeEvent> {
     let thread = Thread {
         frame,
@@ -194,17 +194,18 @@ pub fn of_answer(
         actor: &answer.actor,
         intent: plan_name.as_str(),
     };
-    let word = match answer.answer {
+    let word = match given.answer {
         Answer::No => "no",
         Answer::Value(_) => "value",
         Answer::Yes => "yes",
     };
     let attributes = BTreeMap::from([
-        ("step".to_string(), answer.path.to_string()),
-        ("says".to_string(), format!("{} {word}", answer.question)),
+        ("step".to_string(), given.path.to_string()),
+        ("says".to_string(), format!("{} {word}", given.question)),
+        ("by".to_string(), given.approver.name.clone()),
     ]);
     let kind = ("question.answered".to_string(), EventPhase::ControlPlane);
-    thread.events(alloc::vec![(kind, answer.answered_at, attributes)])
+    thread.events(alloc::vec![(kind, given.at, attributes)])
 }
 
 /// An event before it has its place in a frame: its type and phase, its time, its details.

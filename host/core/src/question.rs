@@ -2,9 +2,9 @@
 //! their answers.
 //!
 //! Notes are frames without a leaf: they carry a run over a restart and prove nothing. An answer is a statement with a leaf:
-//! it lets something go that a gate has held.
+//! it lets something go that a gate has held. What is in it is signed by the person who gave it.
 //!
-//! INVARIANT: an answer names one question of one execution, and fits no other.
+//! INVARIANT: an answer names one question of one execution as it was asked, and fits no other.
 
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
@@ -15,6 +15,7 @@ use crate::{
     id::{ExecutionId, RunId, TraceId},
     name::{StepName, TenantId},
     plan::{Silence, SoftBackoff, StepPath},
+    quarantine::Approver,
     recovery::BreakerState,
     stateflow::{Settled, State},
     time::Timestamp,
@@ -23,6 +24,10 @@ use crate::{
 
 /// Predicate type of a person's answer.
 pub const ANSWER_PREDICATE: &str = "urn:aim:predicate:answer:v1";
+/// The kind word inside the predicate of an answer to a question.
+pub const ANSWER_KIND: &str = "question-answer";
+/// Predicate type of what the person signs.
+pub const GIVEN_PREDICATE: &str = "urn:aim:predicate:given-answer:v1";
 
 /// One thing that happened between attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,6 +170,16 @@ pub struct Question {
     pub text: String,
 }
 
+impl Question {
+    /// The digest over everything that is asked: the text, the gates, and the outputs that wait.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        // Plain data with string keys only: serialisation has no failure to report.
+        let bytes = serde_json::to_vec(self).unwrap_or_default();
+        Digest::derive("question-asked", &[&bytes])
+    }
+}
+
 /// Derives the id of the question that follows attempt `number` of the node at `path`; 0 is the one before the first.
 #[must_use]
 pub fn question_id(execution: ExecutionId, path: &StepPath, number: u32) -> String {
@@ -178,21 +193,21 @@ pub fn question_id(execution: ExecutionId, path: &StepPath, number: u32) -> Stri
     id
 }
 
-/// What is stated about a person's answer.
+/// One answer; what the person signs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AnswerPredicate {
-    /// Who answered, as the system knows them.
-    pub actor: String,
+pub struct GivenAnswer {
     /// What they said.
     pub answer: Answer,
-    /// Host's claim.
-    pub answered_at: Timestamp,
+    /// Who.
+    pub approver: Approver,
+    /// Digest of the question as it was asked.
+    pub asked: Digest,
+    /// When, as the host claims.
+    pub at: Timestamp,
     /// The execution that waits.
     pub execution: ExecutionId,
-    /// The host.
-    pub host: HostRecord,
-    /// The log this statement belongs to.
+    /// The log that the execution is in.
     pub origin: String,
     /// The node that waits.
     pub path: StepPath,
@@ -200,6 +215,35 @@ pub struct AnswerPredicate {
     pub question: String,
     /// The pinned question of the run.
     pub run: RunId,
+}
+
+impl GivenAnswer {
+    /// True when it answers exactly this question of the node at `path` of `execution`.
+    #[must_use]
+    pub fn fits(&self, execution: ExecutionId, path: &StepPath, question: &Question) -> bool {
+        self.execution == execution
+            && self.path == *path
+            && self.question == question.id
+            && self.asked == question.digest()
+    }
+}
+
+/// What is stated in the log about a person's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AnswerPredicate {
+    /// From which account it was written down, as the system knows it.
+    pub actor: String,
+    /// The person's own signed statement of a [`GivenAnswer`], as the exact text of its DSSE envelope.
+    pub approval: String,
+    /// The execution that waits.
+    pub execution: ExecutionId,
+    /// The host.
+    pub host: HostRecord,
+    /// Always [`ANSWER_KIND`].
+    pub kind: String,
+    /// The log this statement belongs to.
+    pub origin: String,
     /// Whose run it is.
     pub tenant: TenantId,
     /// The execution's trace.
@@ -226,6 +270,16 @@ impl Answer {
             "yes" => Self::Yes,
             "no" => Self::No,
             value => Self::Value(value.into()),
+        }
+    }
+
+    /// What they said, as it is typed.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Self::No => "no",
+            Self::Value(value) => value,
+            Self::Yes => "yes",
         }
     }
 
@@ -264,6 +318,63 @@ mod tests {
             assert!(!ids[..place].contains(id));
         }
         assert_eq!(ANSWER_PREDICATE, LeafKind::Answer.predicate_type());
+    }
+
+    fn question() -> Question {
+        Question {
+            bodies: [Digest::of(b"body")].into(),
+            gates: ["long".into()].into(),
+            id: "q_0123456789abcdef".into(),
+            silence: Silence::Wait,
+            text: "May it?".into(),
+        }
+    }
+
+    /// Control: with `asked` left out of `fits`, a question that was changed after the answer keeps it, and this fails (seen).
+    #[test]
+    fn an_answer_fits_nothing_but_the_question_as_it_was_asked() {
+        let run = RunId::of(&RunPins {
+            plan: Digest::of(b"p"),
+            lock: Digest::of(b"l"),
+            inputs: Digest::of(b"i"),
+            tenant: "global",
+            seed: 0,
+        });
+        let (execution, path) = (
+            ExecutionId::of("log", run, 1),
+            StepPath::parse("a").unwrap(),
+        );
+        let given = GivenAnswer {
+            answer: Answer::Yes,
+            approver: Approver {
+                actor: "uid:1".into(),
+                key: "00".into(),
+                name: "ann".into(),
+                role: "operations".into(),
+            },
+            asked: question().digest(),
+            at: Timestamp::from_millis(0),
+            execution,
+            origin: "log".into(),
+            path: path.clone(),
+            question: question().id,
+            run,
+        };
+        assert!(given.fits(execution, &path, &question()));
+        let other = StepPath::parse("b").unwrap();
+        assert!(!given.fits(execution, &other, &question()));
+        assert!(!given.fits(ExecutionId::of("log", run, 2), &path, &question()));
+        for change in [
+            |one: &mut Question| one.text.push('!'),
+            |one: &mut Question| one.bodies = Vec::new(),
+            |one: &mut Question| one.gates = Vec::new(),
+            |one: &mut Question| one.silence = Silence::Abstain,
+            |one: &mut Question| one.id.push('0'),
+        ] {
+            let mut changed = question();
+            change(&mut changed);
+            assert!(!given.fits(execution, &path, &changed));
+        }
     }
 
     #[test]

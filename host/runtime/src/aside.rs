@@ -86,7 +86,7 @@ pub fn ends(ledger: &Ledger) -> BTreeMap<Digest, CaseEnd> {
                 let Some((attempt, taken)) = cases.get_mut(&answer.witness) else {
                     continue;
                 };
-                let Ok(given) = approval::verify_own(&answer.approval) else {
+                let Ok(given) = approval::verify_own::<Approval>(&answer.approval) else {
                     continue;
                 };
                 let case = Case::of(answer.witness, &attempt.actor, &attempt.gates);

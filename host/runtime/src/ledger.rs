@@ -1,7 +1,8 @@
 //! What the log says, as the host reads it: executions, witnesses and payloads, found by id.
 //!
 //! A projection: it holds nothing that the log does not, and is rebuilt by reading. It trusts the block chain for integrity
-//! and nothing for authenticity; that is the verifier's business.
+//! and nothing for authenticity; that is the verifier's business. Answers of people are the exception: what lets something
+//! go counts only as far as the person has signed it.
 //!
 //! INVARIANT: reading takes no lock and stops cleanly before a block that is still being written.
 
@@ -19,12 +20,13 @@ use aim_core::{
     leaf::{Leaf, LeafKind},
     plan::StepPath,
     quarantine,
-    question::{AnswerPredicate, Note, NoteKind, Question},
+    quarantine::Approver,
+    question::{self, AnswerPredicate, GivenAnswer, Note, NoteKind, Question},
     staged::Published,
     witness::{AttemptPredicate, DeniedLoadPredicate, EpochPredicate, PlanPredicate, Statement},
 };
 use aim_ports::{PortError, log::LogReader, signer::PublicKeys};
-use aim_trust::{genesis::Genesis, tree::hash_records};
+use aim_trust::{approval, genesis::Genesis, tree::hash_records};
 
 mod events;
 mod exported;
@@ -86,8 +88,8 @@ pub enum EntryBody {
     Plan(Box<PlanPredicate>),
     /// One refused load.
     DeniedLoad(Box<DeniedLoadPredicate>),
-    /// A person's answer.
-    Answer(Box<AnswerPredicate>),
+    /// A person's answer to a question.
+    Answer(Box<Answered>),
     /// An approver's answer about outputs that are kept aside.
     Approval(Box<quarantine::AnswerPredicate>),
     /// The release of outputs that were kept aside.
@@ -96,6 +98,44 @@ pub enum EntryBody {
     Epoch(Box<EpochPredicate>),
     /// A kind that this version only carries.
     Other,
+}
+
+/// A person's answer to a question, and what is around it.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// What the host states.
+    pub predicate: AnswerPredicate,
+    /// What the person has signed; `None` when it is not signed by the key that it names, or was given to another log or
+    /// execution. Such an answer counts for nothing.
+    pub given: Option<GivenAnswer>,
+}
+
+impl Answered {
+    fn of(predicate: AnswerPredicate) -> Self {
+        let given: Option<GivenAnswer> = approval::verify_own(&predicate.approval).ok();
+        let given = given.filter(|given| {
+            given.execution == predicate.execution && given.origin == predicate.origin
+        });
+        Self { predicate, given }
+    }
+}
+
+/// Whose answers count.
+#[derive(Debug, Clone, Copy)]
+pub enum Askable<'a> {
+    /// Whoever has signed: for those who only look.
+    Anyone,
+    /// These people, exactly as the deployment has them.
+    Only(&'a [Approver]),
+}
+
+impl Askable<'_> {
+    fn includes(self, approver: &Approver) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Only(listed) => listed.contains(approver),
+        }
+    }
 }
 
 /// A note, and where it stands.
@@ -320,35 +360,54 @@ impl Ledger {
         })
     }
 
-    /// The answers to an execution's questions, in order, with the digest of each statement.
+    /// The answers to an execution's questions that people have signed, in order, with the digest of each statement.
     pub fn answers_of<'a>(
         &'a self,
         execution: &'a Execution,
-    ) -> impl Iterator<Item = (&'a AnswerPredicate, Digest)> {
+    ) -> impl Iterator<Item = (&'a GivenAnswer, Digest)> {
         execution.answers.iter().filter_map(|index| {
             let entry = self.entries.get(*index)?;
             match &entry.body {
-                EntryBody::Answer(answer) => Some((&**answer, entry.witness)),
+                EntryBody::Answer(answered) => Some((answered.given.as_ref()?, entry.witness)),
                 _ => None,
             }
         })
     }
 
-    /// The questions of an execution that nobody has answered yet, in order.
+    /// The answers that count to one question of an execution, in order. The first is the answer; nobody takes it back.
+    pub fn answers_to<'a>(
+        &'a self,
+        execution: &'a Execution,
+        (path, question): (&'a StepPath, &'a Question),
+        askable: Askable<'a>,
+    ) -> impl Iterator<Item = (&'a GivenAnswer, Digest)> {
+        let id = execution.start.execution;
+        self.answers_of(execution).filter(move |(given, _)| {
+            askable.includes(&given.approver) && given.fits(id, path, question)
+        })
+    }
+
+    /// Everything that an execution has asked people, in order.
+    pub fn questions_of<'a>(
+        &'a self,
+        execution: &'a Execution,
+    ) -> impl Iterator<Item = (&'a StepPath, &'a Question)> {
+        let notes = execution.notes.iter().map(|noted| &noted.note);
+        notes.filter_map(|note| match &note.what {
+            NoteKind::Asked(question) => Some((&note.path, question)),
+            _ => None,
+        })
+    }
+
+    /// The questions of an execution that nobody of those whose word counts has answered yet, in order.
     #[must_use]
     pub fn open_questions<'a>(
         &'a self,
         execution: &'a Execution,
+        askable: Askable<'a>,
     ) -> Vec<(&'a StepPath, &'a Question)> {
-        let notes = execution.notes.iter().map(|noted| &noted.note);
-        let asked = notes.filter_map(|note| match &note.what {
-            NoteKind::Asked(question) => Some((&note.path, question)),
-            _ => None,
-        });
-        asked
-            .filter(|(_, question)| {
-                (self.answers_of(execution)).all(|(answer, _)| answer.question != question.id)
-            })
+        self.questions_of(execution)
+            .filter(|asked| self.answers_to(execution, *asked, askable).next().is_none())
             .collect()
     }
 
@@ -531,7 +590,7 @@ impl Ledger {
         let execution = match &body {
             EntryBody::Attempt(attempt) => Some(attempt.execution),
             EntryBody::Plan(plan) => Some(plan.execution),
-            EntryBody::Answer(answer) => Some(answer.execution),
+            EntryBody::Answer(answered) => Some(answered.predicate.execution),
             _ => None,
         };
         let execution = execution
@@ -572,21 +631,19 @@ fn read_statement(sequence: u64, witness: &WitnessFrame<'_>) -> Result<EntryBody
                 read_json(sequence, "denied-load statement", json)?;
             EntryBody::DeniedLoad(Box::new(statement.predicate))
         }
-        LeafKind::Answer => {
-            // Answers to a run's questions say no kind of their own.
-            match said_kind(sequence, json)?.as_deref() {
-                Some(quarantine::ANSWER_KIND) => {
-                    let statement: Statement<quarantine::AnswerPredicate> =
-                        read_json(sequence, "approval statement", json)?;
-                    return Ok(EntryBody::Approval(Box::new(statement.predicate)));
-                }
-                Some(_) => return Ok(EntryBody::Other),
-                None => {}
+        LeafKind::Answer => match said_kind(sequence, json)?.as_deref() {
+            Some(quarantine::ANSWER_KIND) => {
+                let statement: Statement<quarantine::AnswerPredicate> =
+                    read_json(sequence, "approval statement", json)?;
+                EntryBody::Approval(Box::new(statement.predicate))
             }
-            let statement: Statement<AnswerPredicate> =
-                read_json(sequence, "answer statement", json)?;
-            EntryBody::Answer(Box::new(statement.predicate))
-        }
+            Some(question::ANSWER_KIND) => {
+                let statement: Statement<AnswerPredicate> =
+                    read_json(sequence, "answer statement", json)?;
+                EntryBody::Answer(Box::new(Answered::of(statement.predicate)))
+            }
+            _ => EntryBody::Other,
+        },
         LeafKind::Admin
             if said_kind(sequence, json)?.as_deref() == Some(quarantine::RELEASE_KIND) =>
         {

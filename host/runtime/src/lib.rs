@@ -13,6 +13,7 @@
 
 pub mod accepted;
 pub mod admission;
+pub mod answer;
 pub mod aside;
 pub mod attempt;
 pub mod commit;

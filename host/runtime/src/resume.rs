@@ -1,6 +1,7 @@
 //! What an interrupted execution has already done, read back from its log.
 //!
 //! INVARIANT: a step with a durable end is never run again; what it released is taken from the evidence, digests checked.
+//! An answer counts only with the signature of somebody whom the deployment lists.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,6 +14,7 @@ use aim_core::{
     outcome::Outcome,
     plan::StepPath,
     pool::Amount,
+    quarantine::Approver,
     question::{Answer, NoteKind},
     witness::AttemptPredicate,
 };
@@ -21,7 +23,7 @@ use aim_ports::{artifact::ArtifactStore, log::LogReader};
 use crate::{
     aside::{self, CaseEnd},
     execute::{NodeEnd, bodies, holding},
-    ledger::{Entry, Execution, Ledger, LedgerError},
+    ledger::{Askable, Entry, Execution, Ledger, LedgerError},
     services::Contents,
 };
 
@@ -121,13 +123,15 @@ impl Payloads<'_> {
     }
 }
 
-/// Reads back what `execution` has done. Small artifacts go to `contents`, where later steps find them.
+/// Reads back what `execution` has done, and what `approvers` have answered. Small artifacts go to `contents`, where later
+/// steps find them.
 ///
 /// # Errors
 /// [`ResumeError`].
 pub fn resume(
     payloads: Payloads<'_>,
     execution: &Execution,
+    approvers: &[Approver],
     contents: &Contents,
 ) -> Result<Resumed, ResumeError> {
     let mut resumed = Resumed::default();
@@ -150,10 +154,15 @@ pub fn resume(
         let notes = resumed.notes.entry(noted.note.path.clone()).or_default();
         notes.push(noted.note.what.clone());
     }
-    // The first answer counts: whoever comes later does not take it back.
-    for (answer, witness) in payloads.ledger.answers_of(execution) {
-        let entry = resumed.answers.entry(answer.question.clone());
-        entry.or_insert_with(|| (answer.answer.clone(), witness));
+    let ledger = payloads.ledger;
+    for asked in ledger.questions_of(execution) {
+        // The first answer counts: whoever comes later does not take it back.
+        let mut answers = ledger.answers_to(execution, asked, Askable::Only(approvers));
+        if let Some((given, witness)) = answers.next() {
+            let id = given.question.clone();
+            let answer = (given.answer.clone(), witness);
+            resumed.answers.entry(id).or_insert(answer);
+        }
     }
     Ok(resumed)
 }

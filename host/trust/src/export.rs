@@ -296,6 +296,7 @@ fn read_witnesses(
         match witness.judge(judge, checkpoint) {
             Ok(head) => {
                 report.add_isolation(head.isolation.as_deref());
+                report.strangers += u64::from(head.is_by_a_stranger);
                 let is_missing = |digest: &&Digest| !payloads.contains_key(*digest);
                 let missing = head.subjects.iter().filter(is_missing).count();
                 report.payloads.missing += u64::try_from(missing).unwrap_or(u64::MAX);

@@ -34,7 +34,7 @@ pub enum KeyRole {
     Cache,
     /// Codexes that gates judge by.
     Gate,
-    /// Answers about what is kept in quarantine.
+    /// Answers of people: approvals, releases, and what runs ask.
     Approver,
 }
 

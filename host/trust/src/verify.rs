@@ -12,6 +12,7 @@
 mod blocks;
 mod effects;
 mod fault;
+mod people;
 mod report;
 mod statement;
 
@@ -259,6 +260,7 @@ impl<'a> Verifier<'a> {
         match judged {
             Ok(head) => {
                 self.report.add_isolation(head.isolation.as_deref());
+                self.report.strangers += u64::from(head.is_by_a_stranger);
                 if let Some(attempt) = head.attempt
                     && let Err(kind) = self.effects.witness(attempt, &head.effects)
                 {

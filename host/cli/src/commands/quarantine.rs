@@ -16,7 +16,6 @@ use aim_core::{
     },
     witness::{AttemptPredicate, Statement, Subject},
 };
-use aim_hardening::key_file::{Role, load_secret};
 use aim_ports::clock::Clock as _;
 use aim_registry_dir::Registry;
 use aim_runtime::{
@@ -27,15 +26,15 @@ use aim_runtime::{
     resume::Payloads,
 };
 use aim_schema_json::JsonSchemas;
-use aim_trust::{
-    approval::{self, ApprovalError},
-    key::{KeyRole, SecretKey},
-};
+use aim_trust::{approval, key::SecretKey};
 use serde::Serialize;
 
 use crate::{
     args::{Cli, Output, QuarantineAnswerArgs, QuarantineArgs, QuarantineShowArgs},
-    commands::run::{self, start},
+    commands::{
+        person,
+        run::{self, start},
+    },
     error::{CliError, Problem},
     evidence, files,
     render::out,
@@ -143,19 +142,13 @@ pub(crate) fn answer(
     let (_, ledger) = evidence::read(&args.common.data.data_dir)?;
     let (entry, _) = find(&ledger, &args.case)?;
     let witness = entry.witness;
-    let approver = deployed
-        .approvers
-        .iter()
-        .find(|one| one.name == args.approver);
-    let approver = approver.ok_or_else(|| approval_error(ApprovalError::Unknown))?;
-    let seed = load_secret(&args.key_dir, Role::Approver)?;
-    let key = SecretKey::from_bytes(KeyRole::Approver, seed.bytes());
+    let (approver, key) = person::find(&args.person, &deployed.approvers)?;
     let (host, ledger) = start::open_for_admin(cli, &args.common.data.data_dir, "quarantine")?;
     let committed = give(
         &host,
         &ledger,
         (witness, &deployed),
-        (approver, &key),
+        (&approver, &key),
         answer,
     );
     let standing = match committed {
@@ -217,7 +210,8 @@ fn give(
                 CliError::new(Exit::Denied, problem)
             })?;
             let signed = approval::sign(&next, key);
-            approval::verify(&signed, &deployed.approvers).map_err(approval_error)?;
+            let checked: Result<Approval, _> = approval::verify(&signed, &deployed.approvers);
+            checked.map_err(person::refused)?;
             commit(
                 host,
                 LeafKind::Answer,
@@ -269,11 +263,6 @@ fn commit<P: Serialize>(
     committed
         .map(drop)
         .map_err(|error| bug(error.code(), error.to_string()))
-}
-
-fn approval_error(error: ApprovalError) -> CliError {
-    let problem = Problem::new(error.code(), error.to_string()).with_help(error.help());
-    CliError::new(Exit::Denied, problem)
 }
 
 fn deployed(config: &Path) -> Result<Deployed, CliError> {

@@ -134,6 +134,7 @@ impl Session<'_> {
         let next = self.next_try(run, &standing, &ledger)?;
         let reader = Arc::clone(&self.reader);
         let data_dir = self.prepared.data_dir.clone();
+        let approvers = self.prepared.approvers.clone();
         let execution = self.execute(cli, host, next)?;
         ledger
             .refresh(&*reader)
@@ -150,7 +151,7 @@ impl Session<'_> {
             store: &store,
         };
         if ledger.plan_of(execution).is_none() {
-            return result::print_waiting(cli, &ledger, execution);
+            return result::print_waiting(cli, (&ledger, execution), &approvers);
         }
         result::print(cli, payloads, execution, &data_dir, false)
     }
@@ -178,7 +179,9 @@ impl Session<'_> {
                     reader: &*self.reader,
                     store: &store,
                 };
-                let resumed = resume(payloads, execution, &contents).map_err(|error| {
+                let approvers = &self.prepared.approvers;
+                let resumed = resume(payloads, execution, approvers, &contents);
+                let resumed = resumed.map_err(|error| {
                     CliError::new(Exit::Evidence, Problem::new("AIM-R050", error.to_string()))
                 })?;
                 (execution.start.number, Some(resumed))

@@ -12,7 +12,7 @@ use aim_core::{
 use aim_engine::text::neutralise;
 use aim_runtime::{
     aside,
-    ledger::{Execution, Ledger},
+    ledger::{Askable, Execution, Ledger},
 };
 use serde::Serialize;
 
@@ -83,7 +83,8 @@ fn line<'a>(ledger: &'a Ledger, execution: &'a Execution) -> RunLine<'a> {
     let questions: Vec<(&str, &str, &str)> = if end.is_some() {
         Vec::new()
     } else {
-        (ledger.open_questions(execution).into_iter())
+        let open = ledger.open_questions(execution, Askable::Anyone);
+        (open.into_iter())
             .map(|(path, one)| (one.id.as_str(), path.as_str(), one.text.as_str()))
             .collect()
     };

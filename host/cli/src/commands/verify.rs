@@ -283,6 +283,12 @@ fn not_proven(report: &Report, artifacts: Option<&Artifacts>) -> Vec<String> {
                 .to_owned(),
         ),
     }
+    if report.strangers > 0 {
+        open.push(format!(
+            "who gave {} answers of people: they are signed, with keys that no key from outside vouches for (--key, lines `approver`)",
+            report.strangers
+        ));
+    }
     let uncovered = report.size.saturating_sub(report.leaves_covered);
     if uncovered > 0 {
         open.push(format!(

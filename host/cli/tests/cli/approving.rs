@@ -28,23 +28,18 @@ pub(crate) fn waiting() -> Place {
     place.write("contracts/echo.yaml", ECHO);
     place.write("p.cedar", PERSON);
     place.write("approvals.toml", "");
-    let key = place.run(&["keys", "new", "approver", "ann"]).text();
-    let key = key.lines().nth(1).unwrap().strip_prefix("approver ");
-    let key = key.unwrap().to_owned();
+    place.list_approver("ann");
     let config = place.read("aim.toml");
     place.write(
         "aim.toml",
-        format!(
-            "policy = \"p.cedar\"\napprovals = \"approvals.toml\"\n{config}\
-             [gates.approvers.ann]\nrole = \"operations\"\nactor = \"uid:70001\"\nkey = \"{key}\"\n"
-        ),
+        format!("policy = \"p.cedar\"\napprovals = \"approvals.toml\"\n{config}"),
     );
     place
 }
 
 fn approve(place: &Place, more: &[&str]) -> Came {
     let mut all = vec!["policy", "approve", "--plan", "plan.acl"];
-    all.extend(["--approver", "ann", "--key-dir", "ann"]);
+    all.extend(["--as", "ann", "--key-dir", "ann"]);
     all.extend(more);
     place.run(&all)
 }
@@ -119,7 +114,7 @@ fn an_approval_without_the_approvers_signature_is_refused() {
     run(&place).assert_refused(3, "AIM-P032");
     let came = approve(&place, &["--yes"]);
     assert_eq!(came.code, 3, "{}", came.stderr);
-    assert!(came.stderr.contains("AIM-P032"), "{}", came.stderr);
+    assert!(came.stderr.contains("AIM-G029"), "{}", came.stderr);
     place.write("approvals.toml", "approved = 1\n");
     run(&place).assert_refused(2, "AIM-P038");
 }

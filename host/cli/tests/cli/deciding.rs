@@ -27,7 +27,7 @@ const APPROVE: [&str; 7] = [
     "policy",
     "approve",
     "--plan=plan.acl",
-    "--approver=ann",
+    "--as=ann",
     "--key-dir=ann",
     "--days=7",
     "--data-dir=.aim",

@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::{
     http,
     runs::{ECHO, assert_verified, deployment},
-    support::{Place, guest},
+    support::{Came, Place, guest},
 };
 
 const ASKING: &str = r#"
@@ -71,7 +71,14 @@ const RUN: [&str; 4] = ["run", "plan.acl", "-i", "word=hello"];
 pub(crate) fn place(plan: &str) -> Place {
     let place = deployment();
     place.write("plan.acl", plan);
+    place.list_approver("ann");
     place
+}
+
+fn answer(place: &Place, id: &str, says: &str) -> Came {
+    let as_ann = ["--as", "ann", "--key-dir", "ann", "--yes"];
+    let all: Vec<&str> = [&["answer", "last", id, says], &as_ann[..]].concat();
+    place.run(&all)
 }
 
 pub(crate) fn begin(place: &Place) -> Child {
@@ -212,11 +219,9 @@ fn a_run_killed_while_a_question_is_open_asks_it_once_and_goes_on_with_the_answe
     }
     assert_eq!(count(&place, of_type("question.asked")), 1);
     let id = question(&place);
-    let came = place.run(&["answer", "last", &id, "yes"]);
+    let came = answer(&place, &id, "yes");
     assert_eq!(came.code, 0, "{}", came.stderr);
-    place
-        .run(&["answer", "last", &id, "no"])
-        .assert_refused(6, "AIM-R072");
+    answer(&place, &id, "no").assert_refused(6, "AIM-R072");
     let came = place.run(&RUN);
     assert_eq!(came.code, 0, "{}", came.stderr);
     assert_eq!(count(&place, made("VERDICT_PASS")), 2);
@@ -232,9 +237,7 @@ fn a_run_that_nobody_carries_on_is_ended_by_cancel() {
     let came = place.run(&["cancel", "last"]);
     assert_eq!(came.code, 0, "{}", came.stderr);
     assert_eq!(state(&place), ("cancelled".to_owned(), "ACL-S205".into()));
-    place
-        .run(&["answer", "last", &id, "yes"])
-        .assert_refused(2, "AIM-R071");
+    answer(&place, &id, "yes").assert_refused(2, "AIM-R071");
     place.run(&["cancel", "last"]).assert_refused(2, "AIM-R071");
     assert_verified(&place);
 }
@@ -337,7 +340,7 @@ fn a_run_that_writes_to_a_folder_goes_on_after_the_answer() {
     assert_eq!(came.code, 9, "{}", came.stderr);
     assert_eq!(place.read("out/a.txt"), "one", "the first step is over");
     place.write("out/a.txt", "changed by a person");
-    let came = place.run(&["answer", "last", &question(&place), "yes"]);
+    let came = answer(&place, &question(&place), "yes");
     assert_eq!(came.code, 0, "{}", came.stderr);
     assert_eq!(
         place.read("out/a.txt"),
@@ -358,4 +361,59 @@ fn a_run_that_writes_to_a_folder_goes_on_after_the_answer() {
         "nothing was done twice"
     );
     assert_verified(&place);
+}
+
+/// Control: with `find` of `commands::person` taking any key for the listed one, the second answer is refused only by
+/// `submission`, and with that check gone too it is written down and this fails.
+#[test]
+fn only_a_listed_person_answers_and_their_signature_is_what_a_run_and_a_verifier_believe() {
+    let place = place(ASKING);
+    assert_eq!(place.run(&RUN).code, 9);
+    let id = question(&place);
+    let ben = place.run(&["keys", "new", "approver", "ben"]).text();
+    let sign = |name: &str, key: &str, more: &[&str]| {
+        let mut command = place.command(&["answer", "last", &id, "yes"]);
+        command.args(["--as", name, "--key-dir", key]).args(more);
+        Came::from(command.output().unwrap())
+    };
+    sign("ben", "ben", &["--yes"]).assert_refused(3, "AIM-G028");
+    sign("ann", "ben", &["--yes"]).assert_refused(3, "AIM-G029");
+    let came = sign("ann", "ann", &[]);
+    came.assert_refused(3, "AIM-P037");
+    assert!(came.stderr.contains("it is short"), "{}", came.stderr);
+    assert_eq!(count(&place, of_type("question.answered")), 0);
+    assert_eq!(place.run(&RUN).code, 9, "nothing was answered");
+
+    let came = sign("ann", "ann", &["--yes"]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    let shown = place.run(&["witness", "show", "last"]).text();
+    assert!(shown.contains("ann · operations"), "{shown}");
+    // Whoever is taken off the list has answered nothing.
+    let listed = place.read("aim.toml");
+    let (without, ann) = listed.split_once("[gates.approvers").unwrap();
+    place.write("aim.toml", without);
+    assert_eq!(place.run(&RUN).code, 9);
+    place.write("aim.toml", &listed);
+    assert_eq!(place.run(&RUN).code, 0);
+
+    // Whom the reader knows is said by the reader: the machine's keys alone vouch for nobody who answered.
+    let machine = place.run(&["keys", "show"]).text();
+    let verify = |keys: String| {
+        place.write("known.pub", keys);
+        place.run(&["verify", ".aim", "--key", "known.pub"])
+    };
+    let came = verify(machine.clone());
+    assert_eq!(came.code, 0, "{}", came.text());
+    assert!(
+        came.text().contains("who gave 1 answers"),
+        "{}",
+        came.text()
+    );
+    let (_, ann) = ann.split_once("key = \"").unwrap();
+    let came = verify(format!("{machine}approver {}\n", ann.get(..64).unwrap()));
+    assert_eq!(came.code, 0, "{}", came.text());
+    assert!(!came.text().contains("who gave"), "{}", came.text());
+    let came = verify(format!("{machine}{}\n", ben.lines().nth(1).unwrap()));
+    assert_eq!(came.code, 4, "{}", came.text());
+    assert!(came.text().contains("AIM-E016"), "{}", came.text());
 }

@@ -91,6 +91,17 @@ impl Place {
         }
     }
 
+    /// Makes a key in a folder of that name, and lists its owner as an approver of the deployment.
+    pub(crate) fn list_approver(&self, name: &str) {
+        let made = self.run(&["keys", "new", "approver", name]).text();
+        let key = made.lines().nth(1).unwrap().replace("approver ", "");
+        let config = self.read("aim.toml");
+        let listed = format!(
+            "{config}[gates.approvers.{name}]\nrole = \"operations\"\nactor = \"uid:70001\"\nkey = \"{key}\"\n"
+        );
+        self.write("aim.toml", listed);
+    }
+
     pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }

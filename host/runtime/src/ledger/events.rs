@@ -87,8 +87,12 @@ impl Ledger {
                     event::of_attempt(at, &start.plan_name, attempt, &made)
                 }
                 Frame::Entry(_, EntryBody::Plan(plan)) => event::of_plan(at, plan),
-                Frame::Entry(_, EntryBody::Answer(answer)) => {
-                    event::of_answer(at, &start.plan_name, answer)
+                Frame::Entry(_, EntryBody::Answer(answered)) => {
+                    let given = answered.given.iter();
+                    let events = given.flat_map(|given| {
+                        event::of_answer(at, &start.plan_name, (&answered.predicate, given))
+                    });
+                    events.collect()
                 }
                 Frame::Entry(_, EntryBody::Release(release)) => {
                     let attempt = self.attempt_of(execution, release.witness);

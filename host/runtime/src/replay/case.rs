@@ -26,7 +26,7 @@ use crate::{
     effects::{BucketState, Namespace, rebuild},
     execute::{Outputs, RealTimer, Records, Seen, Sources, holding},
     inputs::{Given, Inputs, listed},
-    ledger::{EntryBody, Execution, Ledger},
+    ledger::{Askable, EntryBody, Execution, Ledger},
     reach::Reach,
     resume::{Payloads, ReleasedStep, released},
     services::Contents,
@@ -86,7 +86,8 @@ impl ToldAttempt {
 pub struct Case {
     start: ExecutionStart,
     attempts: Vec<ToldAttempt>,
-    answers: BTreeMap<String, (Answer, Digest)>,
+    /// Every answer that was signed, by question; which one counted is in the gate records of the attempt after it.
+    answers: BTreeMap<String, Vec<(Answer, Digest)>>,
     /// Which standby step answered in the place of which node.
     rerouted: Vec<(StepPath, StepName)>,
     /// Attempts whose outputs people have released later, by witness, with the frame of the release.
@@ -130,10 +131,12 @@ impl Case {
                 sequence: entry.sequence,
             });
         }
-        let mut answers = BTreeMap::new();
-        for (answer, witness) in ledger.answers_of(execution) {
-            let entry = answers.entry(answer.question.clone());
-            entry.or_insert_with(|| (answer.answer.clone(), witness));
+        let mut answers: BTreeMap<String, Vec<(Answer, Digest)>> = BTreeMap::new();
+        for asked in ledger.questions_of(execution) {
+            for (given, witness) in ledger.answers_to(execution, asked, Askable::Anyone) {
+                let of_question = answers.entry(given.question.clone()).or_default();
+                of_question.push((given.answer.clone(), witness));
+            }
         }
         let released = ledger
             .entries()
@@ -189,7 +192,7 @@ impl Case {
         let mut accepted = Accepted::default();
         for number in 1..attempt.attempt_no {
             let id = question_id(attempt.execution, &path, number);
-            let answered = self.answers.get(&id);
+            let answered = self.answers.get(&id).and_then(|all| counted(all, attempt));
             let mut attempts = self.attempts.iter();
             let held = attempts
                 .find(|one| one.statement.predicate.attempt_no == number && one.path() == path);
@@ -226,6 +229,22 @@ fn rerouted(
         Some((path, step.answered_by.clone()?))
     });
     answered.chain(noted).chain(sent).collect()
+}
+
+/// The answer that an attempt's gate records cite; the first, where they cite none.
+fn counted<'a>(
+    answers: &'a [(Answer, Digest)],
+    attempt: &AttemptPredicate,
+) -> Option<&'a (Answer, Digest)> {
+    let is_cited = |witness: &Digest| {
+        let words = witness.to_string();
+        let mut reasons = attempt.gates.iter().flat_map(|gate| &gate.reasons);
+        reasons.any(|reason| reason.ends_with(&words))
+    };
+    let mut cited = answers.iter();
+    cited
+        .find(|(_, witness)| is_cited(witness))
+        .or_else(|| answers.first())
 }
 
 /// What every attempt of the execution is made from.

@@ -10,7 +10,7 @@ use aim_core::{
         Action, Breaker, Caps, Clause, Criticality, Exhausted, Fanout, Flow, Gate, Hitl, OnFail,
         Plan, PlanBudget, PlanParts, PoolPolicy, Reduce, ReduceMethod, Retries, Silence, Tie,
     },
-    question::NoteKind,
+    question::{AnswerPredicate, NoteKind},
     stateflow::{State, Transition},
     verdict::Verdict,
     witness::StepState,
@@ -19,7 +19,7 @@ use aim_runtime::execute::RunReport;
 use aim_testkit::AppendFault;
 use serde_json::json;
 
-use crate::rig::Rig;
+use crate::rig::{Rig, person};
 
 const INPUTS: &[(&str, &str)] = &[("word", "hello")];
 
@@ -331,6 +331,61 @@ fn a_run_waits_for_a_person_and_goes_on_with_the_answer() {
             );
         }
         assert!(rig.verify().authenticated);
+    }
+}
+
+/// Negative controls: with `includes` true for all in `Askable`, the stranger's yes lets the step go; with the look at the
+/// execution left out of `Answered::of`, so does the one that was given to another run; with `verify_own` answering what is
+/// claimed, the forged one; each fails here.
+#[test]
+fn only_an_answer_that_a_listed_person_has_signed_for_this_question_lets_a_step_go() {
+    let ann = person("ann", 1);
+    let other = rig(escalating);
+    assert_eq!(other.run(&[("word", "other")]).unwrap().exit, Exit::Waiting);
+    let mut elsewhere = String::new();
+    other.answer_as(&ann, "yes", |said| elsewhere.clone_from(&said.approval));
+
+    let mallory = person("ann", 2);
+    let claims_ann = (ann.0.clone(), person("ann", 2).1);
+    type Bend = Box<dyn FnOnce(&mut AnswerPredicate)>;
+    let nothing = || -> Bend { Box::new(|_| {}) };
+    let cases: [(&str, &_, Bend, bool); 4] = [
+        ("a key that is not listed", &mallory, nothing(), true),
+        (
+            "a key that is not the person's",
+            &claims_ann,
+            nothing(),
+            false,
+        ),
+        (
+            "an answer to another run",
+            &ann,
+            Box::new(move |said| said.approval = elsewhere),
+            false,
+        ),
+        (
+            "no signature at all",
+            &ann,
+            Box::new(|said| said.approval = String::new()),
+            false,
+        ),
+    ];
+    for (what, person, bend, is_consistent) in cases {
+        let rig = rig(escalating);
+        assert_eq!(rig.run(INPUTS).unwrap().exit, Exit::Waiting);
+        rig.answer_as(person, "yes", bend);
+        assert_eq!(rig.run(INPUTS).unwrap().exit, Exit::Waiting, "{what}");
+        assert_eq!(numbers(&rig, "s"), [1], "{what}");
+        let report = rig.verify();
+        assert_eq!(report.authenticated, is_consistent, "{what}");
+        if is_consistent {
+            assert_eq!(report.strangers, 1);
+        } else {
+            assert_eq!(report.faults[0].code(), "AIM-E016", "{what}");
+        }
+        // The question is still open, and the one who may answers it.
+        rig.answer("no");
+        assert_eq!(rig.run(INPUTS).unwrap().exit, Exit::Denied, "{what}");
     }
 }
 

@@ -12,7 +12,7 @@ use aim_core::{
     access::{SignedDowngrade, SignedUseApproval},
     class::Class,
     contract::{NodeContract, NodeDocument},
-    digest::{Digest, Sha256},
+    digest::{Digest, Sha256, encode_hex},
     gate::CodexVersion,
     id::{EnvelopeId, ExecutionId, RunId, RunPins, TraceId},
     join::inputs_digest,
@@ -21,7 +21,7 @@ use aim_core::{
     name::{NodeId, StepName, TenantId},
     plan::{Plan, bindings},
     quarantine::Approver,
-    question::{ANSWER_PREDICATE, Answer, AnswerPredicate},
+    question::{ANSWER_KIND, ANSWER_PREDICATE, Answer, AnswerPredicate},
     stateflow::State,
     time::Timestamp,
     traffic::TrafficLimits,
@@ -39,13 +39,14 @@ use aim_ports::{
 use aim_runtime::{
     accepted::accepted_in,
     admission::{AdmissionError, Admitted, Node, Request, SignedCodex, admit},
+    answer,
     attempt::RunFacts,
     commit::Submission,
     execute::{ExecuteError, Job, RunReport, Timer, execute},
     host::{Host, HostParts, OpenError},
     inputs::{Given, Inputs},
     judge::GateRules,
-    ledger::Ledger,
+    ledger::{Askable, Ledger},
     outside::Outside,
     progress::Unwatched,
     replay::{Against, Case, Evidence, Library, Missing, Replay, ReplayParts, Replayer, Standing},
@@ -56,6 +57,7 @@ use aim_testkit::{
     CoreSigner, CountingEntropy, FixedPolicy, MemoryArtifacts, MemoryFolder, MemoryLog, SimClock,
 };
 use aim_trust::{
+    approval,
     codex::CodexTrust,
     key::{KeyRole, KeySet, SecretKey},
     signing::KeysSigningCore,
@@ -70,6 +72,18 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
 
 /// Native code by component, so that a component is compiled once for all tests.
 static CODE: LazyLock<Mutex<BTreeMap<Digest, Vec<u8>>>> = LazyLock::new(Mutex::default);
+
+/// Somebody with a key of their own; `ann` with the first key is the one whom the deployment lists.
+pub(crate) fn person(name: &str, key: u8) -> (Approver, SecretKey) {
+    let key = SecretKey::from_bytes(KeyRole::Approver, &[key; 32]);
+    let approver = Approver {
+        actor: "uid:70001".to_owned(),
+        key: encode_hex(&key.public_bytes()),
+        name: name.to_owned(),
+        role: "operations".to_owned(),
+    };
+    (approver, key)
+}
 
 /// Waits by moving the clock on.
 #[derive(Debug)]
@@ -356,7 +370,7 @@ impl Rig {
 
     pub(crate) fn admit(&self) -> Result<Admitted, AdmissionError> {
         let (policy, monitor) = (self.policy, self.monitor);
-        let hex = aim_core::digest::encode_hex(&gate_key().public_bytes());
+        let hex = encode_hex(&gate_key().public_bytes());
         let keys = KeySet::parse(&format!("aim-keys v1\ngate {hex}\n")).unwrap();
         admit(
             Request {
@@ -471,26 +485,35 @@ impl Rig {
 
     /// Answers the only open question of the newest run.
     pub(crate) fn answer(&self, text: &str) {
+        self.answer_as(&person("ann", 1), text, |_| {});
+    }
+
+    /// Answers it as somebody else might, and lets `bend` change what the log is told.
+    pub(crate) fn answer_as(
+        &self,
+        (approver, key): &(Approver, SecretKey),
+        text: &str,
+        bend: impl FnOnce(&mut AnswerPredicate),
+    ) {
         let (host, ledger) = self.open().unwrap();
         let execution = ledger.executions().last().unwrap();
-        let questions = ledger.open_questions(execution);
+        let listed = [person("ann", 1).0];
+        let questions = ledger.open_questions(execution, Askable::Only(&listed));
         assert_eq!(questions.len(), 1);
-        let (path, question) = questions[0];
-        let start = &execution.start;
-        let predicate = AnswerPredicate {
+        let given = answer::give(&host, execution, questions[0], (approver, Answer::of(text)));
+        let signed = approval::sign(&given, key);
+        let mut predicate = AnswerPredicate {
             actor: "tester".to_owned(),
-            answer: Answer::of(text),
-            answered_at: host.clock.now(),
-            execution: start.execution,
+            approval: signed,
+            execution: execution.start.execution,
             host: host.facts.host.clone(),
+            kind: ANSWER_KIND.to_owned(),
             origin: host.facts.origin.clone(),
-            path: path.clone(),
-            question: question.id.clone(),
-            run: start.run,
-            tenant: start.tenant.clone(),
-            trace: start.trace,
+            tenant: execution.start.tenant.clone(),
+            trace: execution.start.trace,
         };
-        let id = question.id.as_bytes();
+        bend(&mut predicate);
+        let id = given.question.as_bytes();
         let subject = Subject::new("question", Digest::of(id), Sha256::of(id));
         let payload = Statement::new(ANSWER_PREDICATE, vec![subject], predicate).payload();
         let submission = Submission::witness(LeafKind::Answer, payload, Vec::new());
@@ -643,7 +666,8 @@ impl Rig {
                     reader: &reader,
                     store: &*self.store,
                 };
-                let resumed = resume(payloads, execution, &contents).unwrap();
+                let approvers = [person("ann", 1).0];
+                let resumed = resume(payloads, execution, &approvers, &contents).unwrap();
                 (execution.start.number, Some(resumed))
             }
             Some(execution) => (execution.start.number + 1, None),

@@ -105,6 +105,9 @@ pub enum FaultKind {
     /// What an export carries to be replayed is not what its witnesses vouch for.
     #[error("what it takes to replay the run is not what its witnesses vouch for: {0}")]
     Replay(String),
+    /// A person's answer is not theirs.
+    #[error("the answer of a person does not count: {0}")]
+    Answer(&'static str),
     /// The payload is not what its digest says.
     #[error("payload is not what its digest says")]
     Payload,
@@ -149,6 +152,7 @@ impl EvidenceFault {
             FaultKind::Document(_) => "AIM-E013",
             FaultKind::Proof(_) => "AIM-E014",
             FaultKind::Statement(_) => "AIM-E015",
+            FaultKind::Answer(_) => "AIM-E016",
             FaultKind::Effect(_) => "AIM-N030",
             FaultKind::Replay(_) => "AIM-R084",
         }

@@ -115,6 +115,8 @@ pub struct Report {
     pub anchored: Anchored,
     /// What hosts said about how far the signing keys were out of reach; their word, sorted.
     pub isolation: Vec<String>,
+    /// Answers of people that are signed with a key that no key from outside vouches for.
+    pub strangers: u64,
     /// Payloads.
     pub payloads: PayloadCount,
     /// The keys that were used; `None` when there were none at all.
@@ -140,6 +142,7 @@ impl Report {
             checkpoints: 0,
             anchored: Anchored::None,
             isolation: Vec::new(),
+            strangers: 0,
             payloads: PayloadCount {
                 present: 0,
                 redacted: 0,

@@ -14,7 +14,7 @@ use aim_core::{
 };
 use serde::Deserialize;
 
-use super::{FaultKind, effects::ListedEffect};
+use super::{FaultKind, effects::ListedEffect, people};
 use crate::{
     dsse::{PAYLOAD_TYPE, pae, statement_digest},
     key::{KeyRole, KeySet},
@@ -31,6 +31,8 @@ pub(crate) struct StatementHead {
     pub(crate) attempt: Option<AttemptId>,
     /// Its effects, as it lists them.
     pub(crate) effects: Vec<ListedEffect>,
+    /// True for a person's answer that is signed, with a key that no key of the reader's vouches for.
+    pub(crate) is_by_a_stranger: bool,
 }
 
 /// Whose word counts, and for which log.
@@ -75,6 +77,8 @@ impl Judge<'_> {
         let subject = |subject: &WrittenSubject<'_>| {
             decode_hex(subject.digest.blake3.as_deref()?).map(Digest::from_bytes)
         };
+        let is_by_a_stranger = leaf.kind == LeafKind::Answer
+            && people::judge(statement, self.keys, self.origin)? == people::Giver::Stranger;
         let host = read.predicate.host.and_then(|host| host.isolation);
         Ok(StatementHead {
             isolation: host.map(Cow::into_owned),
@@ -83,6 +87,7 @@ impl Judge<'_> {
                 .then_some(read.predicate.attempt)
                 .flatten(),
             effects: read.predicate.effects,
+            is_by_a_stranger,
         })
     }
 }

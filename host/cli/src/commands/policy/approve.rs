@@ -6,7 +6,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -19,17 +19,15 @@ use aim_core::{
     leaf::LeafKind,
     name::TenantId,
     outcome::Exit,
-    quarantine::Approver,
     time::Timestamp,
     witness::{Statement, Subject},
 };
-use aim_hardening::key_file::{Role, load_secret};
 use aim_ports::{clock::Clock as _, policy::Policy as _};
 use aim_registry_dir::{Registry, approval_text, downgrade_text};
 use aim_runtime::commit::Submission;
 use aim_schema_json::JsonSchemas;
 use aim_trust::{
-    key::{KeyRole, SecretKey},
+    key::SecretKey,
     use_approval::{self, UseApprovals},
 };
 use serde::Serialize;
@@ -40,7 +38,10 @@ use self::older::Older;
 use super::asked::asked;
 use crate::{
     args::{Cli, Output, PolicyApproveArgs},
-    commands::run::{self, compile_policy, load_error, start},
+    commands::{
+        person,
+        run::{self, compile_policy, load_error, start},
+    },
     error::{CliError, Problem},
     paths,
     render::out,
@@ -105,8 +106,9 @@ pub(crate) fn approve(cli: &Cli, args: &PolicyApproveArgs) -> Result<Exit, CliEr
         let message = "the deployment names no file for approvals";
         return Err(CliError::usage("AIM-P039", message, help));
     };
-    consent(args.yes, wanted.len())?;
-    let key = key(args, &registry.deployment().gates.approvers)?;
+    let question = format!("approve these {}?", wanted.len());
+    person::consent(args.yes, &question)?;
+    let (_, key) = person::find(&args.person, &registry.deployment().gates.approvers)?;
     let expires = now
         .millis()
         .saturating_add(u64::from(args.days).saturating_mul(DAY_MS));
@@ -215,11 +217,11 @@ impl Wanted {
     fn give(&self, args: &PolicyApproveArgs, expires: Timestamp, key: &SecretKey) -> Given {
         match self {
             Self::Use(request, _) => {
-                let approval = UseApproval::of(request, &args.approver, expires);
+                let approval = UseApproval::of(request, &args.person.approver, expires);
                 Given::Use(use_approval::sign(approval, key))
             }
             Self::Older(older) => {
-                let leave = older.leave(&args.approver, expires);
+                let leave = older.leave(&args.person.approver, expires);
                 Given::Older(use_approval::sign_downgrade(leave, key))
             }
         }
@@ -283,47 +285,6 @@ fn show(cli: &Cli, shown: &Waiting) -> Result<(), CliError> {
             shown.node, shown.request, shown.tenant, shown.component, shown.reason, shown.code
         )),
     }
-}
-
-/// Asks whoever sits at the terminal; nobody is asked where there is none.
-fn consent(is_given: bool, count: usize) -> Result<(), CliError> {
-    if is_given {
-        return Ok(());
-    }
-    let refused = |message: &str, help: &str| {
-        let problem = Problem::new("AIM-P037", message).with_help(help);
-        Err(CliError::new(Exit::Denied, problem))
-    };
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        let help = "run it at a terminal, or say `--yes` after reading the list";
-        return refused(
-            "there is no terminal to ask at, and nothing was approved",
-            help,
-        );
-    }
-    out::talk(&format!("approve these {count}? type `yes`: "));
-    let mut answer = String::new();
-    // A terminal that goes away is no answer.
-    drop(io::stdin().read_line(&mut answer));
-    if answer.trim() == "yes" {
-        return Ok(());
-    }
-    refused("it was not approved", "answer `yes` to approve")
-}
-
-/// The approver's key, when it is the one that the deployment knows.
-fn key(args: &PolicyApproveArgs, approvers: &[Approver]) -> Result<SecretKey, CliError> {
-    let seed = load_secret(&args.key_dir, Role::Approver)?;
-    let key = SecretKey::from_bytes(KeyRole::Approver, seed.bytes());
-    let public = aim_core::digest::encode_hex(&key.public_bytes());
-    let is_known = |one: &Approver| one.name == args.approver && one.key == public;
-    if approvers.iter().any(is_known) {
-        return Ok(key);
-    }
-    let message = format!("`{}` with this key is no approver here", args.approver);
-    let help = "add `[gates.approvers.<name>]` with role, actor and key to aim.toml";
-    let problem = Problem::new("AIM-P032", message).with_help(help);
-    Err(CliError::new(Exit::Denied, problem))
 }
 
 /// Writes the answers into the log, where there is one: before the first run the run's own lock is their record.

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use aim_core::{
     id::ExecutionId,
     outcome::Exit,
+    quarantine::Approver,
     witness::{AttemptPredicate, PlanPredicate, StepState, StepSummary},
 };
 use aim_hardening::private_dir::{Privacy, PrivateDir, PrivateDirError};
 use aim_runtime::{
     aside::{self, CaseEnd},
-    ledger::{Entry, Execution, Ledger},
+    ledger::{Askable, Entry, Execution, Ledger},
     resume::Payloads,
 };
 use serde::Serialize;
@@ -124,10 +125,11 @@ fn rejected(ledger: &Ledger, plan: &PlanPredicate) {
 /// Says what a run waits for, and how to answer.
 pub(crate) fn print_waiting(
     cli: &Cli,
-    ledger: &Ledger,
-    execution: &Execution,
+    (ledger, execution): (&Ledger, &Execution),
+    approvers: &[Approver],
 ) -> Result<Exit, CliError> {
-    let questions: Vec<Waiting<'_>> = (ledger.open_questions(execution).into_iter())
+    let open = ledger.open_questions(execution, Askable::Only(approvers));
+    let questions: Vec<Waiting<'_>> = (open.into_iter())
         .map(|(path, question)| Waiting {
             question: &question.id,
             step: path.as_str(),
@@ -162,7 +164,7 @@ pub(crate) fn print_waiting(
                     one.step, one.question
                 ));
                 out::line(&format!(
-                    "aimctl answer {} {} <yes|no|value>",
+                    "aimctl answer {} {} <yes|no|value> --as <name> --key-dir <folder>",
                     execution.start.run, one.question
                 ))?;
             }

@@ -11,13 +11,12 @@ use aim_core::{
     leaf::{LeafKind, SigningMode},
     outcome::{Exit, Fault, Outcome},
     quarantine::ReleasePredicate,
-    question::{Answer, AnswerPredicate},
     time::Timestamp,
     witness::{
         AttemptPredicate, DeniedLoadPredicate, EpochPredicate, HostRecord, PlanPredicate, Statement,
     },
 };
-use aim_runtime::ledger::{Entry, EntryBody};
+use aim_runtime::ledger::{Answered, Entry, EntryBody};
 use serde::Deserialize;
 
 use crate::{
@@ -125,24 +124,30 @@ fn release(lines: &mut Lines, release: &ReleasePredicate) {
     lines.add("at", release.released_at.to_string());
 }
 
-fn answer(lines: &mut Lines, answer: &AnswerPredicate) {
-    lines.add("log", &answer.origin);
-    lines.add("run", answer.run.to_string());
-    lines.add("execution", answer.execution.to_string());
+fn answer(lines: &mut Lines, answered: &Answered) {
+    let around = &answered.predicate;
+    lines.add("log", &around.origin);
+    lines.add("execution", around.execution.to_string());
+    let Some(given) = &answered.given else {
+        lines.add(
+            "answer",
+            "counts for nothing: nobody has signed it, or it was given to something else (AIM-E016)",
+        );
+        return;
+    };
+    lines.add("run", given.run.to_string());
     lines.add(
         "question",
-        format!("{} · of {}", answer.question, answer.path),
+        format!("{} · of {}", given.question, given.path),
     );
-    let said = match &answer.answer {
-        Answer::Yes => "yes",
-        Answer::No => "no",
-        Answer::Value(value) => value.as_str(),
-    };
-    lines.add("answer", said);
+    lines.add("answer", given.answer.word());
+    let by = &given.approver;
     lines.add(
-        "answered by",
-        format!("{} · {}", answer.actor, answer.answered_at),
+        "given by",
+        format!("{} · {} · {}", by.name, by.role, given.at),
     );
+    lines.add("signed", format!("with the key {}", by.key));
+    lines.add("from", &around.actor);
 }
 
 fn attempt(lines: &mut Lines, attempt: &AttemptPredicate) {
