@@ -460,8 +460,23 @@ pub(crate) enum NewKeyRole {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum GateCommand {
+    /// Measure how well a node's claims of confidence fitted what came of them; prints a table for the deployment file.
+    Record(GateRecordArgs),
     /// Ask a gate about every case of a folder, and say what did not come as expected.
     Test(GateTestArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GateRecordArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+
+    /// The cases, one JSON object in each line or all in one array: `confidence` and `held`, or `run`, `step` and `held`.
+    pub(crate) cases: PathBuf,
+
+    /// The node whose claims they are.
+    #[arg(long, value_name = "ID")]
+    pub(crate) node: String,
 }
 
 #[derive(Debug, Args)]

@@ -115,6 +115,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Command::Keys(KeysCommand::New(new)) => commands::keys::new(cli, new),
         Command::Codex(CodexCommand::Sign(sign)) => commands::codex::sign(cli, sign),
         Command::Codex(CodexCommand::Verify(verify)) => commands::codex::verify(cli, verify),
+        Command::Gate(GateCommand::Record(record)) => commands::gate::record(cli, record),
         Command::Gate(GateCommand::Test(test)) => commands::gate::test(cli, test),
         Command::Quarantine(command) => quarantine(cli, command),
         Command::Signer(worker) => commands::workers::signer(worker),

@@ -9,10 +9,11 @@
 pub mod calibration;
 pub mod composite;
 pub mod demand;
+pub mod measured;
 
 use serde::{Deserialize, Serialize};
 
-use crate::claims::RATIO_ONE;
+use crate::{claims::RATIO_ONE, digest::Digest};
 
 /// The least threshold that adapting can reach, in parts per million.
 pub const ADAPTED_PPM_MIN: u32 = 500_000;
@@ -168,9 +169,18 @@ pub struct TrackRecord {
     /// Share of past answers that were right, in parts per million.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy_ppm: Option<u32>,
+    /// How many past answers that is from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cases: Option<u64>,
+    /// Digest of those answers, by which the record can be measured again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
     /// Expected calibration error, in parts per million.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ece_ppm: Option<u32>,
+    /// The worst tenth's distance of confidence and accuracy, in parts per million.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mce_ppm: Option<u32>,
 }
 
 /// The threshold that follows from a track record: bad calibration or accuracy raises it by 0.10 each, good ones lower it by

@@ -6,6 +6,7 @@
 //! INVARIANT: a case that expects nothing is refused, so that no case can pass for want of a demand.
 
 mod case;
+mod record;
 
 use std::{
     path::{Path, PathBuf},
@@ -27,6 +28,8 @@ use aim_engine::{
 use aim_ports::compiler::{CompileRequest, Compiler as _};
 use aim_runtime::judge::{ComponentJudge, Gate, ask_once};
 use serde::Serialize;
+
+pub(crate) use self::record::record;
 
 use self::case::Case;
 use crate::{

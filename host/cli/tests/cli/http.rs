@@ -62,7 +62,7 @@ pub(crate) fn serve(respond: impl Fn(&str) -> Option<String> + Send + 'static) -
     Server { port, seen, came }
 }
 
-fn read_request(stream: &TcpStream) -> String {
+pub(crate) fn read_request(stream: &TcpStream) -> String {
     let mut reader = BufReader::new(stream);
     let (mut head, mut length) = (String::new(), 0);
     loop {
@@ -118,13 +118,18 @@ pub(crate) fn deployment(port: u16, via: &str, more: &str) -> Place {
         "components/http.wasm",
         fs::read(guest("conformance-http.wasm")).unwrap(),
     );
-    let file = place.write("secrets/api-token", format!("{CANARY}\n"));
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-    fs::set_permissions(place.path("secrets"), fs::Permissions::from_mode(0o700)).unwrap();
+    write_secret(&place);
     place
 }
 
-fn secret(port: u16) -> String {
+/// The secret that the conformance guest can ask for.
+pub(crate) fn write_secret(place: &Place) {
+    let file = place.write("secrets/api-token", format!("{CANARY}\n"));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(place.path("secrets"), fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+pub(crate) fn secret(port: u16) -> String {
     format!(
         "[secrets.api-token]\nfile = \"secrets/api-token\"\nendpoints = [\"http://127.0.0.1:{port}\"]\n\
          headers = [\"authorization\"]\n"

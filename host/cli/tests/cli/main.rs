@@ -11,6 +11,7 @@
 
 mod approving;
 mod cancelling;
+mod changing;
 mod compiling;
 mod deciding;
 mod ends;
@@ -28,6 +29,7 @@ mod orchestrating;
 mod planning;
 mod policy;
 mod polyglot;
+mod recording;
 mod replaying;
 mod runs;
 mod strangers;

@@ -37,6 +37,19 @@ pub struct Calibration {
     pub samples: u64,
 }
 
+/// The claims within one tenth of confidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tenth {
+    /// Where it begins, in parts per million.
+    pub from_ppm: u32,
+    /// How many claims there are.
+    pub cases: u64,
+    /// How many of them were right.
+    pub held: u64,
+    /// Their mean confidence, in parts per million.
+    pub confidence_ppm: u32,
+}
+
 /// What a calibration is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -61,6 +74,29 @@ impl Samples {
         }
     }
 
+    /// The share that was right, in parts per million, half up; `None` without a sample.
+    #[must_use]
+    pub fn accuracy_ppm(&self) -> Option<u32> {
+        let total: u64 = self.bins.iter().map(|bin| bin.count).sum();
+        let right: u64 = self.bins.iter().map(|bin| bin.right).sum();
+        let scaled = u128::from(right) * u128::from(RATIO_ONE);
+        (total > 0).then(|| ppm(rounded(scaled, u128::from(total))))
+    }
+
+    /// The tenths of confidence that have samples, from the lowest.
+    pub fn tenths(&self) -> impl Iterator<Item = Tenth> {
+        let filled = (0_u32..).zip(&self.bins).filter(|(_, bin)| bin.count > 0);
+        filled.map(|(place, bin)| Tenth {
+            from_ppm: place.saturating_mul(RATIO_ONE / 10),
+            cases: bin.count,
+            held: bin.right,
+            confidence_ppm: ppm(rounded(
+                u128::from(bin.confidence_sum_ppm),
+                u128::from(bin.count),
+            )),
+        })
+    }
+
     /// The calibration; `None` without a sample. Ratios are rounded to the nearest millionth.
     #[must_use]
     pub fn calibration(&self) -> Option<Calibration> {
@@ -81,7 +117,6 @@ impl Samples {
         if total == 0 {
             return None;
         }
-        let ppm = |value: u128| u32::try_from(value).unwrap_or(RATIO_ONE);
         let root = (square_sum / total).isqrt();
         Some(Calibration {
             ece_ppm: ppm(rounded(distance_sum, total)),
@@ -102,6 +137,10 @@ impl Calibration {
             _ => Quality::Recalibrate,
         }
     }
+}
+
+fn ppm(value: u128) -> u32 {
+    u32::try_from(value).unwrap_or(RATIO_ONE)
 }
 
 /// `numerator / denominator`, half up; the denominator is never zero here.

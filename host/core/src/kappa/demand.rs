@@ -162,6 +162,7 @@ mod tests {
         let record = TrackRecord {
             ece_ppm,
             accuracy_ppm,
+            ..TrackRecord::default()
         };
         ConfidenceRules {
             records: [(node(), record)].into(),

@@ -61,6 +61,7 @@ fn an_adapted_threshold_moves_by_fixed_steps_and_stays_within_its_clamp() {
     let record = |ece: u32, accuracy: u32| TrackRecord {
         ece_ppm: Some(ece),
         accuracy_ppm: Some(accuracy),
+        ..TrackRecord::default()
     };
     let rows = [
         (700_000, TrackRecord::default(), 700_000),

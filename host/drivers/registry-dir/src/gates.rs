@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use aim_core::{
     claims::RATIO_ONE,
     contract::{ContractRule, authored::AuthoredFloors},
-    digest::decode_hex,
+    digest::{Digest, decode_hex},
     gate::{CodexVersion, floor::Floors},
     kappa::{
         ThresholdSet, TrackRecord,
@@ -94,18 +94,30 @@ pub struct AuthoredConfidence {
     pub records: BTreeMap<String, AuthoredTrackRecord>,
 }
 
-/// What was measured of a node's past claims; one of both at least.
+/// What was measured of a node's past claims, as `aimctl gate record` writes it; `ece_ppm` or `accuracy_ppm` at least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuthoredTrackRecord {
-    /// Expected calibration error.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(max = 1_000_000))]
-    pub ece_ppm: Option<u32>,
     /// Share of past answers that were right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 1_000_000))]
     pub accuracy_ppm: Option<u32>,
+    /// How many past answers that is from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub cases: Option<u64>,
+    /// Digest of those answers, `blake3:<64 hex digits>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", regex(pattern = r"^blake3:[0-9a-f]{64}$"))]
+    pub digest: Option<Digest>,
+    /// Expected calibration error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub ece_ppm: Option<u32>,
+    /// The worst tenth's distance of confidence and accuracy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub mce_ppm: Option<u32>,
 }
 
 /// How much each risk weighs, in parts per million; what is absent is left out.
@@ -315,7 +327,10 @@ impl AuthoredConfidence {
                     node,
                     TrackRecord {
                         accuracy_ppm: written.accuracy_ppm,
+                        cases: written.cases,
+                        digest: written.digest,
                         ece_ppm: written.ece_ppm,
+                        mce_ppm: written.mce_ppm,
                     },
                 )),
                 Err(error) => add(ContractRule::Name, at, error.to_string()),
@@ -329,11 +344,36 @@ impl AuthoredConfidence {
     }
 }
 
+/// A node's track record as a table of the deployment file.
+#[must_use]
+pub fn record_text(node: &NodeId, record: &TrackRecord) -> String {
+    // A node id in quotes is a key of TOML whatever it is made of, and digits and digests are values of it.
+    let mut text = format!("\n[gates.confidence.records.\"{node}\"]\n");
+    let mut line = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            text.push_str(&format!("{name} = {value}\n"));
+        }
+    };
+    line(
+        "accuracy_ppm",
+        record.accuracy_ppm.map(|ppm| ppm.to_string()),
+    );
+    line("cases", record.cases.map(|cases| cases.to_string()));
+    line(
+        "digest",
+        record.digest.map(|digest| format!("\"{digest}\"")),
+    );
+    line("ece_ppm", record.ece_ppm.map(|ppm| ppm.to_string()));
+    line("mce_ppm", record.mce_ppm.map(|ppm| ppm.to_string()));
+    text
+}
+
 impl AuthoredTrackRecord {
     fn check(self, at: &str, add: &mut impl FnMut(ContractRule, String, String)) {
         let named = [
             ("accuracy_ppm", self.accuracy_ppm),
             ("ece_ppm", self.ece_ppm),
+            ("mce_ppm", self.mce_ppm),
         ];
         for (name, value) in named {
             if value.is_some_and(|value| value > RATIO_ONE) {
@@ -341,7 +381,11 @@ impl AuthoredTrackRecord {
                 add(ContractRule::Limit, format!("{at}/{name}"), message);
             }
         }
-        if named.iter().all(|(_, value)| value.is_none()) {
+        if self.cases == Some(0) {
+            let message = "a track record of no cases says nothing".to_owned();
+            add(ContractRule::Limit, format!("{at}/cases"), message);
+        }
+        if self.accuracy_ppm.is_none() && self.ece_ppm.is_none() {
             let message = "a track record without a number says nothing".to_owned();
             add(ContractRule::Value, at.to_owned(), message);
         }

@@ -32,7 +32,7 @@ pub use deployment::{AuthoredDeployment, Deployment, Signing};
 pub use fault::{LoadError, LoadFault};
 pub use gates::{
     AuthoredApprover, AuthoredComposite, AuthoredConfidence, AuthoredGates, AuthoredQuarantine,
-    AuthoredTrackRecord, AuthoredWeights, DeploymentGates,
+    AuthoredTrackRecord, AuthoredWeights, DeploymentGates, record_text,
 };
 pub use outside::{AuthoredHttpClient, AuthoredSecret, OutsideUse, SecretSource, SecretUse};
 pub use probes::AuthoredProbes;

@@ -26,7 +26,7 @@ use crate::{
     effects::{BucketState, Namespace, rebuild},
     execute::{Outputs, RealTimer, Records, Seen, Sources, holding},
     inputs::{Given, Inputs, listed},
-    ledger::{Askable, EntryBody, Execution, Ledger},
+    ledger::{EntryBody, Execution, Ledger},
     reach::Reach,
     resume::{Payloads, ReleasedStep, released},
     services::Contents,
@@ -132,11 +132,9 @@ impl Case {
             });
         }
         let mut answers: BTreeMap<String, Vec<(Answer, Digest)>> = BTreeMap::new();
-        for asked in ledger.questions_of(execution) {
-            for (given, witness) in ledger.answers_to(execution, asked, Askable::Anyone) {
-                let of_question = answers.entry(given.question.clone()).or_default();
-                of_question.push((given.answer.clone(), witness));
-            }
+        for (given, witness) in ledger.answers_of(execution) {
+            let of_question = answers.entry(given.question.clone()).or_default();
+            of_question.push((given.answer.clone(), witness));
         }
         let released = ledger
             .entries()

@@ -60,7 +60,7 @@ fn a_claim_is_held_against_how_much_depends_on_the_node() {
         if let Some(accuracy) = record {
             let record = TrackRecord {
                 accuracy_ppm: Some(accuracy),
-                ece_ppm: None,
+                ..TrackRecord::default()
             };
             let node = NodeId::parse("sure").unwrap();
             rig.rules.confidence.records.insert(node, record);
