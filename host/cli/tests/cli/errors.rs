@@ -1,6 +1,9 @@
 //! Files that are missing or broken: a code, a remedy, the right exit, in text and in JSON.
 
-use crate::support::{Place, plan};
+use crate::{
+    runs::deployment,
+    support::{Place, plan},
+};
 
 #[test]
 fn files_that_are_not_there_exit_as_not_found() {
@@ -13,6 +16,50 @@ fn files_that_are_not_there_exit_as_not_found() {
     ] {
         place.run(&arguments).assert_refused(6, "AIM-C041");
     }
+}
+
+/// Negative control: with a fault of the deployment file taken for the file's own absence wherever it is, the help tells people to
+/// write the file that they have, and this fails (seen).
+#[test]
+fn a_file_that_the_deployment_names_and_that_is_missing_is_named_with_its_key() {
+    let place = deployment();
+    let whole = place.read("aim.toml");
+    let with = |line: &str| format!("{line}\n{whole}");
+    for (key, text) in [
+        ("policy", with("policy = \"gone.x\"")),
+        ("monitor", with("monitor = \"gone.x\"")),
+        ("approvals", with("approvals = \"gone.x\"")),
+        ("codex", with("codex = \"gone.x\"")),
+        (
+            "contracts",
+            whole.replace("[\"contracts\"]", "[\"gone.x\"]"),
+        ),
+        (
+            "components",
+            whole.replace("[\"components\"]", "[\"gone.x\"]"),
+        ),
+        ("gates.codex_keys", whole.replace("publisher.pub", "gone.x")),
+        (
+            "folders.out",
+            format!("{whole}[folders]\nout = \"gone.x\"\n"),
+        ),
+    ] {
+        place.write("aim.toml", text);
+        let came = place.run(&["run", "plan.acl", "-o", "json"]);
+        came.assert_refused(6, "AIM-C001");
+        assert!(came.stderr.contains("gone.x"), "{key}: {}", came.stderr);
+        let named = format!("or correct or remove `{key}`");
+        assert!(came.stderr.contains(&named), "{key}: {}", came.stderr);
+        assert!(
+            !came.stderr.contains("write `aim.toml`"),
+            "{key}: {}",
+            came.stderr
+        );
+    }
+    std::fs::remove_file(place.path("aim.toml")).unwrap();
+    let came = place.run(&["run", "plan.acl", "-o", "json"]);
+    came.assert_refused(6, "AIM-C001");
+    assert!(came.stderr.contains("write `aim.toml`"), "{}", came.stderr);
 }
 
 #[test]

@@ -460,9 +460,11 @@ fn find_root(
         |path: &Path, error: std::io::Error| vec![source::unreadable(path, &error.to_string())];
     let base = folder.canonicalize().map_err(|e| unreadable(folder, e))?;
     let wanted_root = base.join(authored.root.as_deref().unwrap_or("."));
-    let root = wanted_root
-        .canonicalize()
-        .map_err(|e| unreadable(&wanted_root, e))?;
+    let root = wanted_root.canonicalize().map_err(|error| {
+        let message = format!("`root` names a folder that can not be read: {error}");
+        let help = "lead to this file's folder or one above it, or remove `root`";
+        vec![located.fault("AIM-C001", "/root", &message, help)]
+    })?;
     if !base.starts_with(&root) {
         let message = "`root` must be this file's folder or one above it";
         let help = "lead upwards only, as in `../..`";
@@ -479,11 +481,28 @@ fn find_in(
     written: &str,
 ) -> Result<PathBuf, LoadFault> {
     source::resolve(root, base, written).map_err(|mut fault| {
-        fault.message = format!("`{}` {}", written.escape_debug(), fault.message);
+        let key = key_of(at);
+        if fault.code == "AIM-C001" {
+            fault.message = format!(
+                "`{key}` names `{}`, which {}",
+                written.escape_debug(),
+                fault.message
+            );
+            fault.help = format!("put it there, or correct or remove `{key}`");
+        } else {
+            fault.message = format!("`{}` {}", written.escape_debug(), fault.message);
+        }
         fault.file = located.file.to_owned();
         (fault.line, fault.column) = located.places.of_value(at);
         fault
     })
+}
+
+/// The key that people write, of a pointer into the file: `gates.codex_keys`, and `contracts` for `/contracts/0`.
+fn key_of(pointer: &str) -> String {
+    let parts = pointer.split('/').filter(|part| !part.is_empty());
+    let names = parts.filter(|part| !part.bytes().all(|byte| byte.is_ascii_digit()));
+    names.collect::<Vec<_>>().join(".")
 }
 
 fn resolve(located: &Located<'_>, checked: Checked) -> Result<Deployment, Vec<LoadFault>> {

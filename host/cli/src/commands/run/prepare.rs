@@ -329,10 +329,9 @@ fn load_problem(fault: &LoadFault) -> Problem {
     let whole = fault.to_string();
     let code = format!("[{}] ", fault.code);
     let message = whole.strip_prefix(&code).unwrap_or(&whole);
-    let is_deployment = fault
-        .file
-        .file_name()
-        .is_some_and(|name| name == "aim.toml");
+    // With a line, it is there, and what one of its keys names is not.
+    let is_named = |name| fault.file.file_name().is_some_and(|file| file == name);
+    let is_deployment = fault.line == 0 && is_named("aim.toml");
     let help = if fault.code == "AIM-C001" && is_deployment {
         "the deployment file says who does the steps: write `aim.toml` beside the plan, or name one with `--config` \
          (docs/formats/aim-toml.md)"
