@@ -216,8 +216,7 @@ mod tests {
         }
     }
 
-    /// Negative controls: with `is_signed` true for all, the changed choice counts; with `is_of_type` true for all, nothing
-    /// here fails, because the two kinds have different fields, which the last lines show.
+    /// Negative control: with `is_signed` true for all, the changed choice counts and this fails (seen).
     #[test]
     fn an_answer_to_a_question_counts_as_it_was_signed_and_as_nothing_else() {
         let no = given(Choice::No);

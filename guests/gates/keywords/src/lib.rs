@@ -3,7 +3,7 @@
 //! It has rules of its own, in a codex of its own form: `{"version": "1.0.0", "deny": ["project kite"], "review": ["draft"],
 //! "cards": true}`. A denied word or a card number is `fail`, a word for review is `warn`, an unreadable payload is
 //! `abstain`, all else is `pass`.
-//! INVARIANT: a reason says which word and where; digits of a card number are never repeated.
+//! INVARIANT: a reason says what kind of thing was found and where; neither a word nor a digit of it is ever repeated.
 #![forbid(unsafe_code)]
 
 mod cards;
@@ -53,11 +53,11 @@ struct Found {
 
 impl Found {
     fn look(&mut self, index: usize, bytes: &[u8], rules: &Rules) {
-        for word in &rules.deny {
+        for (rule, word) in rules.deny.iter().enumerate() {
             if let Some(at) = find(bytes, word.as_bytes()) {
                 self.denied = true;
                 self.reasons.push(format!(
-                    "item {index}: `{word}` at byte {at} must not leave"
+                    "item {index}: what `deny/{rule}` of the codex names is at byte {at}, and must not leave"
                 ));
             }
         }
@@ -66,11 +66,12 @@ impl Found {
             self.reasons
                 .push(format!("item {index}: a card number at byte {at}"));
         }
-        for word in &rules.review {
+        for (rule, word) in rules.review.iter().enumerate() {
             if let Some(at) = find(bytes, word.as_bytes()) {
                 self.review = true;
-                self.reasons
-                    .push(format!("item {index}: `{word}` at byte {at} is for review"));
+                self.reasons.push(format!(
+                    "item {index}: what `review/{rule}` of the codex names is at byte {at}, for review"
+                ));
             }
         }
     }

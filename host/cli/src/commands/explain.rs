@@ -172,7 +172,7 @@ fn dialled(
         mode: Some(mode),
         resource: Resource::new(ResourceKind::Endpoint, endpoint),
     });
-    request.facts.push((ADDRESS, Fact::Address(address)));
+    request.facts.push((ADDRESS, Fact::address(address)));
     Some(request)
 }
 
@@ -271,7 +271,7 @@ fn load(denied: &DeniedLoadPredicate) -> Vec<Explained> {
             is_about && ("AIM-P030"..="AIM-P036").contains(&reason.code.as_str())
         });
         let change = if waits {
-            "let a person approve it: `aimctl policy approve --plan <plan>`; no other rule permits it"
+            "let a person approve it: `aimctl policy approve --plan <plan> --as <name> --key-dir <folder>`; no other rule permits it"
         } else if refused.rules.is_empty() {
             "permit it in the policy, or take the ask out of the contract"
         } else {

@@ -345,15 +345,14 @@ fn shown(ledger: &Ledger, entry: &Entry, attempt: &AttemptPredicate, deployed: &
 }
 
 fn for_people(shown: &Shown) -> String {
+    let approvers = shown.approvers.join(", ");
+    let mut standing = vec![shown.standing, approvers.as_str()];
+    standing.retain(|part| !part.is_empty());
     let mut lines = vec![
         format!("case      {}", shown.case),
         format!("step      {} of {}", shown.step, shown.run),
         format!("run by    {}", shown.ran_by),
-        format!(
-            "standing  {} {}",
-            shown.standing,
-            shown.approvers.join(", ")
-        ),
+        format!("standing  {}", standing.join(" ")),
         format!("token     {}", shown.token),
     ];
     lines.extend(

@@ -363,8 +363,6 @@ fn a_run_that_writes_to_a_folder_goes_on_after_the_answer() {
     assert_verified(&place);
 }
 
-/// Control: with `find` of `commands::person` taking any key for the listed one, the second answer is refused only by
-/// `submission`, and with that check gone too it is written down and this fails.
 #[test]
 fn only_a_listed_person_answers_and_their_signature_is_what_a_run_and_a_verifier_believe() {
     let place = place(ASKING);

@@ -404,3 +404,43 @@ fn a_refused_load_is_explained_from_the_log_alone() {
         .run(&["explain", "deny", "load", "0"])
         .assert_refused(6, "AIM-P014");
 }
+
+/// The rule of the guide, as it stands there.
+/// Negative control: with an IPv4-mapped address given to policy as it is written, it is not denied by that rule (seen).
+#[test]
+fn the_guides_rule_about_addresses_catches_an_address_however_it_is_written() {
+    let guide = fs::read_to_string(root("docs/guides/policy.md")).unwrap();
+    let (_, rest) = guide.split_once("```cedar\n").unwrap();
+    let (rules, _) = rest.split_once("```").unwrap();
+    let place = Place::new();
+    place.write("pay.cedar", rules);
+    assert_eq!(run(&place, &["check", "pay.cedar"]).code, 0);
+    let at = |address: &str| {
+        let address = format!("address={address}");
+        let endpoint = "resource=POST https://api.example:443/v1/";
+        explain(&place, "pay.cedar", "http.request", &[endpoint, &address])
+    };
+    for open in [
+        "93.184.216.34",
+        "2606:2800:220:1::1",
+        "::ffff:93.184.216.34",
+    ] {
+        let came = at(open);
+        assert_eq!(came.code, 0, "{open}: {}{}", came.text(), came.stderr);
+    }
+    for closed in [
+        "127.0.0.1",
+        "::1",
+        "10.1.2.3",
+        "::ffff:127.0.0.1",
+        "::ffff:10.1.2.3",
+    ] {
+        let came = at(closed);
+        assert_eq!(came.code, 3, "{closed}: {}", came.text());
+        assert!(
+            came.text().contains("never-ourselves"),
+            "{closed}: {}",
+            came.text()
+        );
+    }
+}

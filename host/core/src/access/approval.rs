@@ -98,7 +98,7 @@ impl UseApprovalError {
             Self::Signature => {
                 "name the approver with the public key under `[gates.approvers.<name>]`, or approve again: `aimctl policy approve`"
             }
-            _ => "approve it: `aimctl policy approve --plan <plan>`",
+            _ => "approve it: `aimctl policy approve --plan <plan> --as <name> --key-dir <folder>`",
         }
     }
 }

@@ -59,8 +59,8 @@ impl DialRule {
         self.uses.get(place).map(|one| &one.resource)
     }
 
-    /// Asks the policy with this digest about dialling `address` for a granted endpoint, where `kept` has no answer yet.
-    /// `None` when it may be dialled.
+    /// Asks the policy with this digest about dialling `address` for a granted endpoint, where `kept` has no answer yet. Policy
+    /// is told the address that it reaches: the IPv4 address for one that maps it. `None` when it may be dialled.
     pub fn refusal(
         &self,
         (resource, address): (&Resource, IpAddr),
@@ -68,7 +68,9 @@ impl DialRule {
         policy: Digest,
         decide: impl Fn(&AccessRequest) -> AccessDecision,
     ) -> Option<RefusedDial> {
+        // The range of the address as it is written, which is special for every mapped one.
         let special = special_range(address).map(|_| Mode::Special);
+        let address = address.to_canonical();
         let modes = [Some(Mode::Request), special];
         modes.into_iter().flatten().find_map(|mode| {
             let bare = self.asker.request(&Use {
@@ -77,7 +79,7 @@ impl DialRule {
                 resource: resource.clone(),
             });
             let mut asked = bare.clone();
-            asked.facts.push((ADDRESS, Fact::Address(address)));
+            asked.facts.push((ADDRESS, Fact::address(address)));
             let decision = kept.decide(policy, &asked, &decide);
             if decision.is_permitted {
                 return None;
@@ -238,6 +240,35 @@ mod tests {
         assert_eq!(
             rule.refusal((&resource, FAR), &mut kept, policy, decide),
             None
+        );
+    }
+
+    // Negative control: with the address told as it is written, a rule about IPv4 networks does not see it and this fails (seen).
+    #[test]
+    fn a_mapped_address_is_told_as_the_ipv4_address_that_it_reaches() {
+        let rule = rule(&[Mode::Request, Mode::Special]);
+        let resource = Resource::new(super::super::ResourceKind::Endpoint, NAME);
+        let mut kept = DecisionCache::default();
+        let asked = Cell::new(0);
+        let decide = |request: &AccessRequest| {
+            asked.set(asked.get() + 1);
+            answer(address(request) != Some(HERE), false)
+        };
+        let policy = Digest::of(b"p");
+        let mapped: IpAddr = "::ffff:127.0.0.1".parse().unwrap();
+        for address in [mapped, HERE] {
+            let refused = rule.refusal((&resource, address), &mut kept, policy, decide);
+            assert_eq!(refused.unwrap().address, HERE);
+        }
+        assert_eq!(asked.get(), 1, "they are one address");
+        let elsewhere: IpAddr = "::ffff:93.184.216.34".parse().unwrap();
+        let decide = |request: &AccessRequest| answer(request.mode != Some(Mode::Special), false);
+        let mut kept = DecisionCache::default();
+        let refused = rule.refusal((&resource, elsewhere), &mut kept, policy, decide);
+        assert_eq!(
+            refused.unwrap().action,
+            "http.special",
+            "however public it is"
         );
     }
 

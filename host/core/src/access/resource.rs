@@ -157,3 +157,12 @@ pub enum Fact {
     /// An internet address, as it was resolved.
     Address(IpAddr),
 }
+
+impl Fact {
+    /// A network address as policy is told it: an IPv4-mapped one is the IPv4 address that it reaches, since rules about IPv4
+    /// networks know no other.
+    #[must_use]
+    pub fn address(address: IpAddr) -> Self {
+        Self::Address(address.to_canonical())
+    }
+}

@@ -73,7 +73,7 @@ impl RollbackError {
     /// What to do about it.
     #[must_use]
     pub const fn help(&self) -> &'static str {
-        "install the newer version, or let an approver allow the older one: `aimctl policy approve --plan <plan>`"
+        "install the newer version, or let an approver allow the older one: `aimctl policy approve --plan <plan> --as <name> --key-dir <folder>`"
     }
 }
 

@@ -155,7 +155,7 @@ impl WrittenRequest {
             return Ok(Vec::new());
         };
         let address = self.typed(ADDRESS, Some(text), |text| text.parse::<IpAddr>().ok())?;
-        Ok(alloc::vec![(ADDRESS, Fact::Address(address))])
+        Ok(alloc::vec![(ADDRESS, Fact::address(address))])
     }
 
     fn named(&self, capability: Capability) -> Result<Resource, UnknownRequestError> {

@@ -119,11 +119,20 @@ pub struct AddressRefused {
     pub range: &'static str,
 }
 
-/// Judges one address that is about to be dialled, under the networks that the grant names.
+/// Judges one address that is about to be dialled, under the networks that the grant names. An IPv4-mapped address is judged
+/// as it is written, and then as the IPv4 address that it reaches.
 ///
 /// # Errors
 /// [`AddressRefused`] for every address that is not global unicast, unless a granted network holds it.
 pub fn check_address(address: IpAddr, granted: &[Network]) -> Result<(), AddressRefused> {
+    let reached = address.to_canonical();
+    if reached != address {
+        check_written(reached, granted)?;
+    }
+    check_written(address, granted)
+}
+
+fn check_written(address: IpAddr, granted: &[Network]) -> Result<(), AddressRefused> {
     match special_range(address) {
         Some(range) if !granted.iter().any(|network| network.contains(address)) => {
             Err(AddressRefused { address, range })
@@ -311,6 +320,24 @@ mod tests {
         ] {
             assert!(!may(other), "{other}");
         }
+    }
+
+    /// Negative control: with `check_written` asked about the written form alone, the first address passes and this fails (seen).
+    #[test]
+    fn a_mapped_address_passes_as_it_is_written_and_as_what_it_reaches() {
+        let check = |text: &str, granted: &[&str]| {
+            let granted: Vec<Network> = granted.iter().map(|one| one.parse().unwrap()).collect();
+            check_address(text.parse().unwrap(), &granted).map_err(|refused| refused.range)
+        };
+        let mapped = "::ffff:0:0/96";
+        assert_eq!(check("::ffff:127.0.0.1", &[mapped]), Err("loopback"));
+        assert_eq!(
+            check("::ffff:127.0.0.1", &["127.0.0.0/8"]),
+            Err("IPv4-mapped")
+        );
+        assert_eq!(check("::ffff:127.0.0.1", &[mapped, "127.0.0.0/8"]), Ok(()));
+        assert_eq!(check("::ffff:8.8.8.8", &[mapped]), Ok(()));
+        assert_eq!(check("::ffff:8.8.8.8", &[]), Err("IPv4-mapped"));
     }
 
     /// Negative control: with bits behind the prefix let pass, this fails.

@@ -334,9 +334,7 @@ fn a_run_waits_for_a_person_and_goes_on_with_the_answer() {
     }
 }
 
-/// Negative controls: with `includes` true for all in `Askable`, the stranger's yes lets the step go; with the look at the
-/// execution left out of `Answered::of`, so does the one that was given to another run; with `verify_own` answering what is
-/// claimed, the forged one; each fails here.
+/// Negative control: with `includes` true for everybody, the stranger's yes lets the step go and this fails (seen).
 #[test]
 fn only_an_answer_that_a_listed_person_has_signed_for_this_question_lets_a_step_go() {
     let ann = person("ann", 1);
