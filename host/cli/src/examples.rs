@@ -32,7 +32,7 @@ const ROWS: &[Row] = &[
     (
         &["answer"],
         &[(
-            "aimctl answer last q_0123abcd yes",
+            "aimctl answer last q_0123abcd yes --as ann --key-dir ~/ann",
             "`aimctl runs` shows the question; then run the plan again",
         )],
     ),
@@ -230,7 +230,7 @@ const ROWS: &[Row] = &[
     (
         &["policy", "approve"],
         &[(
-            "aimctl policy approve --plan plan.acl --approver ann --key-dir ~/ann",
+            "aimctl policy approve --plan plan.acl --as ann --key-dir ~/ann",
             "shows what waits, and asks",
         )],
     ),
@@ -246,6 +246,13 @@ const ROWS: &[Row] = &[
         &[(
             "aimctl codex verify codex.json --key codex.pub",
             "as a run would",
+        )],
+    ),
+    (
+        &["gate", "record"],
+        &[(
+            "aimctl gate record cases.jsonl --node judge >> aim.toml",
+            "what the thresholds of that node follow from now on",
         )],
     ),
     (

@@ -288,7 +288,7 @@ fn a_run_that_violates_its_policy_is_in_quarantine_and_a_person_is_asked_where_t
 
         let asks = stage(PLAYED);
         assert_eq!(asks.run(&run).code, 9, "{part}");
-        let came = asks.run(&["answer", "last", &question(&asks), "no"]);
+        let came = answer(&asks, &question(&asks), "no");
         assert_eq!(came.code, 0, "{}", came.stderr);
         let came = asks.run(&run);
         assert_eq!(came.code, 3, "{part}: {}", came.stderr);
