@@ -251,8 +251,8 @@ const ROWS: &[Row] = &[
     (
         &["gate", "record"],
         &[(
-            "aimctl gate record cases.jsonl --node judge >> aim.toml",
-            "what the thresholds of that node follow from now on",
+            "aimctl gate record cases.jsonl --node judge",
+            "a table for aim.toml, which thresholds follow from then on",
         )],
     ),
     (

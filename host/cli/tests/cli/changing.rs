@@ -95,7 +95,7 @@ fn deployment(port: u16) -> Place {
     place.write("codex.pub", public);
     sign_codex(&place, "pass", "1.0.0");
     let gates = "contracts = [\"contracts\"]\ncomponents = [\"components\"]\npolicy = \"policy.cedar\"\n[gates]\n\
-                 ethical = \"ethical\"\ncodex_keys = \"codex.pub\"\n";
+                 ethical = \"ethical\"\ncodex_keys = \"codex.pub\"\n[probes]\noff = [\"all\"]\n";
     place.write("aim.toml", format!("{gates}{}", secret(port)));
     write_secret(&place);
     place
