@@ -48,8 +48,8 @@ struct GroupState {
     unsettled: usize,
     completed: usize,
     size: usize,
-    is_decided: bool,
     is_flow: bool,
+    /// Nobody any more once the group is decided.
     dependents: Vec<(usize, Need)>,
 }
 
@@ -139,7 +139,7 @@ impl Schedule {
     /// The node that should start now: of those that are ready and whose shard has room, the first by rank and plan order.
     #[must_use]
     pub fn next(&self) -> Option<usize> {
-        if self.is_stopped || self.running_all >= self.parallel_all_max {
+        if self.running_all >= self.parallel_all_max {
             return None;
         }
         let rooms = self.running.iter().zip(&self.parallel_max);
@@ -153,9 +153,6 @@ impl Schedule {
     /// Everything that may start now, rooms aside, in plan order.
     #[must_use]
     pub fn ready(&self) -> Vec<usize> {
-        if self.is_stopped {
-            return Vec::new();
-        }
         let ready = self.ready.iter().flatten();
         let mut all: Vec<usize> = ready.map(|(_, index)| *index).collect();
         all.sort_unstable();
@@ -231,7 +228,7 @@ impl Schedule {
             .collect()
     }
 
-    /// Starts nothing more: every pending node is skipped. Returns those.
+    /// Starts nothing more: every pending node is skipped, and none becomes pending again. Returns those.
     pub fn stop(&mut self) -> Vec<usize> {
         self.is_stopped = true;
         self.ready.iter_mut().for_each(BTreeSet::clear);
@@ -255,8 +252,7 @@ impl Schedule {
     }
 
     fn make_ready(&mut self, index: usize) {
-        let is_due = !self.is_stopped
-            && self.states.get(index) == Some(&StepState::Pending)
+        let is_due = self.states.get(index) == Some(&StepState::Pending)
             && self.open.get(index) == Some(&0)
             && self.is_standby.get(index) == Some(&false);
         if is_due
@@ -311,10 +307,9 @@ impl Schedule {
     }
 
     fn group_decided(&mut self, index: usize, is_met: impl Fn(&Need) -> bool) -> Vec<usize> {
-        let Some(group) = self.groups.get_mut(index).filter(|group| !group.is_decided) else {
+        let Some(group) = self.groups.get_mut(index) else {
             return Vec::new();
         };
-        group.is_decided = true;
         let mut doomed = Vec::new();
         for (dependent, need) in core::mem::take(&mut group.dependents) {
             if !is_met(&need) {

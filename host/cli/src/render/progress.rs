@@ -51,30 +51,34 @@ struct Tally {
 }
 
 impl Probes {
-    /// Counts the end of a probe; the closing line behind the last one.
-    fn count(&self, state: StepState) -> Option<String> {
+    /// Counts the end of a probe.
+    fn count(&self, state: StepState) {
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         match state {
             StepState::Completed => tally.held += 1,
             StepState::Skipped => tally.skipped += 1,
             _ => tally.failed += 1,
         }
+    }
+
+    /// The line for all of them, where any has ended.
+    fn line(&self) -> Option<String> {
         let Tally {
             held,
             failed,
             skipped,
-        } = *tally;
+        } = *self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         let all = self.all.len();
-        let mark = match (failed, skipped) {
-            (0, 0) => "✓",
-            (0, _) => "-",
+        let mark = match failed {
+            0 if held == all => "✓",
+            0 => "-",
             _ => "✗",
         };
         let skipped_too = match skipped {
             0 => String::new(),
             _ => format!(", {skipped} skipped"),
         };
-        (held + failed + skipped == all)
+        (held + failed + skipped > 0)
             .then(|| format!("  {mark} probes {held} of {all} held{skipped_too}"))
     }
 }
@@ -157,8 +161,11 @@ pub(crate) fn summary(line: &str) {
 }
 
 impl RunWatcher {
-    /// Takes every spinner away.
+    /// Takes every spinner away, and sums the probes up.
     pub(crate) fn finish(&self) {
+        if let Some(line) = self.probes.line() {
+            self.say(&line);
+        }
         if let View::Live { running, .. } = &self.view {
             let running =
                 std::mem::take(&mut *running.lock().unwrap_or_else(PoisonError::into_inner));
@@ -225,9 +232,7 @@ impl RunWatcher {
                 outcome, verdict, ..
             } if *outcome != Outcome::Completed || !verdict.releases() => Some(progress),
             Progress::Settled { state, .. } => {
-                if let Some(line) = self.probes.count(*state) {
-                    self.say(&line);
-                }
+                self.probes.count(*state);
                 None
             }
             _ => None,
@@ -367,25 +372,31 @@ mod tests {
 
     use super::*;
 
-    fn told(ends: &[StepState]) -> Vec<Option<String>> {
+    fn told(ends: &[StepState]) -> Option<String> {
         let path = |number: usize| StepPath::from(&StepName::parse(&format!("p{number}")).unwrap());
         let probes = Probes {
-            all: (0..ends.len()).map(path).collect(),
+            all: (0..2).map(path).collect(),
             tally: Mutex::default(),
         };
-        ends.iter().map(|state| probes.count(*state)).collect()
+        ends.iter().for_each(|state| probes.count(*state));
+        probes.line()
     }
 
     #[test]
-    fn the_last_probe_brings_the_line_for_all_and_what_did_not_hold_is_in_it() {
+    fn one_line_sums_all_probes_up_and_says_what_did_not_hold() {
         let (held, failed, skipped) = (StepState::Completed, StepState::Failed, StepState::Skipped);
         for (ends, line) in [
-            ([held, held], "  ✓ probes 2 of 2 held"),
-            ([failed, held], "  ✗ probes 1 of 2 held"),
-            ([held, skipped], "  - probes 1 of 2 held, 1 skipped"),
-            ([skipped, skipped], "  - probes 0 of 2 held, 2 skipped"),
+            (&[held, held][..], Some("  ✓ probes 2 of 2 held")),
+            (&[failed, held], Some("  ✗ probes 1 of 2 held")),
+            (&[held, skipped], Some("  - probes 1 of 2 held, 1 skipped")),
+            (
+                &[skipped, skipped],
+                Some("  - probes 0 of 2 held, 2 skipped"),
+            ),
+            (&[held], Some("  - probes 1 of 2 held")),
+            (&[], None),
         ] {
-            assert_eq!(told(&ends), [None, Some(line.to_owned())]);
+            assert_eq!(told(ends), line.map(str::to_owned));
         }
     }
 }

@@ -143,8 +143,8 @@ pub(crate) fn state(place: &Place) -> (String, Value) {
 }
 
 /// Three instances are answered, the fourth is not, and then the host is killed: what is to be done again is known exactly.
-// Negative control: with the attempts of an interrupted try left out of `resume`, the first three call again; with the intents of
-// one left out of the desk, the fourth is not known to be open: this fails either way (expected).
+// Negative control: with the attempts of an interrupted try left out of `resume`, the first three call again and this fails
+// (seen).
 #[test]
 fn a_run_killed_between_instances_of_a_fan_out_repeats_exactly_those_that_were_not_done() {
     let (asked, is_open) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
@@ -273,7 +273,7 @@ pub(crate) fn stage(plan: &str) -> Place {
 /// The step wants more than its grant, or to send where it may not. Without a rule of the plan the run ends there; with one, a
 /// person is asked first, and a no ends it as well.
 // Negative control: with `is_violation` left out of `is_quarantine`, the run has failed (ACL-S202) and this fails; with the
-// trigger of `PolicyViolation` left out of `trigger`, nobody is asked and this fails (expected).
+// trigger of `PolicyViolation` left out of `trigger`, nobody is asked and this fails (seen).
 #[test]
 fn a_run_that_violates_its_policy_is_in_quarantine_and_a_person_is_asked_where_the_plan_says_so() {
     for part in [r#"{"claims":2}"#, r#"{"to":"reply","confidence":900000}"#] {
@@ -297,7 +297,7 @@ fn a_run_that_violates_its_policy_is_in_quarantine_and_a_person_is_asked_where_t
     }
 }
 
-// Negative control: with the exit of an abstention taken for a failure in `of_end`, the code is ACL-S202 and this fails (expected).
+// Negative control: with the exit of an abstention taken for a failure in `of_end`, the code is ACL-S202 and this fails (seen).
 #[test]
 fn a_run_that_nobody_is_sure_about_has_abstained() {
     for part in [r#"{"confidence":600000}"#, r#"{"abstain":true}"#, "{}"] {

@@ -85,6 +85,11 @@ fn a_stopped_schedule_starts_nothing_and_lets_what_runs_end() {
     assert!(schedule.next().is_none() && !schedule.is_idle());
     assert!(!schedule.hold(0), "nothing is held for later");
     assert!(schedule.is_idle());
+    for node in 0..3 {
+        schedule.wake(node);
+        schedule.activate(node);
+    }
+    assert!(schedule.next().is_none() && schedule.ready().is_empty());
 }
 
 #[test]
@@ -137,6 +142,50 @@ fn a_standby_node_runs_when_it_is_led_to() {
     assert_eq!(schedule.ready(), [0]);
     schedule.activate(1);
     assert_eq!(schedule.ready(), [0, 1]);
+}
+
+/// Control: with the state left out of `make_ready`, it is due again and this fails (expected).
+#[test]
+fn what_runs_or_has_run_is_not_due_again_however_often_it_is_led_to() {
+    let mut schedule = schedule(&[&[], &[0]]);
+    schedule.start(0);
+    schedule.activate(0);
+    schedule.wake(0);
+    assert_eq!(schedule.next(), None, "it runs");
+    schedule.park(0);
+    schedule.wake(0);
+    assert_eq!(schedule.next(), None, "somebody has to answer");
+    let mut schedule = self::schedule(&[&[], &[0]]);
+    schedule.settle(0, StepState::Completed);
+    schedule.wake(0);
+    assert_eq!(schedule.next(), Some(1), "it is over");
+}
+
+/// A group is looked at once: what it led to has left it.
+#[test]
+fn a_flow_that_is_decided_twice_counts_once() {
+    let need = |group| Need {
+        group,
+        least: None,
+        is_optional: false,
+    };
+    let after = NodeSpec {
+        needs: vec![need(0), need(1)],
+        ..NodeSpec::default()
+    };
+    let nodes = [NodeSpec::default(), NodeSpec::default(), after];
+    let flow = |member| Group {
+        members: vec![member],
+        is_flow: true,
+    };
+    let mut schedule = Schedule::new(&nodes, &[flow(0), flow(1)], vec![], 9);
+    schedule.settle(0, StepState::Completed);
+    schedule.settle(1, StepState::Completed);
+    assert!(schedule.decide(0, true).is_empty());
+    assert!(schedule.decide(0, true).is_empty());
+    assert!(schedule.ready().is_empty(), "the other flow is still open");
+    assert!(schedule.decide(1, true).is_empty());
+    assert_eq!(schedule.ready(), [2]);
 }
 
 /// Control: with `least` ignored, the quorum below fails.

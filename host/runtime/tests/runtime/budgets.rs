@@ -12,7 +12,7 @@ use aim_runtime::admission::AdmissionError;
 use serde_json::{Value, json};
 
 use crate::{
-    played::{play, rig, said},
+    played::{play, rig, rig_with, said},
     rig::Rig,
 };
 
@@ -31,7 +31,7 @@ fn used(attempt: &AttemptPredicate, name: &str) -> Option<u64> {
 /// it ends before that.
 ///
 /// Control: with 0 in place of the tokens in `spend_tokens`, the second and the fourth row complete; with nothing given back,
-/// the first and the third say that 16 tokens were used: this fails either way (expected).
+/// the first and the third say that 16 tokens were used: this fails either way (seen).
 #[test]
 fn tokens_are_charged_before_a_model_is_asked_and_those_that_were_not_moved_are_given_back() {
     let prices = Prices {
@@ -80,6 +80,25 @@ fn tokens_are_charged_before_a_model_is_asked_and_those_that_were_not_moved_are_
     }
 }
 
+/// The plan gives the step less time than its contract would allow. What waits behind it does not run.
+/// Control: with `of_budget` handing the end on as it came, the code is the deadline's own and the step has failed (seen).
+#[test]
+fn a_guest_that_uses_up_the_plans_time_is_stopped_and_the_plan_is_named_for_it() {
+    let rig = rig_with(
+        "  step s: a { budget: { tokens: 1 wall_ms: 200 calls: 1 } }\n  step next: a { depends s }\n",
+        json!({ "limits": { "fuel_max": 1_000_000_000_000_u64, "deadline_ms_max": 600_000 } }),
+    );
+    let report = play(&rig, &json!({"s": {"spin": true}, "*": {}}));
+    assert_eq!(report.exit, Exit::Limit);
+    let states: Vec<StepState> = report.steps.iter().map(|step| step.state).collect();
+    assert_eq!(states, [StepState::Abstained, StepState::Skipped]);
+    let attempt = rig.attempt("s");
+    assert_eq!(attempt.outcome, Outcome::Limit(LimitKind::Deadline));
+    assert_eq!(attempt.fault.as_ref().unwrap().code, "ACL-R101");
+    assert!(used(&attempt, "time_ms").unwrap() >= 200);
+    assert!(rig.verify().authenticated);
+}
+
 fn soft(backoff: SoftBackoff) -> SoftBudget {
     SoftBudget {
         backoff,
@@ -91,7 +110,7 @@ fn soft(backoff: SoftBackoff) -> SoftBudget {
 }
 
 /// The first try burns more than a millisecond and fails; the second is told, and answers with what it was told.
-/// Control: with `check_soft` left out of `follow`, or its labels, there is nothing to tell and this fails.
+/// Control: with `check_soft` left out of `follow`, or its labels, there is nothing to tell and this fails (both seen).
 #[test]
 fn a_step_that_is_to_save_is_told_before_and_after_it_crosses_its_mark() {
     for backoff in [SoftBackoff::Summarize, SoftBackoff::Truncate] {
@@ -147,7 +166,7 @@ fn a_step_knows_its_mark_and_what_is_left_from_the_start() {
     assert_eq!(answer["left"], json!({"calls": 3, "tokens": 20}));
 }
 
-/// Control: with `soft::check` left out of `clear_step`, the first two are admitted and this fails (expected).
+/// Control: with `soft::check` left out of `clear_step`, the first two are admitted and this fails (seen).
 #[test]
 fn a_step_that_can_not_be_told_to_save_is_not_admitted() {
     let plan = "PLAN p:\n  QUIP \"Echo.\"\n  ROLE a: custom(node=\"echo\")\n  STEP s:\n    ASSIGN a: \"x\"\n  STEP spare:\n    ASSIGN a: \"x\"\n";
@@ -197,7 +216,7 @@ fn shares(pool: PoolPolicy, are_probed: bool) -> [Value; 2] {
     ["s", "t"].map(|path| said(&report, path)["left"]["tokens"].clone())
 }
 
-/// Control: with all nodes counted in `sharing`, a fair share is a sixteenth, nothing is left of it, and this fails (expected).
+/// Control: with all nodes counted in `sharing`, a fair share is a sixteenth, nothing is left of it, and this fails (seen).
 #[test]
 fn probes_take_no_share_of_a_plans_pool() {
     for pool in [PoolPolicy::Fair, PoolPolicy::Adaptive] {

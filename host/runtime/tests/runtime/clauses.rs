@@ -161,6 +161,11 @@ const CLAUSES: &[(&str, &str, &str)] = &[
         "events_tell_each_transition_of_each_machine_and_no_other",
     ),
     (
+        "an illegal transition is told by no event",
+        PLAYED,
+        "a_transition_that_a_state_does_not_know_is_told_by_no_event",
+    ),
+    (
         "history gives the state again",
         FLOW,
         "replaying_the_history_gives_the_same_state",
@@ -221,6 +226,11 @@ const CLAUSES: &[(&str, &str, &str)] = &[
         "budgets: calls and cost, overrun",
         IMMEDIATE,
         "a_call_past_the_plans_budget_is_not_made_and_ends_the_step",
+    ),
+    (
+        "budgets: time, overrun",
+        BUDGETS,
+        "a_guest_that_uses_up_the_plans_time_is_stopped_and_the_plan_is_named_for_it",
     ),
     (
         "budgets: tokens",

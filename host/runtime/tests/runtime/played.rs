@@ -3,19 +3,21 @@
 //! INVARIANT: every step is a real component; what the script makes it do is what any component could do.
 
 use aim_core::{
+    frame::FrameKind,
     kappa::{
         Escalation,
         composite::{Borders, CompositeRule, KappaOutcome, Weights},
     },
+    name::StepName,
     outcome::{Abstention, DeniedBy, Exit, Outcome},
-    plan::Plan,
-    question::NoteKind,
+    plan::{Plan, StepPath},
+    question::{Note, NoteKind},
     recovery::BreakerState,
-    stateflow::State,
+    stateflow::{Event, Settled, State},
     verdict::{Disposition, Verdict},
     witness::StepState,
 };
-use aim_runtime::execute::RunReport;
+use aim_runtime::{commit::Submission, execute::RunReport};
 use serde_json::{Value, json};
 
 use crate::rig::Rig;
@@ -63,7 +65,7 @@ fn fanned(using: &str, last: &str) -> Rig {
     ))
 }
 
-/// Control: with `reduce` taking the first candidate whatever the method, every row but the adjudicated one fails.
+/// Control: with `reduce` taking the first candidate whatever the method, this fails (seen).
 #[test]
 fn what_instances_say_becomes_one_as_the_plan_says() {
     for (using, parts, expected) in [
@@ -157,8 +159,7 @@ fn breakers(rig: &Rig) -> Vec<BreakerState> {
 /// Two failures open it for 45 s; tries come every 30 s. Open at 30: closed out at 60, let through at 90, open again until 135,
 /// closed out at 120, let through at 150, and closed by a success.
 ///
-/// Control: with `HalfOpen` admitting nobody, the fourth try is not made; with a failure there not opening it again, the fifth
-/// is: this fails either way.
+/// Control: with `HalfOpen` admitting nobody, the fourth try is not made and this fails (seen).
 #[test]
 fn a_breaker_opens_lets_one_try_through_opens_again_and_closes() {
     let mut rig = rig(
@@ -185,7 +186,7 @@ fn a_breaker_opens_lets_one_try_through_opens_again_and_closes() {
     assert!(rig.verify().authenticated);
 }
 
-/// Control: with kappa's record left out of `judge`, both complete and this fails.
+/// Control: with kappa's record left out of `judge`, both complete and this fails (seen).
 #[test]
 fn what_depends_on_a_step_below_its_kappa_does_not_run_and_the_escalation_is_on_record() {
     for (part, claimed) in [
@@ -233,6 +234,50 @@ fn a_conditional_gate_is_asked_only_where_its_condition_holds() {
     }
 }
 
+/// Control: with the labels of `mend` left out, the second try is told nothing and this fails (expected).
+#[test]
+fn a_mended_try_is_told_what_was_wrong_and_may_complete() {
+    for (action, names) in [
+        ("repair", ["repair", "repair.reason", "repair.hint"]),
+        (
+            "degrade { hint: shorter }",
+            ["degrade", "degrade.reason", "degrade.hint"],
+        ),
+    ] {
+        let rig = rig(&format!(
+            "  step s: a {{ gate egress fine {{ require output.fine == true; on_fail {action} }} }}\n"
+        ));
+        let report = play(
+            &rig,
+            &json!({
+                "s@1": {"emit": {"fine": false}},
+                "s@2": {"emit": {"fine": true}, "labels": names},
+            }),
+        );
+        assert_eq!(report.exit, Exit::Ok, "{action}");
+        let told = &said(&report, "s")["labels"];
+        let [word, reason, hint] = names;
+        assert_eq!(told[word], "AIM-G004", "{action}: the code");
+        assert!(told[reason].as_str().unwrap().contains("fine"), "{told}");
+        let hinted = told[hint].as_str();
+        assert_eq!(hinted, (word == "degrade").then_some("shorter"), "{told}");
+        assert_eq!(rig.attempts().len(), 2);
+    }
+}
+
+/// Control: with the label of `task` left out, the step is told nothing and this fails (expected).
+#[test]
+fn a_persons_words_reach_the_step_that_asked_and_no_other() {
+    let rig = rig("  step s: a { question: \"which one?\" }\n  step next: a { depends s }\n");
+    let script = json!({"s": {"labels": ["answer"]}, "next": {"labels": ["answer"], "got": true}});
+    assert_eq!(play(&rig, &script).exit, Exit::Waiting);
+    rig.answer("the blue one");
+    let report = play(&rig, &script);
+    assert_eq!(report.exit, Exit::Ok);
+    assert_eq!(said(&report, "s")["labels"]["answer"], "the blue one");
+    assert_eq!(said(&report, "next")["labels"]["answer"], Value::Null);
+}
+
 fn composite(low_ppm: u32, mid_ppm: u32, high_ppm: u32) -> CompositeRule {
     let borders = Borders {
         low_ppm,
@@ -265,7 +310,7 @@ fn risky(low: u32, mid: u32, high: u32) -> (Rig, Value) {
 }
 
 /// Control: with `Reroute` settling in `next`, `next` is skipped; with the standby's output not taken over, `next` gets that of
-/// `s`: this fails either way.
+/// `s`: this fails either way (both seen).
 #[test]
 fn a_composite_that_says_reroute_has_the_standby_step_answer() {
     let (rig, script) = risky(100_000, 200_000, 400_000);
@@ -316,7 +361,8 @@ fn a_composite_that_wants_a_person_waits_and_goes_on_with_the_yes() {
 }
 
 /// An answer that goes where the plan has no edge is a hard violation, whatever the risk.
-/// Control: with the violation left out of `compose`, the outcome is `proceed` and `other` runs; this fails.
+/// Control: with the violation left out of `compose`, the outcome is `proceed` and `other` runs; with the composite asked before the
+/// policy in `refusal`, it is the gate that denies: this fails either way (both seen).
 #[test]
 fn a_composite_that_says_abort_ends_the_run() {
     let mut rig =
@@ -338,7 +384,7 @@ fn a_composite_that_says_abort_ends_the_run() {
 }
 
 /// The gate never answers on the way out; its own limit would end it too, but the state's time is up first.
-/// Control: with the timer left out of `finish`, the reason is the gate's own limit and this fails.
+/// Control: with the timer left out of `finish`, the reason is the gate's own limit and this fails (seen).
 #[test]
 fn a_step_that_is_evaluated_for_longer_than_the_table_allows_is_refused() {
     let mut rig = rig("  step s: a {}\n  step next: a { depends s }\n");
@@ -367,4 +413,48 @@ fn a_step_that_is_evaluated_for_longer_than_the_table_allows_is_refused() {
         .next_back();
     assert_eq!(last.unwrap(), "VERDICT_FAIL", "what the table says");
     assert!(rig.verify().authenticated);
+}
+
+/// What each event tells of a transition, and nothing else.
+fn transitions(rig: &Rig) -> Vec<(String, String)> {
+    let events = rig.ledger().events().into_iter();
+    events
+        .filter_map(|event| {
+            let told = event.attributes.get("event")?.clone();
+            Some((event.attributes.get("step")?.clone(), told))
+        })
+        .collect()
+}
+
+/// Nothing in the log is believed that the machine of a step does not know: here, that a step ended which has completed.
+/// Control: with `unwrap_or_default` in `of_execution` giving an override instead, a transition is told and this fails
+/// (expected).
+#[test]
+fn a_transition_that_a_state_does_not_know_is_told_by_no_event() {
+    let rig = rig("  step s: a {}\n");
+    play(&rig, &json!({}));
+    let told = transitions(&rig);
+    let (host, ledger) = rig.open().unwrap();
+    let start = &ledger.executions()[0].start;
+    for event in [Event::RepairAbort, Event::VerdictFail, Event::RunDispatched] {
+        let note = Note {
+            at: start.started_at,
+            execution: start.execution,
+            path: StepPath::from(&StepName::parse("s").unwrap()),
+            what: NoteKind::Settled(Settled { event, meta: None }),
+        };
+        let body = serde_json::to_vec(&note).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let submission = Submission::frame(FrameKind::EventNote, body, Vec::new());
+        runtime.block_on(host.committer.commit(submission)).unwrap();
+    }
+    host.committer.close().unwrap();
+    assert_eq!(
+        rig.ledger().executions()[0].notes.len(),
+        3,
+        "they are there"
+    );
+    assert_eq!(transitions(&rig), told);
 }

@@ -625,7 +625,7 @@ fn an_axiom_aborts_whatever_the_composite_of_risks_says() {
 }
 
 // Negative control: with `submission` keeping outputs of released attempts only, the small output isn't there; with `is_kept`
-// answering so, the large one.
+// answering so, the large one; with either keeping all, what isn't to be kept is there (all seen).
 #[test]
 fn what_people_may_release_is_kept_aside_and_not_released() {
     let mut rig = scored(100_000);
