@@ -69,7 +69,10 @@ fn outcomes(place: &Place) -> Vec<String> {
         .collect()
 }
 
-/// A call that nobody answers: whether the other side has done it is not known, and the witness says so.
+/// A call that nobody answers: whether the other side has done it is not known, and the witness says so. Nobody is asked what to
+/// do about it, because the run is over.
+/// Control: with the look at the cancel left out of `ask_about`, a question is asked that nobody can answer, and this fails
+/// (expected).
 #[test]
 fn a_run_that_waits_for_a_server_stops() {
     for by in BOTH {
@@ -80,6 +83,7 @@ fn a_run_that_waits_for_a_server_stops() {
         server.came.recv_timeout(Duration::from_secs(60)).unwrap();
         stop(&place, child, by);
         assert_eq!(outcomes(&place), ["indeterminate"], "{by:?}");
+        assert_eq!(count(&place, of_type("question.asked")), 0, "{by:?}");
         assert_eq!(server.seen().len(), 1);
     }
 }

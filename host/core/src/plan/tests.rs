@@ -723,7 +723,7 @@ fn standby_steps_are_led_to_and_never_required() {
     );
 }
 
-/// Control: with `smaller_fault` left out of `check`, the first half finds nothing and this fails (expected).
+/// Control: with `smaller_fault` left out of `check`, the first half finds nothing and this fails (seen).
 #[test]
 fn a_smaller_model_needs_a_step_that_has_one() {
     let smaller = |parts: &mut PlanParts| {

@@ -171,8 +171,13 @@ impl Execution {
         let Some((node, step)) = self.node_and_step(index) else {
             return;
         };
+        let id = question_id(self.facts.execution, &node.path, end.number);
+        if self.cancel.is_cancelled() && !self.answers.contains_key(&id) {
+            // Nobody can answer about a run that somebody has stopped.
+            return self.settle_end(index, end);
+        }
         let asking = Asking {
-            id: question_id(self.facts.execution, &node.path, end.number),
+            id,
             text: question(&node, &step, &end),
             held: end.gates,
             bodies: end.bodies,

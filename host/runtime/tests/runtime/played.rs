@@ -234,7 +234,7 @@ fn a_conditional_gate_is_asked_only_where_its_condition_holds() {
     }
 }
 
-/// Control: with the labels of `mend` left out, the second try is told nothing and this fails (expected).
+/// Control: with the labels of `mend` left out, the second try is told nothing and this fails (seen).
 #[test]
 fn a_mended_try_is_told_what_was_wrong_and_may_complete() {
     for (action, names) in [
@@ -265,7 +265,7 @@ fn a_mended_try_is_told_what_was_wrong_and_may_complete() {
     }
 }
 
-/// Control: with the label of `task` left out, the step is told nothing and this fails (expected).
+/// Control: with the label of `task` left out, the step is told nothing and this fails (seen).
 #[test]
 fn a_persons_words_reach_the_step_that_asked_and_no_other() {
     let rig = rig("  step s: a { question: \"which one?\" }\n  step next: a { depends s }\n");
@@ -428,7 +428,7 @@ fn transitions(rig: &Rig) -> Vec<(String, String)> {
 
 /// Nothing in the log is believed that the machine of a step does not know: here, that a step ended which has completed.
 /// Control: with `unwrap_or_default` in `of_execution` giving an override instead, a transition is told and this fails
-/// (expected).
+/// (seen).
 #[test]
 fn a_transition_that_a_state_does_not_know_is_told_by_no_event() {
     let rig = rig("  step s: a {}\n");
