@@ -13,7 +13,7 @@ use aim_core::{
         demand::{Bands, Threshold},
     },
     limits::Limits,
-    plan::{self, Step},
+    plan::{self, RiskClass, Step},
     witness::MonitorRecord,
 };
 use aim_engine::{LinkedStep, Snapshot};
@@ -49,6 +49,8 @@ pub struct UnitParts {
     pub plan_gates: Vec<plan::Gate>,
     /// Confidence that the plan asks of steps that say nothing themselves, in parts per million.
     pub plan_kappa_ppm: Option<u32>,
+    /// How much harm a wrong answer of the plan may do: raises what is asked of steps of which confidence is asked.
+    pub plan_risk: Option<RiskClass>,
     /// What the deployment wants of gates and after them.
     pub rules: GateRules,
     /// Granted folders, by mount name.
@@ -106,7 +108,12 @@ impl Unit {
         let confidence = &parts.rules.confidence;
         let of_plan = parts.step.kappa_ppm.or(parts.plan_kappa_ppm);
         let written = [parts.contract.kappa_ppm, of_plan];
-        let criticality = parts.contract.criticality.max(parts.step.criticality);
+        let own = parts.contract.criticality.max(parts.step.criticality);
+        let is_asked = own.is_some() || written.iter().any(Option::is_some);
+        let criticality = match parts.plan_risk {
+            Some(risk) if is_asked => own.max(Some(risk.criticality())),
+            _ => own,
+        };
         let threshold = confidence.threshold(&parts.contract.node_id, written, criticality);
         let mut conditions = parts.step.gates.clone();
         conditions.extend(parts.plan_gates);

@@ -373,6 +373,7 @@ fn unit(
         gates: Vec::new(),
         plan_gates: Vec::new(),
         plan_kappa_ppm: None,
+        plan_risk: None,
         rules: GateRules::default(),
         folders: std::collections::BTreeMap::new(),
         config: Arc::default(),

@@ -7,7 +7,7 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use super::InputType;
-use crate::{digest::Digest, name::StepName, time::Timestamp};
+use crate::{digest::Digest, kappa::Criticality, name::StepName, time::Timestamp};
 
 /// What the whole plan is asked against.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -53,6 +53,19 @@ pub enum RiskClass {
     High,
     /// It can not be undone.
     Critical,
+}
+
+impl RiskClass {
+    /// The least that depends on a step of such a plan.
+    #[must_use]
+    pub const fn criticality(self) -> Criticality {
+        match self {
+            Self::Low => Criticality::LowStakes,
+            Self::Medium => Criticality::Routine,
+            Self::High => Criticality::Important,
+            Self::Critical => Criticality::Critical,
+        }
+    }
 }
 
 /// What a step's answer may depend on, held still.

@@ -100,6 +100,7 @@ impl Admitted {
                 Vec::new()
             },
             plan_kappa_ppm: self.plan.kappa_ppm(&step.step),
+            plan_risk: self.plan.header().risk,
             folders,
             config: Arc::clone(&step.config),
             addresses: step.addresses.clone(),

@@ -406,6 +406,7 @@ impl UnitOf<'_> {
                 Vec::new()
             },
             plan_kappa_ppm: past.plan.kappa_ppm(step),
+            plan_risk: past.plan.header().risk,
             rules: rules.clone(),
             folders,
             config: Arc::default(),

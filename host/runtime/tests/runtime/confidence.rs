@@ -4,7 +4,7 @@ use aim_core::{
     kappa::{Criticality, Escalation, ThresholdSet, TrackRecord},
     name::NodeId,
     outcome::Exit,
-    plan::Plan,
+    plan::{Plan, RiskClass},
 };
 use serde_json::json;
 
@@ -97,8 +97,60 @@ fn a_plan_can_not_lower_what_a_contract_needs() {
     }
 }
 
-fn confident(criticality: &str) -> Rig {
+/// Of 0.9: enough for what is routine, not for a plan in which a mistake can not be undone. A step of which nobody asks a
+/// confidence is not asked for one by the plan's risk either.
+/// Negative control: with `plan_risk` left out of `Unit::new`, the second row completed and this failed.
+#[test]
+fn a_plans_risk_is_the_least_that_depends_on_the_steps_of_which_confidence_is_asked() {
+    for (criticality, kappa_ppm, risk, threshold, exit) in [
+        (
+            Some("routine"),
+            None,
+            RiskClass::Low,
+            Some(700_000),
+            Exit::Ok,
+        ),
+        (
+            Some("routine"),
+            None,
+            RiskClass::Critical,
+            Some(950_000),
+            Exit::Abstained,
+        ),
+        (None, Some(10_000), RiskClass::High, Some(850_000), Exit::Ok),
+        (
+            None,
+            Some(10_000),
+            RiskClass::Critical,
+            Some(950_000),
+            Exit::Abstained,
+        ),
+        (None, None, RiskClass::Critical, None, Exit::Ok),
+    ] {
+        let mut rig = confident(criticality);
+        let mut parts = rig.plan.clone().into_parts();
+        parts.steps[0].kappa_ppm = kappa_ppm;
+        parts.header.risk = Some(risk);
+        rig.plan = Plan::check(parts).unwrap();
+        assert_eq!(
+            rig.run(INPUTS).unwrap().exit,
+            exit,
+            "{criticality:?} {risk:?}"
+        );
+        let record = rig.attempt("s").kappa;
+        assert_eq!(
+            record.map(|kappa| kappa.threshold_ppm),
+            threshold,
+            "{risk:?}"
+        );
+    }
+}
+
+fn confident<'a>(criticality: impl Into<Option<&'a str>>) -> Rig {
     let plan = "PLAN p:\n  QUIP \"One hand claps.\"\n  ROLE a: custom(node=\"sure\")\n  STEP s:\n    ASSIGN a: \"x\"\n";
-    let contract = json!({ "criticality": criticality, "asks": [{ "capability": "attest" }] });
+    let mut contract = json!({ "asks": [{ "capability": "attest" }] });
+    if let Some(criticality) = criticality.into() {
+        contract["criticality"] = criticality.into();
+    }
     Rig::new(plan).node("sure", "conformance-sure", contract)
 }
