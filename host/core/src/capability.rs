@@ -96,6 +96,10 @@ pub const fn closure(capability: Capability) -> &'static [ServedInterface] {
 /// How a replay answers `function`, as a transcript writes it: `package/interface.function`; `None` for what is not served.
 #[must_use]
 pub fn replay_of(function: &str) -> Option<Replay> {
+    // Only written down where it depends on the machine's time.
+    if function.starts_with("wasi:io/poll.") {
+        return Some(Replay::Recorded);
+    }
     let rows = Capability::ALL.into_iter().flat_map(closure);
     rows.filter_map(|row| {
         Some((

@@ -37,7 +37,7 @@ const REPLAY: &str = "\
 | redone | by doing it again: it changes only what the attempt stages, and the outcome is held against the record |
 
 Adapted functions are *pinned*: they are counted, not recorded, and their answers follow from the pins. Streams and polls
-(`wasi:io`) are as the thing behind them.
+(`wasi:io`) are as the thing behind them; which of several waits was over (`poll`, `ready`) is *recorded* where real time is granted.
 
 ";
 

@@ -3,7 +3,7 @@
 //!
 //! Arguments are the members of one object, named as in the WIT files. Bytes are text in the member itself, or any
 //! bytes as a list of numbers. An operation `batch` takes a list of `{"call": "...", "with": {...}}` and answers with the
-//! list of answers, so that one attempt can make several calls. A call that is not one of these is invalid input.
+//! list of answers, so that one attempt can make several calls; in a plan the list is the input `calls`. A call that is not one of these is invalid input.
 //! INVARIANT: every function of the world `step` has a name here.
 
 mod answer;
@@ -23,7 +23,10 @@ impl Step for Functions {
         } else {
             aim_sdk::json::read(&envelope)?
         };
-        let answer = if envelope.operation == "batch" {
+        // In a plan the calls are the value of the input `calls`.
+        let answer = if let Some(calls) = body.pointer("/calls/value") {
+            batch(calls)?
+        } else if envelope.operation == "batch" {
             batch(&body)?
         } else {
             call(&envelope.operation, &body)?

@@ -7,6 +7,8 @@ use std::io::Read as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aim_sdk::serde_json::{Value, json};
+use wasip2::clocks::monotonic_clock::subscribe_duration;
+use wasip2::io::poll::poll;
 
 use crate::shown;
 
@@ -26,6 +28,7 @@ pub(crate) fn run(operation: &str, body: &Value) -> Option<Value> {
         "system-time" => Ok(system_time()),
         "instant" => Ok(instant()),
         "sleep" => Ok(sleep(body.get("ms").and_then(Value::as_u64).unwrap_or(5))),
+        "race" => Ok(race()),
         "random" => Ok(json!([random(), random()])),
         "exit" => exit(body.get("code").and_then(Value::as_i64).unwrap_or(3)),
         _ => return None,
@@ -63,6 +66,13 @@ fn sleep(ms: u64) -> Value {
     let start = Instant::now();
     std::thread::sleep(Duration::from_millis(ms));
     json!({ "slept-ms": u64::try_from(start.elapsed().as_millis()).ok() })
+}
+
+/// Waits for the first of two alarms, far apart, and says which were over and whether the later one is.
+fn race() -> Value {
+    let [soon, late] = [1, 5_000].map(|ms| subscribe_duration(ms * 1_000_000));
+    let over = poll(&[&soon, &late]);
+    json!({ "late": late.ready(), "over": over })
 }
 
 /// A number from the randomness that hash tables are seeded with.

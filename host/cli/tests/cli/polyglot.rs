@@ -140,6 +140,62 @@ fn three_languages_give_the_expected_answer_twice_with_the_same_transcripts_and_
     );
 }
 
+/// The Python step of another version: the words it writes in its log and over its answer, spelled otherwise.
+fn respelled() -> Vec<u8> {
+    let mut bytes = fs::read(guest("languages/python-summarise.wasm")).unwrap();
+    let (from, to) = (b"summarised", b"summarized");
+    let places: Vec<usize> = bytes
+        .windows(from.len())
+        .enumerate()
+        .filter_map(|(place, one)| (one == from).then_some(place))
+        .collect();
+    assert!(!places.is_empty(), "the word is not in the component");
+    for place in places {
+        bytes[place..place + to.len()].copy_from_slice(to);
+    }
+    bytes
+}
+
+/// Controls: with the old version as the other one, the comparison is equal and exits with 0; with only the other version at
+/// hand, the pin is missing (both in here).
+#[test]
+fn steps_in_every_language_replay_equal_and_another_version_of_one_is_told_apart() {
+    built();
+    let (home, place) = (Home::open(), Place::new());
+    let came = run(&home, &place, &[]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    let config = example("aim.toml");
+    let replay = |more: &[&str]| {
+        let all = ["replay", "last", "--data-dir=data", "-o", "json"];
+        home.run(&place, &[all.as_slice(), more].concat())
+    };
+    let with = |more: &[&str]| replay(&[&["--config", config.to_str().unwrap()], more].concat());
+    let came = with(&[]);
+    assert_eq!(came.code, 0, "{}{}", came.text(), came.stderr);
+    let documents = came.documents();
+    // The probes that watch the run are attempts too.
+    assert_eq!(documents.len(), 3 + 14);
+    assert!(documents.iter().all(|one| one["standing"] == "equal"));
+    let other = place.write("other/summarise.wasm", respelled());
+    let python = guest("languages/python-summarise.wasm");
+    let against = |component: &str| with(&["--step", "summarise", "--against", component]);
+    assert_eq!(against(&python).code, 0);
+    let came = against(other.to_str().unwrap());
+    assert_eq!(came.code, 7, "{}{}", came.text(), came.stderr);
+    let document = came.documents().remove(0);
+    assert_eq!(document["code"], "ACL-D302");
+    let differences = document["differences"].as_array().unwrap();
+    let fields: Vec<&str> = differences
+        .iter()
+        .map(|one| one["field"].as_str().unwrap())
+        .collect();
+    assert!(fields.iter().any(|field| field.starts_with("call ")), "{fields:?}");
+    assert!(fields.iter().any(|field| field.starts_with("out")), "{fields:?}");
+    let came = replay(&["--step", "summarise", "--components", "other"]);
+    assert_eq!(came.code, 8, "{}{}", came.text(), came.stderr);
+    assert_eq!(came.documents()[0]["missing"][0]["code"], "AIM-R080");
+}
+
 /// The example in a place of its own, where a test may change it.
 fn copied() -> Place {
     built();

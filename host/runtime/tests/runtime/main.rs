@@ -11,6 +11,7 @@
     reason = "a helper of a test fails the test"
 )]
 
+mod answered;
 mod asking;
 mod budgets;
 mod clauses;
