@@ -189,8 +189,14 @@ fn steps_in_every_language_replay_equal_and_another_version_of_one_is_told_apart
         .iter()
         .map(|one| one["field"].as_str().unwrap())
         .collect();
-    assert!(fields.iter().any(|field| field.starts_with("call ")), "{fields:?}");
-    assert!(fields.iter().any(|field| field.starts_with("out")), "{fields:?}");
+    assert!(
+        fields.iter().any(|field| field.starts_with("call ")),
+        "{fields:?}"
+    );
+    assert!(
+        fields.iter().any(|field| field.starts_with("out")),
+        "{fields:?}"
+    );
     let came = replay(&["--step", "summarise", "--components", "other"]);
     assert_eq!(came.code, 8, "{}{}", came.text(), came.stderr);
     assert_eq!(came.documents()[0]["missing"][0]["code"], "AIM-R080");

@@ -1,6 +1,13 @@
 //! `aimctl replay` as a user runs it: equal, diverged, compared with another component, and with something missing.
 
-use std::fs;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    thread::sleep,
+    time::Duration,
+};
 
 use aim_core::digest::{Digest, decode_hex};
 use aim_trust::key::{KeyRole, SecretKey};
@@ -91,6 +98,41 @@ fn a_component_that_was_exchanged_is_missing_and_can_be_given_from_elsewhere() {
         "{document}"
     );
     assert_eq!(log(&place), before, "a comparison leaves nothing behind");
+}
+
+/// Every file below a folder with its bytes.
+fn everything(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(everything(&path));
+        } else {
+            found.insert(path.clone(), fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+#[test]
+fn a_replay_that_is_killed_at_work_leaves_the_data_as_it_was() {
+    let place = echoes();
+    let before = everything(&place.path(".aim"));
+    for delay_ms in [10, 40, 90, 160, 250] {
+        let mut child = place
+            .command(&["replay", "last"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Wherever it is then: starting, compiling, replaying, or done.
+        sleep(Duration::from_millis(delay_ms));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(everything(&place.path(".aim")) == before, "{delay_ms}");
+    }
+    assert_eq!(place.run(&["replay", "last"]).code, 0);
+    assert!(everything(&place.path(".aim")) == before);
 }
 
 /// Puts the code of another component into the cache in the place of the echo's, sealed with the machine's own key: what a

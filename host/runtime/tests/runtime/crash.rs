@@ -86,6 +86,7 @@ fn d7_a_full_disk_keeps_nothing_of_the_commit_and_the_run_resumes() {
     let error = rig.run(INPUTS).unwrap_err();
     assert!(error.to_string().contains("told to"), "{error}");
     assert_eq!(rig.run(INPUTS).unwrap().exit, Exit::Ok);
+    assert_eq!(rig.standings(), ["equal"; 3], "resumed");
     assert!(rig.verify().authenticated);
 }
 

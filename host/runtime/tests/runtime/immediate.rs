@@ -452,6 +452,8 @@ fn after_a_crash_between_intent_and_outcome_the_request_is_not_sent_again() {
     assert_eq!(attempt.outcome, Outcome::Indeterminate(0));
     assert_eq!(attempt.effects[0].end, EffectEnd::Unknown);
     assert_eq!(attempt.fault.unwrap().code, "AIM-N020");
+    assert_eq!(rig.standings(), ["not-run"], "indeterminate");
+    assert_eq!(http.sent().len(), 1, "a replay sends nothing");
     let verified = rig.verify();
     assert_eq!(verified.fault_count, 0, "{:?}", verified.faults);
 }
@@ -491,6 +493,7 @@ fn after_a_crash_behind_the_outcome_the_answer_is_recalled_and_not_asked_for_aga
     let report = rig.run(&[("request", &request)]).unwrap();
     assert_eq!(report.exit, Exit::Ok);
     assert_eq!(http.sent().len(), 1, "the answer is in the log");
+    assert_eq!(rig.standings(), ["equal"], "killed behind the outcome");
     let released = report.steps[0].released.as_ref().unwrap();
     let body: Value = serde_json::from_slice(&released.emissions[0].body).unwrap();
     assert_eq!(body[0]["body"], "paid");
@@ -537,6 +540,7 @@ fn a_call_past_the_plans_budget_is_not_made_and_ends_the_step() {
                 assert_eq!(report.steps[0].state, StepState::Abstained);
             }
         }
+        assert_eq!(rig.standings(), ["equal"], "out of budget: {kind:?}");
         assert!(rig.verify().authenticated);
     }
 }
@@ -639,5 +643,6 @@ fn a_step_that_executes_for_longer_than_the_table_allows_is_stopped() {
     let attempt = rig.attempt("one");
     assert_eq!(attempt.outcome, Outcome::Limit(LimitKind::Deadline));
     assert_eq!(attempt.fault.unwrap().code, "AIM-R073");
+    assert_eq!(rig.standings(), ["equal"], "timed out, as far as both go");
     assert!(rig.verify().authenticated);
 }

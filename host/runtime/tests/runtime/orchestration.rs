@@ -318,6 +318,10 @@ fn a_run_waits_for_a_person_and_goes_on_with_the_answer() {
         assert!(kinds.contains(&LeafKind::Answer) && kinds.last() == Some(&LeafKind::Plan));
         if answer == "yes" {
             assert_eq!(numbers(&rig, "s"), [1, 2]);
+            assert!(
+                rig.standings().iter().all(|one| *one == "equal"),
+                "answered"
+            );
             let last = rig
                 .attempts()
                 .into_iter()
@@ -438,6 +442,7 @@ fn a_cut_off_wait_ends_the_run_with_the_witnesses_it_has() {
     let report = rig.run_cancelled_in_wait(INPUTS, cancel).unwrap();
     assert_eq!(report.exit, Exit::Interrupted);
     assert_eq!(numbers(&rig, "s"), [1]);
+    assert_eq!(rig.standings(), ["equal"], "cancelled between two tries");
     assert_eq!(report.steps[0].state, StepState::Failed);
 }
 

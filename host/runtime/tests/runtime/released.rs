@@ -193,6 +193,7 @@ fn a_plan_waits_for_two_people_and_goes_on_with_exactly_what_was_kept() {
     let summary = &plan_witness(&rig).steps[0];
     assert_eq!(summary.released_by, Some(released_by));
     assert_eq!(plan_witness(&rig).steps[1].released_by, None);
+    assert_eq!(rig.standings(), ["equal"; 2], "kept aside, then released");
     assert!(rig.verify().authenticated);
     let events = rig.ledger().events();
     let kinds: Vec<&str> = events.iter().map(|one| one.event_type.as_str()).collect();

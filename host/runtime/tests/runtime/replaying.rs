@@ -2,7 +2,7 @@
 //!
 //! Beside these, every run of every other test here is replayed by the rig and has to come out equal.
 
-use aim_core::{digest::Digest, http::HttpResponse, outcome::Exit};
+use aim_core::{digest::Digest, http::HttpResponse, outcome::Exit, witness::EngineRecord};
 use aim_engine::EngineProfile;
 use aim_ports::{
     PortError, PortFault,
@@ -318,6 +318,38 @@ fn a_missing_pin_abstains_and_names_the_digest() {
         let is_named = all.iter().any(|one| one.contains(what));
         assert!(is_named || what == "codex", "{what}: {all:?}");
     }
+}
+
+/// Control: with the contract of a gate found by its name again, the row of it replays equal and this fails (seen).
+#[test]
+fn every_kind_of_pin_abstains_when_it_is_missing_and_is_named() {
+    let rig = chain();
+    rig.run(&[("word", "hello")]).unwrap();
+    for (what, named) in [
+        ("component echo", "component blake3:"),
+        ("component ethical", "component blake3:"),
+        ("contract echo", "contract blake3:"),
+        ("contract ethical", "contract blake3:"),
+        ("codex ethical", "codex blake3:"),
+        ("rules", "rules about gates"),
+    ] {
+        let replays = rig
+            .replay_with(&rig.library_without(what), Some("one"), None)
+            .unwrap();
+        let (code, said) = missing(only(&replays));
+        assert_eq!(code, "AIM-R080", "{what}");
+        assert!(said.contains(named), "{what}: {said}");
+        assert_eq!(replays[0].standing.exit(), Exit::Abstained);
+    }
+    let nothing = rig.replay_with(&rig.library_without(""), Some("one"), None);
+    assert_eq!(only(&nothing.unwrap()), &Standing::Equal);
+    let other = EngineRecord {
+        allocator: "test".to_owned(),
+        profile: Digest::of(b"another profile"),
+    };
+    let replays = rig.replay_on(&rig.library(), Some("one"), None, other);
+    let (code, said) = missing(only(&replays.unwrap()));
+    assert_eq!((code, said.contains("engine profile")), ("AIM-R080", true));
 }
 
 /// Whatever an attempt was given has to be the recorded bytes: with the first step's output gone, the second abstains.

@@ -549,6 +549,31 @@ impl Rig {
         library
     }
 
+    /// The same without one thing: `component`, `contract` or `codex` of a node, or the deployment's `rules`.
+    pub(crate) fn library_without(&self, what: &str) -> Library {
+        let rules = GateRules {
+            is_quarantining: self.rules.is_quarantining != (what == "rules"),
+            ..self.rules.clone()
+        };
+        let mut library = Library::new(rules);
+        let mut wanted = Vec::new();
+        for (id, node) in &self.nodes {
+            let is_wanted = |kind: &str| what != format!("{kind} {id}");
+            if is_wanted("component") {
+                wanted.push(library.add_component(node.component.clone()));
+            }
+            if is_wanted("contract") {
+                let schemas = RequiredKeys(Vec::new());
+                library.add_contract(&node.contract, &schemas).unwrap();
+            }
+            if let Some(codex) = node.codex.as_ref().filter(|_| is_wanted("codex")) {
+                library.add_codex(&codex.document);
+            }
+        }
+        library.compile(wanted.into_iter(), &mut InProcess, EngineProfile::default());
+        library
+    }
+
     /// Puts every node in; the components are to be compiled.
     pub(crate) fn fill(&self, library: &mut Library) -> Vec<Digest> {
         self.fill_without(library, "")
@@ -590,13 +615,24 @@ impl Rig {
         step: Option<&str>,
         against: Option<Digest>,
     ) -> Result<Vec<Replay>, Vec<Missing>> {
+        self.replay_on(library, step, against, engine_record())
+    }
+
+    /// As [`Self::replay_with`], on an engine that says this of itself.
+    pub(crate) fn replay_on(
+        &self,
+        library: &Library,
+        step: Option<&str>,
+        against: Option<Digest>,
+        engine_record: EngineRecord,
+    ) -> Result<Vec<Replay>, Vec<Missing>> {
         let case = self.case();
         let step = step.map(|step| StepName::parse(step).unwrap());
         let mut replayer = Replayer::new(ReplayParts {
             case: &case,
             library,
             engine: &ENGINE,
-            engine_record: engine_record(),
+            engine_record,
             pinned_time: Timestamp::from_millis(0),
             against: against.map(|component| Against { component }),
         })?;
@@ -611,6 +647,12 @@ impl Rig {
     /// Replays the newest execution with its own components.
     pub(crate) fn replay(&self) -> Vec<Replay> {
         self.replay_with(&self.library(), None, None).unwrap()
+    }
+
+    /// How each attempt of the newest execution stands when it is replayed, in the order of the log.
+    pub(crate) fn standings(&self) -> Vec<&'static str> {
+        let replays = self.replay();
+        replays.iter().map(|one| one.standing.word()).collect()
     }
 
     /// Every attempt of every run replays to what its witness says; where a gate gave no answer, nothing can be said.
