@@ -81,7 +81,6 @@ const OF_DOCUMENTS: [(&str, &str); 5] = [
     ("ACL-E061", ""),
 ];
 
-/// Control: with a lock of another plan called a drift, the case of `ACL-E037` fails.
 #[test]
 fn the_codes_of_compiled_documents_are_those_of_core_and_say_what_is_wrong() {
     let named: Vec<&str> = (codes::ALL.iter())

@@ -549,7 +549,7 @@ fn is_refused(kind: WordKind, word: &str) -> bool {
     kind == WordKind::GateType && refused.contains(&word)
 }
 
-/// Control: with `braces_every_effect` taken away, this names the effects that no other plan has (seen).
+/// Control: with `braces_every_effect` taken away, this names the six effects that no other plan has (seen).
 #[test]
 fn every_word_of_the_language_is_in_a_plan_that_compiles() {
     for form in [Form::Lines, Form::Braces] {

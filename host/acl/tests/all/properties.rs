@@ -282,7 +282,7 @@ proptest! {
         }
     }
 
-    /// Control: with the policy's answer left out of `effects`, or `undeclared` left out, this fails as the one above does.
+    /// Control: with `effects` left out of the checks beside contracts, this fails (seen).
     #[test]
     fn no_plan_of_any_construct_admits_more_than_is_declared_asked_for_and_granted(source in sound(5)) {
         let context = Context { profile: Profile::Lenient, resolver: &Bits };
@@ -303,7 +303,7 @@ proptest! {
         }
     }
 
-    /// Control: with the header's pins, a shard's caps or a gate's `when` left out by the printer, this fails.
+    /// Controls: with the header's pins, or with a gate's `when`, left out by the printer, this fails (seen).
     #[test]
     fn a_plan_that_is_printed_compiles_to_the_same_bytes(source in sound(10)) {
         let context = Context { profile: Profile::Lenient, resolver: &Bits };
@@ -393,7 +393,7 @@ fn samples(of: impl Strategy<Value = String>, count: usize) -> (BTreeSet<String>
 /// Words that a printer has no use for: it writes another word of the same meaning.
 const OTHER_SPELLINGS: [&str; 6] = ["log", "hitl", "plan", "True", "False", "CHECK"];
 
-// Control: with the gates of steps taken out of `trees::braces`, this names `ingress`, `require` and others (seen).
+// Control: with the gates of steps taken out of `trees::braces`, this names `ingress`, which has no other place (seen).
 #[test]
 fn generated_trees_have_every_word_of_their_form() {
     let of_lines = lines().prop_map(|ast| print_as(&ast, Form::Lines));
@@ -409,7 +409,7 @@ fn generated_trees_have_every_word_of_their_form() {
     }
 }
 
-// Control: with steps whose effects are never those that are granted, hardly a plan compiles and this fails.
+// Control: with steps whose effects are never those that are granted, hardly a plan compiles and this fails (seen).
 #[test]
 fn sound_plans_compile_for_the_most_part_and_with_every_construct() {
     let context = Context {

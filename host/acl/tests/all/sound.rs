@@ -180,9 +180,8 @@ fn write_step(text: &mut String, index: usize, step: &Dice, is_honest: bool, has
         *text += "does: \"say \\\"it\\\" → once\"\n";
     }
     if index > 0 {
-        let before = index - 1;
         let mark = if step.is(1) && step.is(2) { "?" } else { "" };
-        let _ = writeln!(text, "depends s{before}{mark}");
+        let _ = writeln!(text, "depends s{}{mark}", index - 1);
     }
     if step.is(3) {
         *text += "inputs: { a: \"x\", b: -1.5; c: true, d: input.seed e: HHNI:a->section(\"b, c\")#3, f: SEG:g/h }\n";
@@ -196,6 +195,8 @@ fn write_step(text: &mut String, index: usize, step: &Dice, is_honest: bool, has
             text,
             "slice: HHNI:notes/2025 model: \"m{index}\" tools: [\"grep\", \"sum\"]"
         );
+    }
+    if step.is(4) && step.is(18) {
         let _ = writeln!(
             text,
             "pins: {{ model: \"m{index}@1\" index: \"i\" tool: \"t\" seed: 3 }}"

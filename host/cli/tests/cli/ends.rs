@@ -113,7 +113,7 @@ fn stands(place: &Place) -> Value {
     place.run(&["runs", "-o", "json"]).documents().remove(0)
 }
 
-// Controls: with R105 told to nobody, as it was, its row fails (seen); with a word of any message changed, so does its row.
+// Control: with R105 told to nobody, as it was, its row fails (seen).
 #[test]
 fn every_fault_of_a_run_is_told_with_its_code_and_its_words() {
     for (code, statements, exit, words) in FAULTS {
