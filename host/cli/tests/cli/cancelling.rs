@@ -72,7 +72,7 @@ fn outcomes(place: &Place) -> Vec<String> {
 /// A call that nobody answers: whether the other side has done it is not known, and the witness says so. Nobody is asked what to
 /// do about it, because the run is over.
 /// Control: with the look at the cancel left out of `ask_about`, a question is asked that nobody can answer, and this fails
-/// (expected).
+/// (seen).
 #[test]
 fn a_run_that_waits_for_a_server_stops() {
     for by in BOTH {

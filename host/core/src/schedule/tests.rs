@@ -144,7 +144,7 @@ fn a_standby_node_runs_when_it_is_led_to() {
     assert_eq!(schedule.ready(), [0, 1]);
 }
 
-/// Control: with the state left out of `make_ready`, it is due again and this fails (expected).
+/// Control: with the state left out of `make_ready`, it is due again and this fails (seen).
 #[test]
 fn what_runs_or_has_run_is_not_due_again_however_often_it_is_led_to() {
     let mut schedule = schedule(&[&[], &[0]]);
