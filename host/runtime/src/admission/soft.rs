@@ -21,8 +21,7 @@ pub(super) fn check(step: &Step, linkage: &Linkage) -> Option<RefusedReason> {
     (!is_told).then(|| RefusedReason {
         code: "AIM-R074",
         message: format!(
-            "step `{}` is to `{}` past its soft mark, and its component does not read what it is told",
-            step.name,
+            "`backoff: {}` is the step's own work, and its component does not import `aim:host/context`: it can't be told",
             soft.backoff.word()
         ),
         help: "use a component that looks up the labels `backoff` and `soft.*` of `aim:host/context`, or give the step a \
