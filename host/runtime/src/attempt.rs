@@ -51,6 +51,7 @@ mod done;
 mod drive;
 mod settle;
 
+pub(crate) use accepted::ANSWERED;
 pub use accepted::{Accepted, Held};
 pub(crate) use done::Done;
 pub(crate) use drive::{drive, take_envelope};

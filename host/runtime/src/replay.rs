@@ -240,7 +240,7 @@ impl<'a> Replayer<'a> {
         }
         match self.again(place).await {
             Ok(found) if found.is_empty() => Standing::Equal,
-            Ok(found) => match unanswered(recorded) {
+            Ok(found) => match unanswered(recorded).or_else(|| self.case.unheard(recorded)) {
                 Some(missing) => Standing::Abstained(vec![missing]),
                 None => Standing::Diverged(found),
             },

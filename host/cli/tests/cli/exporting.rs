@@ -4,11 +4,14 @@
 
 use std::fs;
 
-use aim_trust::export::{Export, open_export};
+use aim_trust::{
+    export::{Export, open_export},
+    key::KeySet,
+};
 use serde_json::{Value, json};
 
 use crate::{
-    http,
+    http, orchestrating,
     runs::deployment,
     support::{Came, Place, guest},
 };
@@ -248,6 +251,68 @@ fn an_export_is_refused_when_the_deployment_has_changed_and_says_what_is_missing
     );
     let auditor = exported(&place, &["--components", "kept"]);
     assert_eq!(replay(&auditor, &[]).code, 0);
+}
+
+/// A run that waits, and the same run once it was answered: the answer is in the export, and what it let go is replayed.
+#[test]
+fn a_run_is_exported_while_it_waits_and_after_a_person_has_answered() {
+    let place = orchestrating::place(orchestrating::ASKING);
+    let run = || place.run(&["run", "plan.acl", "-i", "word=hello"]);
+    assert_eq!(run().code, 9);
+    let came = replay(&exported(&place, &[]), &[]);
+    assert_eq!(came.code, 0, "{}{}", came.text(), came.stderr);
+    assert_eq!(standings(&came), ["equal"]);
+    let question = orchestrating::question(&place);
+    let came = orchestrating::answer(&place, &question, "yes");
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    assert_eq!(run().code, 0);
+    let auditor = exported(&place, &[]);
+    let came = replay(&auditor, &[]);
+    assert_eq!(came.code, 0, "{}{}", came.text(), came.stderr);
+    assert_eq!(standings(&came), ["equal"; 3]);
+    // Without the answer nobody has let anything go, and nothing is guessed.
+    let mut document: Value = serde_json::from_str(&auditor.read("run.json")).unwrap();
+    let witnesses = document["witnesses"].as_array_mut().unwrap();
+    let before = witnesses.len();
+    let kind = |one: &Value| one["leaf"].as_str().unwrap().starts_with("AQgB");
+    witnesses.retain(|one| !kind(one));
+    assert_eq!(witnesses.len(), before - 1);
+    auditor.write("run.json", document.to_string());
+    let came = replay(&auditor, &[]);
+    assert_eq!(came.code, 8, "{}{}", came.text(), came.stderr);
+    assert!(came.text().contains("AIM-R082"), "{}", came.text());
+}
+
+/// Whatever is flipped, the export is refused, or what it hands on is what it was. Keys in it are for people to read.
+#[test]
+fn no_flipped_bit_of_an_export_changes_what_is_replayed() {
+    let auditor = exported(&echoes(), &["--without-components"]);
+    let whole = fs::read(auditor.path("run.json")).unwrap();
+    let keys = KeySet::parse(&auditor.read("aim.pub")).unwrap();
+    let open = |bytes: &[u8]| open_export(bytes, Some(&keys), None).1;
+    let export = open(&whole).unwrap();
+    let mut refused = 0;
+    for place in (0..whole.len()).step_by(whole.len() / 400) {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 1 << (place % 7);
+        let Some(other) = open(&bytes) else {
+            refused += 1;
+            continue;
+        };
+        let same = (
+            &other.origin,
+            &other.witnesses,
+            &other.payloads,
+            &other.replay,
+        ) == (
+            &export.origin,
+            &export.witnesses,
+            &export.payloads,
+            &export.replay,
+        );
+        assert!(same, "byte {place}");
+    }
+    assert!(refused > 300, "{refused}");
 }
 
 /// What a request answered is in the export; what it was sent with is not, and nobody is asked again.

@@ -22,7 +22,7 @@ use crate::{
     support::{Came, Place, guest},
 };
 
-const ASKING: &str = r#"
+pub(crate) const ASKING: &str = r#"
 PLAN asking v1.0:
   QUIP "Two hands clap, and one of them is yours."
   ROLE a: custom(node="echo")
@@ -75,7 +75,7 @@ pub(crate) fn place(plan: &str) -> Place {
     place
 }
 
-fn answer(place: &Place, id: &str, says: &str) -> Came {
+pub(crate) fn answer(place: &Place, id: &str, says: &str) -> Came {
     let as_ann = ["--as", "ann", "--key-dir", "ann", "--yes"];
     let all: Vec<&str> = [&["answer", "last", id, says], &as_ann[..]].concat();
     place.run(&all)
@@ -120,7 +120,7 @@ fn killed_at(place: &Place, least: usize, is: impl Fn(&Value) -> bool + Copy) ->
 }
 
 /// The question that is open, as `aimctl runs` shows it.
-fn question(place: &Place) -> String {
+pub(crate) fn question(place: &Place) -> String {
     let runs = place.run(&["runs", "-o", "json"]);
     let run = runs.documents().pop().unwrap();
     assert_eq!(

@@ -6,6 +6,9 @@ use aim_core::{digest::Digest, gate::GateRecord, verdict::Verdict};
 
 use crate::judge::REASONS_MAX;
 
+/// What a gate's reason begins with, before the digest of the answer that let the attempt pass.
+pub(crate) const ANSWERED: &str = "a person answered yes: ";
+
 /// What a gate was asked when it held a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
@@ -34,7 +37,7 @@ impl Accepted {
     pub fn covers(&self, gate: &str, request: Digest) -> Option<String> {
         let mut held = self.held.iter();
         let (_, witness) = held.find(|(one, _)| one.gate == gate && one.request == request)?;
-        Some(format!("a person answered yes: {witness}"))
+        Some(format!("{ANSWERED}{witness}"))
     }
 
     /// Makes a warning of what gates have left to a person, where this is the answer. An objection and an error stay.

@@ -16,13 +16,14 @@ use aim_core::{
     pool::Amount,
     question::{Answer, NoteKind, question_id},
     time::Timestamp,
+    verdict::Verdict,
     witness::{AttemptPredicate, Statement},
 };
 use aim_ports::{artifact::ArtifactStore, folder::SnapshotFile, log::LogReader};
 
 use super::Missing;
 use crate::{
-    attempt::{Accepted, RunFacts, Task},
+    attempt::{ANSWERED, Accepted, RunFacts, Task},
     effects::{BucketState, Namespace, rebuild},
     execute::{Outputs, RealTimer, Records, Seen, Sources, holding},
     inputs::{Given, Inputs, listed},
@@ -181,6 +182,19 @@ impl Case {
 
     pub(super) const fn evidence(&self) -> &Evidence {
         &self.evidence
+    }
+
+    /// An answer that let the attempt pass a gate, by its record, and that is not here.
+    pub(super) fn unheard(&self, attempt: &AttemptPredicate) -> Option<Missing> {
+        let is_here = |cited: &str| {
+            let mut known = self.answers.values().flatten();
+            known.any(|(_, witness)| witness.to_string() == cited)
+        };
+        let passed = attempt.gates.iter();
+        let passed = passed.filter(|gate| gate.verdict == Verdict::Warn);
+        let mut cited = passed.filter_map(|gate| gate.reasons.last()?.strip_prefix(ANSWERED));
+        let answer = cited.find(|cited| !is_here(cited))?;
+        Some(Missing::record(format!("answer {answer}")))
     }
 
     /// What people have let go of earlier attempts of the same node.

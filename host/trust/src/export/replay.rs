@@ -118,6 +118,7 @@ fn hold_statements(
     statements: &[(Leaf, Vec<u8>)],
 ) -> Result<(), String> {
     let mut attempts = BTreeSet::new();
+    let mut first = None;
     let mut end = None;
     for (leaf, bytes) in statements {
         match leaf.kind {
@@ -129,6 +130,7 @@ fn hold_statements(
                 if (read.run, &read.actor) != (start.run, &start.actor) {
                     return Err(format!("witness {} is of another run or actor", leaf.index));
                 }
+                first = first.or(Some(read.started_at));
                 attempts.insert(Digest::of(bytes));
             }
             LeafKind::Plan => {
@@ -147,8 +149,9 @@ fn hold_statements(
             _ => {}
         }
     }
-    if attempts.is_empty() {
-        return Err("no witness of an attempt of the execution is here".into());
+    let first = first.ok_or("no witness of an attempt of the execution is here")?;
+    if first != start.started_at {
+        return Err("the execution began when its first attempt did".into());
     }
     end.map_or(Ok(()), |end| hold_end(start, lock, &end, &attempts))
 }
@@ -160,10 +163,7 @@ fn hold_end(
     end: &PlanPredicate,
     attempts: &BTreeSet<Digest>,
 ) -> Result<(), String> {
-    let is_same = end.run == start.run
-        && end.actor == start.actor
-        && end.started_at == start.started_at
-        && end.lock == lock.digest();
+    let is_same = end.run == start.run && end.actor == start.actor && end.lock == lock.digest();
     if !is_same {
         return Err("the beginning of the execution is not the one that its end tells of".into());
     }

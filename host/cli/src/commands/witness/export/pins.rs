@@ -8,7 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use aim_core::{digest::Digest, gate::GateRules, name::NodeId, outcome::Exit, plan::Lock};
+use aim_core::{
+    digest::Digest, event::ExecutionStart, gate::GateRules, name::NodeId, outcome::Exit,
+    plan::Lock, time::Timestamp,
+};
 use aim_ports::policy::Policy as _;
 use aim_registry_dir::Registry;
 use aim_runtime::{
@@ -73,7 +76,10 @@ pub(super) fn pack(
         contracts: pins.contracts(&lock),
         policy: pins.policy(&lock),
         rules: pins.rules(&lock),
-        start: execution.start.clone(),
+        start: ExecutionStart {
+            started_at: first(ledger, execution).unwrap_or(execution.start.started_at),
+            ..execution.start.clone()
+        },
     };
     let contents = pins.contents(&lock, !args.without_components);
     if !pins.missing.is_empty() {
@@ -93,6 +99,12 @@ pub(super) fn pack(
             missing: missing.len(),
         },
     })
+}
+
+/// When the first attempt of the execution began, as its witness says: nothing vouches for the frame's own time.
+fn first(ledger: &Ledger, execution: &Execution) -> Option<Timestamp> {
+    let (_, attempt) = ledger.attempts_of(execution).next()?;
+    Some(attempt.started_at)
 }
 
 /// What the deployment and the folder of components have.
