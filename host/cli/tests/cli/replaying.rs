@@ -137,7 +137,7 @@ fn a_replay_that_is_killed_at_work_leaves_the_data_as_it_was() {
 
 /// Puts the code of another component into the cache in the place of the echo's, sealed with the machine's own key: what a
 /// machine would do that lies about what it runs.
-fn lie_in_the_cache(place: &Place, other: &str) {
+pub(crate) fn lie_in_the_cache(place: &Place, other: &str) {
     let profile = fs::read_dir(place.path("cache/native")).unwrap().next();
     let profile = profile.unwrap().unwrap().path();
     let digest = |file: &str| Digest::of(&fs::read(guest(file)).unwrap());
