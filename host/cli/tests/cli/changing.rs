@@ -153,6 +153,8 @@ fn judged_by(place: &Place, step: &str) -> [Value; 3] {
     ]
 }
 
+/// Negative control: with a gate's codex read from its file whenever a gate is asked, and the host not confined, the first step's
+/// outputs are judged by the new one and this fails (seen).
 #[test]
 fn what_a_run_was_admitted_with_counts_to_its_end_and_the_next_one_takes_what_is_there() {
     let server = serve();

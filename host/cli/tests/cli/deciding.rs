@@ -33,9 +33,13 @@ const APPROVE: [&str; 7] = [
     "--data-dir=.aim",
 ];
 
-/// `aimctl policy approve` at a terminal of its own, where somebody types `typed`. What it says is all on one stream there.
 fn at_a_terminal(place: &Place, typed: &str) -> Came {
-    let line = format!("{} {}", env!("CARGO_BIN_EXE_aimctl"), APPROVE.join(" "));
+    type_at_a_terminal(place, &APPROVE, typed)
+}
+
+/// `aimctl` at a terminal of its own, where somebody types `typed`. What it says is all on one stream there.
+pub(crate) fn type_at_a_terminal(place: &Place, arguments: &[&str], typed: &str) -> Came {
+    let line = format!("{} {}", env!("CARGO_BIN_EXE_aimctl"), arguments.join(" "));
     let mut command = place.terminal(&line);
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();

@@ -406,7 +406,8 @@ fn a_refused_load_is_explained_from_the_log_alone() {
 }
 
 /// The rule of the guide, as it stands there.
-/// Negative control: with an IPv4-mapped address given to policy as it is written, it is not denied by that rule (seen).
+/// Negative control: with an IPv4-mapped address given to policy as it is written, no rule can read it, everything is denied for
+/// that, and this fails (seen).
 #[test]
 fn the_guides_rule_about_addresses_catches_an_address_however_it_is_written() {
     let guide = fs::read_to_string(root("docs/guides/policy.md")).unwrap();

@@ -15,7 +15,7 @@ use aim_core::{
     verdict::Verdict,
     witness::StepState,
 };
-use aim_runtime::execute::RunReport;
+use aim_runtime::{execute::RunReport, ledger::Askable};
 use aim_testkit::AppendFault;
 use serde_json::json;
 
@@ -338,7 +338,8 @@ fn a_run_waits_for_a_person_and_goes_on_with_the_answer() {
     }
 }
 
-/// Negative control: with `includes` true for everybody, the stranger's yes lets the step go and this fails (seen).
+/// Negative controls: with `includes` true for everybody, the stranger's yes lets the step go; with answers left out of what is
+/// verified, the forged ones are evidence; either way this fails (both seen).
 #[test]
 fn only_an_answer_that_a_listed_person_has_signed_for_this_question_lets_a_step_go() {
     let ann = person("ann", 1);
@@ -376,15 +377,29 @@ fn only_an_answer_that_a_listed_person_has_signed_for_this_question_lets_a_step_
         let rig = rig(escalating);
         assert_eq!(rig.run(INPUTS).unwrap().exit, Exit::Waiting);
         rig.answer_as(person, "yes", bend);
-        assert_eq!(rig.run(INPUTS).unwrap().exit, Exit::Waiting, "{what}");
-        assert_eq!(numbers(&rig, "s"), [1], "{what}");
         let report = rig.verify();
         assert_eq!(report.authenticated, is_consistent, "{what}");
-        if is_consistent {
-            assert_eq!(report.strangers, 1);
-        } else {
+        if !is_consistent {
             assert_eq!(report.faults[0].code(), "AIM-E016", "{what}");
+            let refused = rig.open().unwrap_err();
+            assert_eq!(
+                refused.code(),
+                "AIM-E025",
+                "no host goes on with it: {what}"
+            );
+            let (ledger, listed) = (rig.ledger(), [ann.0.clone()]);
+            let execution = ledger.executions().last().unwrap();
+            let open = ledger.open_questions(execution, Askable::Only(&listed));
+            assert_eq!(
+                open.len(),
+                1,
+                "it is no answer for whoever reads it: {what}"
+            );
+            continue;
         }
+        assert_eq!(report.strangers, 1);
+        assert_eq!(rig.run(INPUTS).unwrap().exit, Exit::Waiting, "{what}");
+        assert_eq!(numbers(&rig, "s"), [1], "{what}");
         // The question is still open, and the one who may answers it.
         rig.answer("no");
         assert_eq!(rig.run(INPUTS).unwrap().exit, Exit::Denied, "{what}");
