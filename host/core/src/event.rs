@@ -129,14 +129,12 @@ pub fn of_start(
     start: &ExecutionStart,
     nodes: &[(StepPath, Transition)],
 ) -> Vec<RuntimeEvent> {
-    let thread = Thread {
+    let thread = Thread::of_run(
         frame,
-        trace: start.trace,
-        span: root_span(start.execution),
-        parent: None,
-        actor: &start.actor,
-        intent: start.plan_name.as_str(),
-    };
+        (start.trace, start.execution),
+        &start.actor,
+        &start.plan_name,
+    );
     let mut attributes = BTreeMap::new();
     attributes.insert("run".to_string(), start.run.to_string());
     attributes.insert("execution".to_string(), start.execution.to_string());
@@ -158,14 +156,12 @@ pub fn of_note(
     note: &Note,
     made: &[Transition],
 ) -> Vec<RuntimeEvent> {
-    let thread = Thread {
+    let thread = Thread::of_run(
         frame,
-        trace: start.trace,
-        span: root_span(start.execution),
-        parent: None,
-        actor: &start.actor,
-        intent: start.plan_name.as_str(),
-    };
+        (start.trace, start.execution),
+        &start.actor,
+        &start.plan_name,
+    );
     let attributes = BTreeMap::from([
         ("step".to_string(), note.path.to_string()),
         ("says".to_string(), note.what.says()),
@@ -186,14 +182,12 @@ pub fn of_answer(
     plan_name: &StepName,
     (answer, given): (&AnswerPredicate, &GivenAnswer),
 ) -> Vec<RuntimeEvent> {
-    let thread = Thread {
+    let thread = Thread::of_run(
         frame,
-        trace: answer.trace,
-        span: root_span(answer.execution),
-        parent: None,
-        actor: &answer.actor,
-        intent: plan_name.as_str(),
-    };
+        (answer.trace, answer.execution),
+        &answer.actor,
+        plan_name,
+    );
     let word = match given.answer {
         Answer::No => "no",
         Answer::Value(_) => "value",
@@ -356,14 +350,12 @@ fn name_outputs(event: &mut RuntimeEvent, attempt: &AttemptPredicate) {
 /// The event of a run that is over.
 #[must_use]
 pub fn of_plan(frame: FrameOrigin<'_>, plan: &PlanPredicate) -> Vec<RuntimeEvent> {
-    let thread = Thread {
+    let thread = Thread::of_run(
         frame,
-        trace: plan.trace,
-        span: root_span(plan.execution),
-        parent: None,
-        actor: &plan.actor,
-        intent: plan.plan_name.as_str(),
-    };
+        (plan.trace, plan.execution),
+        &plan.actor,
+        &plan.plan_name,
+    );
     let mut attributes = BTreeMap::new();
     attributes.insert("exit_code".to_string(), plan.exit_code.to_string());
     let kind = ("run.completed".to_string(), EventPhase::ControlPlane);
@@ -487,6 +479,23 @@ struct Thread<'a> {
 }
 
 impl<'a> Thread<'a> {
+    /// What the events of a frame about a whole execution share.
+    fn of_run(
+        frame: FrameOrigin<'a>,
+        (trace, execution): (TraceId, ExecutionId),
+        actor: &'a str,
+        plan_name: &'a StepName,
+    ) -> Self {
+        Self {
+            frame,
+            trace,
+            span: root_span(execution),
+            parent: None,
+            actor,
+            intent: plan_name.as_str(),
+        }
+    }
+
     /// What the events of a frame about `attempt` share.
     fn of_attempt(
         frame: FrameOrigin<'a>,

@@ -142,19 +142,28 @@ pub struct Published {
     pub witness: Digest,
 }
 
+fn written(document: &impl Serialize) -> Vec<u8> {
+    // Plain data with string keys only: serialisation has no failure to report.
+    serde_json::to_vec(document).unwrap_or_default()
+}
+
+/// What the bytes say, where they are the one way to say it.
+fn in_one_spelling<'a, T: Serialize + Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+    let read: T = serde_json::from_slice(bytes).ok()?;
+    (written(&read) == bytes).then_some(read)
+}
+
 impl BucketChanges {
     /// The document's bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        // Plain data with string keys only: serialisation has no failure to report.
-        serde_json::to_vec(self).unwrap_or_default()
+        written(self)
     }
 
     /// Reads a document; `None` for anything that is none.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let read: Self = serde_json::from_slice(bytes).ok()?;
-        (read.document == BUCKET_DOCUMENT && read.encode() == bytes).then_some(read)
+        in_one_spelling(bytes).filter(|read: &Self| read.document == BUCKET_DOCUMENT)
     }
 }
 
@@ -162,15 +171,13 @@ impl FolderChanges {
     /// The document's bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        // Plain data with string keys only: serialisation has no failure to report.
-        serde_json::to_vec(self).unwrap_or_default()
+        written(self)
     }
 
     /// Reads a document; `None` for anything that is none.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let read: Self = serde_json::from_slice(bytes).ok()?;
-        (read.document == FOLDER_DOCUMENT && read.encode() == bytes).then_some(read)
+        in_one_spelling(bytes).filter(|read: &Self| read.document == FOLDER_DOCUMENT)
     }
 }
 
@@ -188,8 +195,7 @@ impl Published {
     /// The note's bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        // Plain data with string keys only: serialisation has no failure to report.
-        serde_json::to_vec(self).unwrap_or_default()
+        written(self)
     }
 
     /// Reads a note; `None` for any other note.

@@ -13,7 +13,6 @@ use aim_engine::text::neutralise;
 use aim_registry_dir::Registry;
 use aim_runtime::{
     answer,
-    commit::Submission,
     host::Host,
     ledger::{Askable, Execution, Ledger},
 };
@@ -22,11 +21,11 @@ use aim_trust::{approval, key::SecretKey};
 
 use super::{
     person,
-    run::{close, load_error, start},
+    run::{close, commit, load_error, start},
 };
 use crate::{
     args::{AnswerArgs, Cli},
-    error::{CliError, Problem},
+    error::CliError,
     evidence,
     render::{lines::Lines, out, progress},
 };
@@ -81,16 +80,6 @@ fn write(
     let submission = answer::submission(host, execution, signed, approvers);
     let index = commit(host, submission.map_err(person::refused)?)?;
     Ok((path.clone(), index))
-}
-
-fn commit(host: &Host, submission: Submission) -> Result<u64, CliError> {
-    let bug = |code: &str, message: String| CliError::new(Exit::Bug, Problem::new(code, message));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(|error| bug("AIM-R099", error.to_string()))?;
-    let position = runtime.block_on(host.committer.commit_witness(submission));
-    let position = position.map_err(|error| bug(error.code(), error.to_string()))?;
-    Ok(position.index)
 }
 
 /// The execution, and its open question that is meant.

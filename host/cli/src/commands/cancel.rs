@@ -8,7 +8,7 @@ use aim_core::{id::ExecutionId, leaf::LeafKind, outcome::Exit};
 use aim_hardening::private_dir::{Privacy, PrivateDir, PrivateDirError};
 use aim_runtime::{commit::Submission, execute::abandoned};
 
-use super::run::{cancel_name, close, start};
+use super::run::{cancel_name, close, commit, start};
 use crate::{
     args::{CancelArgs, Cli},
     error::{CliError, Problem},
@@ -59,13 +59,8 @@ pub(crate) fn cancel(cli: &Cli, args: &CancelArgs) -> Result<Exit, CliError> {
             Problem::new("AIM-R050", "the run's plan can not be read back"),
         )
     })?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(|error| CliError::new(Exit::Bug, Problem::new("AIM-R099", error.to_string())))?;
     let submission = Submission::witness(LeafKind::Plan, payload, Vec::new());
-    runtime
-        .block_on(host.committer.commit_witness(submission))
-        .map_err(|error| CliError::new(Exit::Bug, Problem::new(error.code(), error.to_string())))?;
+    commit(&host, submission)?;
     close(host)?;
     progress::summary(&format!("{run} is cancelled"));
     Ok(Exit::Ok)

@@ -255,14 +255,7 @@ fn commit<P: Serialize>(
     let subject = Subject::new("witness", Digest::of(bytes), Sha256::of(bytes));
     let statement = Statement::new(kind.predicate_type(), vec![subject], predicate).payload();
     let submission = Submission::witness(kind, statement, Vec::new());
-    let bug = |code: &str, message: String| CliError::new(Exit::Bug, Problem::new(code, message));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(|error| bug("AIM-R099", error.to_string()))?;
-    let committed = runtime.block_on(host.committer.commit_witness(submission));
-    committed
-        .map(drop)
-        .map_err(|error| bug(error.code(), error.to_string()))
+    run::commit(host, submission).map(drop)
 }
 
 fn deployed(config: &Path) -> Result<Deployed, CliError> {

@@ -28,6 +28,7 @@ use aim_ports::log::LogReader;
 use aim_runtime::{
     admission::Admitted,
     attempt::RunFacts,
+    commit::Submission,
     execute::{Job, RealTimer, execute},
     host::Host,
     inputs::Inputs,
@@ -309,6 +310,17 @@ fn execute_code(error: &aim_runtime::execute::ExecuteError) -> &'static str {
         ExecuteError::Stateflow(error) => error.code(),
         ExecuteError::Bug(_) => "AIM-R099",
     }
+}
+
+/// Commits what a person did beside a run, and waits until it is durable. Returns its index in the log.
+pub(crate) fn commit(host: &Host, submission: Submission) -> Result<u64, CliError> {
+    let bug = |code: &str, message: String| CliError::new(Exit::Bug, Problem::new(code, message));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|error| bug("AIM-R099", error.to_string()))?;
+    let position = runtime.block_on(host.committer.commit_witness(submission));
+    let position = position.map_err(|error| bug(error.code(), error.to_string()))?;
+    Ok(position.index)
 }
 
 /// Ends the commit thread. The log is durable whatever happens to the last checkpoint.

@@ -42,7 +42,7 @@ use crate::{
         person,
         run::{self, compile_policy, load_error, start},
     },
-    error::{CliError, Problem},
+    error::CliError,
     paths,
     render::out,
 };
@@ -297,24 +297,11 @@ fn record(cli: &Cli, args: &PolicyApproveArgs, given: &[Given]) -> Result<(), Cl
     let (host, _) = start::open_for_admin(cli, &folder, "policy approve")?;
     let committed = given.iter().try_for_each(|one| {
         let statement = one.statement((&host.facts.origin, host.clock.now()));
-        commit(
-            &host,
-            Submission::witness(LeafKind::Answer, statement, Vec::new()),
-        )
+        let submission = Submission::witness(LeafKind::Answer, statement, Vec::new());
+        run::commit(&host, submission).map(drop)
     });
     let closed = run::close(host);
     committed.and(closed)
-}
-
-fn commit(host: &aim_runtime::host::Host, submission: Submission) -> Result<(), CliError> {
-    let bug = |code: &str, message: String| CliError::new(Exit::Bug, Problem::new(code, message));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(|error| bug("AIM-R099", error.to_string()))?;
-    let committed = runtime.block_on(host.committer.commit_witness(submission));
-    committed
-        .map(drop)
-        .map_err(|error| bug(error.code(), error.to_string()))
 }
 
 fn append(mut file: File, given: &[Given]) -> io::Result<()> {

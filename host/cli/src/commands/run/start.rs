@@ -396,17 +396,10 @@ fn commit_refusals(
     prepared: &Prepared,
     refused: &[RefusedLoad],
 ) -> Result<(), CliError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(|error| CliError::new(Exit::Bug, Problem::new("AIM-R099", error.to_string())))?;
     for load in refused {
         let statement = denied_load(&host, prepared, load);
         let submission = Submission::witness(LeafKind::DeniedLoad, statement, Vec::new());
-        runtime
-            .block_on(host.committer.commit_witness(submission))
-            .map_err(|error| {
-                CliError::new(Exit::Bug, Problem::new(error.code(), error.to_string()))
-            })?;
+        super::commit(&host, submission)?;
     }
     super::close(host)
 }
