@@ -218,11 +218,6 @@ fn a_release_that_two_people_have_not_signed_for_lets_nothing_go() {
         answers(rig, &ann, &secret(1), Answer::Approve, token(rig));
         commit(rig, LeafKind::Admin, release(rig, both()));
     };
-    let foreign_key: Forge<'_> = &|rig| {
-        answers(rig, &ann, &secret(1), Answer::Approve, token(rig));
-        answers(rig, &ben, &secret(1), Answer::Approve, token(rig));
-        commit(rig, LeafKind::Admin, release(rig, both()));
-    };
     let other_case: Forge<'_> = &|rig| {
         for (who, seed) in [(&ann, 1), (&ben, 2)] {
             answers(
@@ -255,7 +250,6 @@ fn a_release_that_two_people_have_not_signed_for_lets_nothing_go() {
     for (what, forge) in [
         ("no approval", nobody),
         ("one approval", one),
-        ("one key for both", foreign_key),
         ("approvals of another case", other_case),
         ("a release of other outputs", other_outputs),
         ("a release before its approvals", before),
@@ -265,6 +259,19 @@ fn a_release_that_two_people_have_not_signed_for_lets_nothing_go() {
         forge(&rig);
         assert_waits(&rig, what);
     }
+}
+
+// Negative control: with `check_vouched` left out of opening, the host opens over the forged answer (seen).
+#[test]
+fn a_log_with_an_approval_that_another_key_has_signed_is_used_no_more() {
+    let rig = held();
+    rig.run(INPUTS).unwrap();
+    let (ann, ben) = (approver(1, "ethics"), approver(2, "operations"));
+    answers(&rig, &ann, &secret(1), Answer::Approve, token(&rig));
+    answers(&rig, &ben, &secret(1), Answer::Approve, token(&rig));
+    let refused = rig.open().unwrap_err();
+    assert_eq!(refused.code(), "AIM-E025");
+    assert!(refused.to_string().contains("AIM-E016"), "{refused}");
 }
 
 // Negative control: with a rejection passed over in `ends`, the run waits on (seen).
