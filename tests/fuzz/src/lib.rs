@@ -108,10 +108,10 @@ pub const TARGETS: &[Target] = &[
 ];
 
 /// The negative control: it has a bug that only a fuzzer which sees coverage finds in time.
-pub const PLANTED: Target = target("planted", "a lock of eight letters", planted);
+pub const PLANTED: Target = target("planted", "a lock of six letters", planted);
 
 /// Panics on bytes that open every lock, one after the other. Each lock is code of its own, so that each is one step for
-/// whoever sees coverage, and all together are one in 2^64 for whoever does not.
+/// whoever sees coverage, and all together are one in 2^48 for whoever does not.
 fn planted(bytes: &[u8]) {
     let mut keys = bytes.iter();
     macro_rules! lock {
@@ -121,7 +121,7 @@ fn planted(bytes: &[u8]) {
             })*
         };
     }
-    lock!(b'a' b'i' b'm' b'!' b'f' b'u' b'z' b'z');
+    lock!(b'a' b'i' b'm' b'f' b'u' b'z');
     panic!("the planted bug was found");
 }
 
@@ -186,8 +186,8 @@ mod tests {
 
     #[test]
     fn the_planted_bug_is_there() {
-        let found = std::panic::catch_unwind(|| (PLANTED.run)(b"aim!fuzz"));
+        let found = std::panic::catch_unwind(|| (PLANTED.run)(b"aimfuz"));
         assert!(found.is_err());
-        (PLANTED.run)(b"aim!fuz");
+        (PLANTED.run)(b"aimfu");
     }
 }

@@ -152,3 +152,26 @@ fn keys_are_never_made_below_the_folder_that_one_happens_to_stand_in() {
     }
     assert_eq!(fs::read_dir(place.path(".")).unwrap().count(), 0);
 }
+
+// Negative control: with `!!binary` decoded, the first contract means `compute` and loads.
+#[test]
+fn a_contract_means_what_a_reader_of_it_sees() {
+    let place = deployment();
+    let contract = place.read("contracts/echo.yaml");
+    for (from, to, code) in [
+        ("kind: compute", "kind: !!binary Y29tcHV0ZQ==", "AIM-C007"),
+        ("kind: compute", "kind: &a compute\nlabels: *a", "AIM-C004"),
+        (
+            "kind: compute",
+            "kind: compute\n<<: { kind: effect }",
+            "AIM-C004",
+        ),
+        ("kind: compute", "kind: compute\nkind: effect", "AIM-C020"),
+        ("kind: compute", "kind: !mine compute", "AIM-C004"),
+        ("node_id: echo", "node_id: \"ech\u{43e}\"", "AIM-C008"),
+        ("node_id: echo", "node_id: \"../echo\"", "AIM-C008"),
+    ] {
+        place.write("contracts/echo.yaml", contract.replace(from, to));
+        run(&place, &[]).assert_refused(2, code);
+    }
+}

@@ -228,19 +228,18 @@ mod tests {
         assert_eq!(asked.get(), 2, "once for each address");
     }
 
-    #[test]
-    fn a_special_address_is_asked_about_as_a_request_and_as_special() {
-        let rule = rule(&[Mode::Request, Mode::Special]);
-        let resource = Resource::new(super::super::ResourceKind::Endpoint, NAME);
-        let mut kept = DecisionCache::default();
-        let decide = |request: &AccessRequest| answer(request.mode != Some(Mode::Special), false);
-        let policy = Digest::of(b"p");
-        let refused = rule.refusal((&resource, HERE), &mut kept, policy, decide);
-        assert_eq!(refused.unwrap().action, "http.special");
-        assert_eq!(
-            rule.refusal((&resource, FAR), &mut kept, policy, decide),
-            None
-        );
+    /// Case, modes, policy, address, the action that is refused, and whether a policy on trial counts it.
+    type Row = (
+        &'static str,
+        &'static [Mode],
+        fn(&AccessRequest) -> AccessDecision,
+        IpAddr,
+        Option<&'static str>,
+        bool,
+    );
+
+    fn no_special(request: &AccessRequest) -> AccessDecision {
+        answer(request.mode != Some(Mode::Special), false)
     }
 
     // Negative control: with the address told as it is written, a rule about IPv4 networks does not see it and this fails (seen).
@@ -272,43 +271,58 @@ mod tests {
         );
     }
 
-    #[test]
-    fn what_a_person_approved_stays_permitted_and_nothing_else_becomes_so() {
-        let rule = rule(&[Mode::Request]);
-        let resource = Resource::new(super::super::ResourceKind::Endpoint, NAME);
-        let policy = Digest::of(b"p");
-        let always = |_: &AccessRequest| answer(false, true);
-        let mut kept = DecisionCache::default();
-        assert_eq!(
-            rule.refusal((&resource, FAR), &mut kept, policy, always),
-            None
-        );
-        // Granted without a person, and a person's to approve for this address: nobody did.
-        let late = |request: &AccessRequest| {
-            let is_known = address(request).is_some();
-            answer(!is_known, is_known)
-        };
-        let mut kept = DecisionCache::default();
-        assert!(
-            rule.refusal((&resource, FAR), &mut kept, policy, late)
-                .is_some()
-        );
+    fn for_a_person(_: &AccessRequest) -> AccessDecision {
+        answer(false, true)
     }
 
+    fn for_a_person_once_known(request: &AccessRequest) -> AccessDecision {
+        let is_known = address(request).is_some();
+        answer(!is_known, is_known)
+    }
+
+    fn no_address(request: &AccessRequest) -> AccessDecision {
+        answer(address(request).is_none(), false)
+    }
+
+    fn nothing(_: &AccessRequest) -> AccessDecision {
+        answer(false, false)
+    }
+
+    const PLAIN: &[Mode] = &[Mode::Request];
+    const BOTH: &[Mode] = &[Mode::Request, Mode::Special];
+    const REQUEST: Option<&str> = Some("http.request");
+    const SPECIAL: Option<&str> = Some("http.special");
+
+    #[rustfmt::skip]
+    const ROWS: [Row; 7] = [
+        ("a special address is asked about as special",  BOTH,  no_special,              HERE, SPECIAL, false),
+        ("any other is not",                             BOTH,  no_special,              FAR,  None,    false),
+        ("what a person approved stays permitted",       PLAIN, for_a_person,            FAR,  None,    false),
+        ("granted without a person, and nobody approved",PLAIN, for_a_person_once_known, FAR,  REQUEST, true),
+        ("granted, but not at an address",               PLAIN, no_address,              FAR,  REQUEST, true),
+        ("granted, but not at an address of its own",    BOTH,  no_address,              HERE, REQUEST, true),
+        ("never granted",                                PLAIN, nothing,                 FAR,  REQUEST, false),
+    ];
+
+    // Negative control: with a person's approval counted wherever one may be given, the fourth row is permitted; with a trial that
+    // counts every refusal, the first row is counted.
     #[test]
-    fn a_trial_counts_only_what_it_would_have_granted() {
-        let rule = rule(&[Mode::Request]);
-        let resource = Resource::new(super::super::ResourceKind::Endpoint, NAME);
-        let policy = Digest::of(b"p");
-        let never = |_: &AccessRequest| answer(false, false);
-        let mut kept = DecisionCache::default();
-        assert_eq!(rule.trial((&resource, FAR), &mut kept, policy, never), None);
-        let not_there = |request: &AccessRequest| answer(address(request).is_none(), false);
-        let mut kept = DecisionCache::default();
-        assert!(
-            rule.trial((&resource, FAR), &mut kept, policy, not_there)
-                .is_some()
-        );
+    fn each_address_is_refused_as_its_policy_says_and_a_trial_counts_what_it_would_have_granted() {
+        for (what, modes, decide, address, refused, is_counted) in ROWS {
+            let rule = rule(modes);
+            let resource = Resource::new(super::super::ResourceKind::Endpoint, NAME);
+            let policy = Digest::of(b"p");
+            let mut kept = DecisionCache::default();
+            let found = rule.refusal((&resource, address), &mut kept, policy, decide);
+            assert_eq!(
+                found.as_ref().map(|one| one.action.as_str()),
+                refused,
+                "{what}"
+            );
+            let mut kept = DecisionCache::default();
+            let counted = rule.trial((&resource, address), &mut kept, policy, decide);
+            assert_eq!(counted.is_some(), is_counted, "{what}");
+        }
     }
 
     #[test]
