@@ -20,9 +20,9 @@ const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 const STEPS_MAX: usize = 2_000;
 
 /// Keywords whose value is one schema for the same place of the body.
-const IN_PLACE: [&str; 4] = ["not", "if", "then", "else"];
+pub(crate) const IN_PLACE: [&str; 4] = ["not", "if", "then", "else"];
 /// Keywords whose value is a list of schemas for the same place of the body.
-const IN_PLACE_LISTS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+pub(crate) const IN_PLACE_LISTS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 
 /// Walks the whole document.
 pub(crate) fn check(root: &Value) -> Result<(), SchemaError> {

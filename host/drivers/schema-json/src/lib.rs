@@ -1,7 +1,7 @@
 //! JSON Schema of draft 2020-12 behind the port: compiled once, closed over itself, silent about values.
 //!
 //! A schema comes with a contract and a body comes from a guest, so neither is trusted: a schema that points outside
-//! itself or around in a circle is refused, patterns run in linear time, nesting and the number of reasons have limits, and
+//! itself or around in a circle is refused, patterns run in linear time, nesting, work and the number of reasons have limits, and
 //! a key that stands twice makes a body invalid instead of ambiguous.
 //!
 //! INVARIANT: nothing is fetched. A reference that does not start with `#` is refused before compilation, and the compiler
@@ -14,8 +14,10 @@ use std::sync::Arc;
 use aim_core::json;
 use aim_ports::schema::{Schema, SchemaCompiler, SchemaError, SchemaFault, SchemaFaultKind};
 use jsonschema::{Draft, PatternOptions, Validator};
+use serde_json::Value;
 
 mod closed;
+mod cost;
 mod fault;
 
 /// Reasons kept for one body.
@@ -56,13 +58,14 @@ impl SchemaCompiler for JsonSchemas {
                 field: pointer(error.instance_path()),
                 detail: fault::shown(&error.to_string()),
             })?;
-        Ok(Arc::new(CompiledSchema { validator }))
+        Ok(Arc::new(CompiledSchema { validator, schema }))
     }
 }
 
 #[derive(Debug)]
 struct CompiledSchema {
     validator: Validator,
+    schema: Value,
 }
 
 impl Schema for CompiledSchema {
@@ -74,6 +77,13 @@ impl Schema for CompiledSchema {
                 message: error.to_string(),
             }]
         })?;
+        if !cost::is_bounded(&self.schema, &value) {
+            return Err(vec![SchemaFault {
+                kind: SchemaFaultKind::Value,
+                field: String::new(),
+                message: "is more work under this schema than a body may be".to_owned(),
+            }]);
+        }
         if self.validator.is_valid(&value) {
             return Ok(());
         }

@@ -179,3 +179,43 @@ fn a_body_with_many_faults_gives_a_bounded_answer() {
     let found = faults(&json!({ "items": { "type": "integer" } }), &body);
     assert_eq!(found.len(), 64);
 }
+
+/// `{"a":{"a":...}}`, so many levels, with `end` inside.
+fn nested(levels: usize, end: &str) -> String {
+    format!("{}{end}{}", "{\"a\":".repeat(levels), "}".repeat(levels))
+}
+
+// Negative control: without the look at `cost::is_bounded`, the first body takes longer than anybody waits.
+#[test]
+fn a_body_that_doubles_the_work_with_every_level_is_refused_before_it_is_begun() {
+    let of = |a: Value| json!({ "$ref": "#/$defs/t", "$defs": { "t": { "type": ["object", "number"], "properties": { "a": a } } } });
+    let t = json!({ "$ref": "#/$defs/t" });
+    for twice in [
+        json!({ "anyOf": [t, t] }),
+        json!({ "allOf": [t], "unevaluatedProperties": false }),
+    ] {
+        let schema = of(twice);
+        let found = faults(&schema, &nested(100, "\"x\""));
+        assert_eq!(found.len(), 1, "{schema}");
+        assert!(found[0].message.contains("more work"), "{schema}");
+        let small = faults(&schema, &nested(3, "\"x\""));
+        assert!(
+            small
+                .iter()
+                .all(|fault| !fault.message.contains("more work"))
+        );
+        assert!(!small.is_empty(), "a small one is judged");
+    }
+    let once = of(t);
+    assert!(faults(&once, &nested(100, "1")).is_empty());
+    let both = json!({ "properties": { "l": { "$ref": "#" }, "r": { "$ref": "#" } } });
+    assert!(faults(&both, r#"{"l":{"l":{},"r":{}},"r":{"l":{}}}"#).is_empty());
+    let many = Value::from((0..200_000).collect::<Vec<_>>()).to_string();
+    assert!(
+        faults(
+            &json!({ "items": { "type": "integer", "minimum": 0 } }),
+            &many
+        )
+        .is_empty()
+    );
+}
