@@ -28,6 +28,7 @@ pub mod outside;
 pub mod progress;
 pub mod reach;
 pub mod replay;
+pub mod results;
 pub mod resume;
 pub mod services;
 pub mod traffic;

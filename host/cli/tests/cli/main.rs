@@ -31,6 +31,7 @@ mod policy;
 mod polyglot;
 mod recording;
 mod replaying;
+mod results;
 mod runs;
 mod strangers;
 mod support;

@@ -8,12 +8,13 @@ use aim_core::{
     id::ExecutionId,
     outcome::Exit,
     quarantine::Approver,
-    witness::{AttemptPredicate, PlanPredicate, StepState, StepSummary},
+    witness::{PlanPredicate, StepState, StepSummary},
 };
 use aim_hardening::private_dir::{Privacy, PrivateDir, PrivateDirError};
 use aim_runtime::{
     aside::{self, CaseEnd},
     ledger::{Askable, Entry, Execution, Ledger},
+    results::{PlanOutput, results},
     resume::Payloads,
 };
 use serde::Serialize;
@@ -58,24 +59,8 @@ pub(crate) fn print(
         .join(OUTPUTS)
         .join(execution.start.execution.to_string());
     let mut outputs = Vec::new();
-    for summary in plan
-        .steps
-        .iter()
-        .filter(|step| step.state == StepState::Completed)
-    {
-        if !is_result(execution, summary) {
-            continue;
-        }
-        let attempts = payloads.ledger.attempts_of(execution);
-        let by_people = |entry: &Entry| {
-            summary.released_by.is_some() && summary.attempts.last() == Some(&entry.witness)
-        };
-        let released = attempts.filter(|(entry, attempt)| {
-            attempt.step == summary.step && (attempt.released || by_people(entry))
-        });
-        if let Some((_, attempt)) = released.last() {
-            outputs.extend(write_outputs(payloads, attempt, (data_dir, &folder))?);
-        }
+    for output in results(payloads.ledger, execution) {
+        outputs.extend(write_outputs(payloads, output, (data_dir, &folder))?);
     }
     let result = RunResult {
         execution: plan.execution.to_string(),
@@ -209,17 +194,12 @@ struct Waiting<'a> {
     text: &'a str,
 }
 
-/// True for a step whose outputs are the plan's result: nobody in the plan requires it.
-fn is_result(execution: &Execution, summary: &StepSummary) -> bool {
-    let plan = aim_core::plan::Plan::from_json(execution.start.plan.as_bytes());
-    plan.is_ok_and(|plan| plan.terminals().any(|step| step.name == summary.step))
-}
-
 fn write_outputs(
     payloads: Payloads<'_>,
-    attempt: &AttemptPredicate,
+    output: PlanOutput<'_>,
     (data_dir, folder): (&Path, &Path),
 ) -> Result<Vec<PathBuf>, CliError> {
+    let attempt = output.attempt;
     let failed = |exit: Exit, what: &dyn std::fmt::Display| {
         let problem = Problem::new(
             "AIM-D022",
@@ -238,8 +218,8 @@ fn write_outputs(
     let bodies = attempt
         .outputs
         .iter()
-        .map(|output| (output.body, output.media_type.as_str()));
-    let artifacts = attempt.outputs.iter().flat_map(|output| &output.artifacts);
+        .map(|one| (one.body, one.media_type.as_str()));
+    let artifacts = attempt.outputs.iter().flat_map(|one| &one.artifacts);
     let artifacts = artifacts.map(|artifact| (artifact.digest, artifact.media_type.as_str()));
     let mut written = Vec::new();
     for (index, (digest, media_type)) in bodies.chain(artifacts).enumerate() {
@@ -251,7 +231,7 @@ fn write_outputs(
         } else {
             format!("-{index}")
         };
-        let name = format!("{}{number}.{}", attempt.step, extension(media_type));
+        let name = format!("{}{number}.{}", output.name(), extension(media_type));
         private.replace(&name, &bytes).map_err(unwritable)?;
         written.push(folder.join(name));
     }
