@@ -41,7 +41,8 @@ const SPIN_MS: u64 = 500;
 const HOSTILE_CONTRACT: &str = r#"{
   "kind": "compute", "node_id": "hostile", "version": "0.1.0",
   "component": { "path": "hostile.wasm" }, "limits": { "deadline_ms_max": 500 },
-  "asks": [{ "capability": "artifact" }, { "capability": "log" }]
+  "asks": [{ "capability": "artifact", "modes": ["read", "put"] }, { "capability": "budget" }, { "capability": "consult" },
+    { "capability": "log" }]
 }"#;
 /// Spinning guests at the same time, for each table row.
 pub(crate) const SPINNING: [usize; 3] = [1, 4, 16];
