@@ -3,7 +3,7 @@
 //! INVARIANT: nothing that was not released is a result; every instance of a fan-out has its own, and of a flow only the round
 //! that ended it has one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aim_core::{
     digest::Digest,
@@ -51,11 +51,10 @@ pub fn results<'a>(ledger: &'a Ledger, execution: &'a Execution) -> Vec<PlanOutp
             .map(|(entry, attempt)| (entry.witness, attempt))
             .collect(),
     };
-    let is_result = |step: &StepName| plan.terminals().any(|one| one.name == *step);
-    let nodes = found.nodes.iter();
-    nodes
-        .filter_map(|node| found.of(node))
-        .filter(|output| is_result(output.step))
+    let terminals: BTreeSet<&StepName> = plan.terminals().map(|step| &step.name).collect();
+    let outputs = found.nodes.iter().filter_map(|node| found.of(node));
+    outputs
+        .filter(|output| terminals.contains(output.step))
         .collect()
 }
 
