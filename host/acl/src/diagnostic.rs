@@ -164,6 +164,17 @@ impl Faults {
         }
     }
 
+    /// An error with what to do about it.
+    pub(crate) fn error(
+        &mut self,
+        code: Code,
+        span: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.push(Diagnostic::error(code, span, message).help(help));
+    }
+
     pub(crate) fn extend(&mut self, diagnostic: Option<Diagnostic>) {
         if let Some(diagnostic) = diagnostic {
             self.push(diagnostic);

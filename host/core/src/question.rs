@@ -295,16 +295,20 @@ mod tests {
     use super::*;
     use crate::{id::RunPins, leaf::LeafKind};
 
-    /// Control: without the number in the id, the second question has the first one's answer and this fails.
-    #[test]
-    fn every_question_has_an_id_of_its_own() {
-        let run = RunId::of(&RunPins {
+    fn run() -> RunId {
+        RunId::of(&RunPins {
             plan: Digest::of(b"p"),
             lock: Digest::of(b"l"),
             inputs: Digest::of(b"i"),
             tenant: "global",
             seed: 0,
-        });
+        })
+    }
+
+    /// Control: without the number in the id, the second question has the first one's answer and this fails.
+    #[test]
+    fn every_question_has_an_id_of_its_own() {
+        let run = run();
         let execution = |number| ExecutionId::of("log", run, number);
         let path = |text| StepPath::parse(text).unwrap();
         let ids = [
@@ -333,13 +337,7 @@ mod tests {
     /// Control: with `asked` left out of `fits`, a question that was changed after the answer keeps it, and this fails (seen).
     #[test]
     fn an_answer_fits_nothing_but_the_question_as_it_was_asked() {
-        let run = RunId::of(&RunPins {
-            plan: Digest::of(b"p"),
-            lock: Digest::of(b"l"),
-            inputs: Digest::of(b"i"),
-            tenant: "global",
-            seed: 0,
-        });
+        let run = run();
         let (execution, path) = (
             ExecutionId::of("log", run, 1),
             StepPath::parse("a").unwrap(),

@@ -179,7 +179,7 @@ impl<'s> Parser<'s, '_> {
         let span = first.span.start..name.span.end;
         if self.ast.header.is_some() {
             let help = "move it above the pipeline";
-            self.error(
+            self.faults.error(
                 codes::OUT_OF_PLACE,
                 span.clone(),
                 "import stands inside or below the pipeline",
@@ -236,7 +236,7 @@ impl<'s> Parser<'s, '_> {
                 }
                 "import" => {
                     let help = "move it above the pipeline";
-                    parser.error(
+                    parser.faults.error(
                         codes::OUT_OF_PLACE,
                         word.span.clone(),
                         "import stands inside the pipeline",
@@ -361,7 +361,8 @@ impl<'s> Parser<'s, '_> {
         self.step_count += 1;
         if self.step_count == STEPS_MAX + 1 {
             let message = format!("the plan has more than {STEPS_MAX} steps");
-            self.error(codes::TOO_LARGE, span.clone(), message, "split the plan");
+            self.faults
+                .error(codes::TOO_LARGE, span.clone(), message, "split the plan");
         }
     }
 }

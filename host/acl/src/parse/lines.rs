@@ -9,7 +9,7 @@ use aim_core::plan::STEPS_MAX;
 
 use crate::{
     ast::{Ast, Form, Gate, Shard, Spanned, Step},
-    codes::{self, Code},
+    codes,
     cursor::{self, Cursor},
     diagnostic::{Diagnostic, Faults},
     suggest::closest,
@@ -122,7 +122,8 @@ impl Parser<'_> {
         } else if let Some(early) = self.early.take() {
             let message = format!("{} stands before the PLAN header", early.value);
             let help = "move `PLAN <name>:` to the top";
-            self.error(codes::OUT_OF_PLACE, early.span, message, help);
+            self.faults
+                .error(codes::OUT_OF_PLACE, early.span, message, help);
         }
     }
 
@@ -130,7 +131,8 @@ impl Parser<'_> {
     fn unknown(&mut self, word: &Spanned<&str>, line: &Cursor<'_>) -> Option<&'static str> {
         if word.value.is_empty() {
             let help = "every line begins with a keyword, a comment with `#`";
-            self.error(codes::SYNTAX, line.line_span(), "expected a keyword", help);
+            self.faults
+                .error(codes::SYNTAX, line.line_span(), "expected a keyword", help);
             return None;
         }
         let known = KEYWORDS;
@@ -141,26 +143,17 @@ impl Parser<'_> {
         };
         let shown: String = word.value.chars().take(40).collect();
         let message = format!("unknown keyword `{shown}`");
-        self.error(codes::UNKNOWN_KEYWORD, word.span.clone(), message, help);
-        meant
-    }
-
-    fn error(
-        &mut self,
-        code: Code,
-        span: Range<usize>,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
         self.faults
-            .push(Diagnostic::error(code, span, message).help(help));
+            .error(codes::UNKNOWN_KEYWORD, word.span.clone(), message, help);
+        meant
     }
 
     /// Reports a line that does not have its statement's form.
     fn malformed(&mut self, keyword: &str, span: Range<usize>, what: &str) {
         let form = form_of(keyword).unwrap_or_default();
         let message = format!("invalid {keyword} syntax: {what}");
-        self.error(codes::SYNTAX, span, message, format!("write `{form}`"));
+        self.faults
+            .error(codes::SYNTAX, span, message, format!("write `{form}`"));
     }
 
     /// Asks for a character that the form has here.
@@ -203,7 +196,8 @@ impl Parser<'_> {
         if !self.has_step() {
             let message = format!("{keyword} stands outside a step");
             let help = "begin a step with `STEP <name>:` above it";
-            self.error(codes::OUT_OF_PLACE, line.line_span(), message, help);
+            self.faults
+                .error(codes::OUT_OF_PLACE, line.line_span(), message, help);
         }
         self.last_step()
     }
@@ -222,7 +216,7 @@ impl Parser<'_> {
         self.step_count += 1;
         if self.step_count == STEPS_MAX + 1 {
             let message = format!("the plan has more than {STEPS_MAX} steps");
-            self.error(
+            self.faults.error(
                 codes::TOO_LARGE,
                 step.span.clone(),
                 message,

@@ -8,15 +8,14 @@ use alloc::{
     string::{String, ToString as _},
     vec::Vec,
 };
-use core::ops::Range;
 
 use aim_core::name::StepName;
 
 use super::{action, amount};
 use crate::{
     ast::{Ast, Form, Gate, Header, Shard, Spanned},
-    codes::{self, Code},
-    diagnostic::{Diagnostic, Faults},
+    codes,
+    diagnostic::Faults,
     token,
 };
 
@@ -66,7 +65,7 @@ pub(super) fn parse(source: &str, faults: &mut Faults) -> Ast {
     match root {
         Some(root) => importer.document(&root),
         None if importer.faults.has_errors() => {}
-        None => importer.error(
+        None => importer.faults.error(
             codes::NO_HEADER,
             0..0,
             "no plan found",
@@ -100,17 +99,6 @@ fn entry<'n>(entries: &'n Entries, keys: &[&str]) -> Option<&'n Node> {
 }
 
 impl Importer<'_, '_> {
-    fn error(
-        &mut self,
-        code: Code,
-        span: Range<usize>,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
-        self.faults
-            .push(Diagnostic::error(code, span, message).help(help));
-    }
-
     /// Inputs and outputs, participants, gates, steps: what stands later may refer to what stands before.
     fn document(&mut self, root: &Node) {
         let Some(entries) = self.map(root, "a plan") else {
@@ -135,7 +123,7 @@ impl Importer<'_, '_> {
         let performing = get("participants").and_then(|node| self.participants(node));
         match get("steps").map(|node| (&node.value, node)) {
             Some((Value::List(steps), _)) => self.steps(performing.unwrap_or_default(), steps),
-            Some((_, node)) => self.error(
+            Some((_, node)) => self.faults.error(
                 codes::BAD_YAML,
                 node.span.clone(),
                 "`steps` is a list",
@@ -152,7 +140,7 @@ impl Importer<'_, '_> {
     fn header(&mut self, root: &Node, id: Option<&Node>) {
         let name = id.and_then(|node| self.name(node));
         if id.is_none() {
-            self.error(
+            self.faults.error(
                 codes::NO_HEADER,
                 0..0,
                 "the plan has no `id`",
@@ -175,7 +163,8 @@ impl Importer<'_, '_> {
             let help = self.faults.suggest(&key.value, known.iter().copied());
             let help = help.unwrap_or_else(|| format!("{place} has {}", known.join(", ")));
             let message = format!("unknown keyword `{}`", shown(&key.value));
-            self.error(codes::UNKNOWN_KEYWORD, key.span.clone(), message, help);
+            self.faults
+                .error(codes::UNKNOWN_KEYWORD, key.span.clone(), message, help);
         }
     }
 
@@ -183,7 +172,7 @@ impl Importer<'_, '_> {
         match &node.value {
             Value::Map(entries) => Some(entries),
             _ => {
-                self.error(
+                self.faults.error(
                     codes::BAD_YAML,
                     node.span.clone(),
                     format!("{what} is a map"),
@@ -198,7 +187,7 @@ impl Importer<'_, '_> {
         match &node.value {
             Value::Scalar(text, _) => Some(Spanned::new(text.clone(), node.span.clone())),
             _ => {
-                self.error(
+                self.faults.error(
                     codes::BAD_YAML,
                     node.span.clone(),
                     "expected a text",
@@ -214,7 +203,7 @@ impl Importer<'_, '_> {
         match StepName::parse(&text.value) {
             Ok(value) => Some(Spanned::new(value, text.span)),
             Err(error) => {
-                self.error(
+                self.faults.error(
                     codes::BAD_NAME,
                     text.span,
                     error.to_string(),

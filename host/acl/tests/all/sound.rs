@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use aim_acl::{NodeFacts, Resolver};
-use aim_core::plan::{Effect, Plan, Step};
+use aim_core::plan::{BUILTIN_ROLES, Effect, Plan, Step};
 use proptest::{prelude::*, sample::select};
 
 /// Nodes that ask and are granted what their ids say, one bit an effect.
@@ -62,16 +62,6 @@ impl Dice {
     }
 }
 
-const KINDS: [&str; 8] = [
-    "planner",
-    "retriever",
-    "reasoner",
-    "verifier",
-    "builder",
-    "critic",
-    "operator",
-    "witness",
-];
 const ACTIONS: [&str; 12] = [
     "abort \"no\"",
     "escalate \"who?\"",
@@ -98,7 +88,7 @@ fn dice() -> impl Strategy<Value = Dice> {
     (
         any::<u32>(),
         (mask(), mask(), mask()),
-        select(&KINDS[..]),
+        select(&BUILTIN_ROLES[..]),
         select(&ACTIONS[..]),
     )
         .prop_map(|(says, effects, kind, action)| Dice {

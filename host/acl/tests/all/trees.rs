@@ -136,18 +136,8 @@ fn requires() -> impl Strategy<Value = Vec<Require>> {
 }
 
 fn line_step() -> impl Strategy<Value = Step> {
-    let role = select(vec![
-        "planner",
-        "retriever",
-        "reasoner",
-        "verifier",
-        "builder",
-        "critic",
-        "operator",
-        "witness",
-        "ax",
-    ])
-    .prop_map(|role| at(StepName::parse(role).unwrap()));
+    let roles: Vec<&str> = BUILTIN_ROLES.into_iter().chain(["ax"]).collect();
+    let role = select(roles).prop_map(|role| at(StepName::parse(role).unwrap()));
     (
         names(),
         role,

@@ -44,7 +44,7 @@ impl<'s> Parser<'s, '_> {
                 let help =
                     help.unwrap_or_else(|| "the parts are tokens, wall_ms, calls and cost".into());
                 let shown: String = unknown.chars().take(40).collect();
-                self.error(
+                self.faults.error(
                     codes::BAD_BUDGET,
                     key.span.clone(),
                     format!("unknown budget part `{shown}`"),
@@ -90,7 +90,7 @@ impl<'s> Parser<'s, '_> {
                 Ok(Spanned::new(value, token.span))
             }
             None => {
-                self.error(
+                self.faults.error(
                     codes::BAD_VALUE,
                     token.span,
                     "headroom is a factor from 1 to 100",
@@ -124,7 +124,7 @@ impl<'s> Parser<'s, '_> {
             Some(max) if soft.is_none_or(|soft| soft <= max) => Ok(Amount { max, soft }),
             _ => {
                 let message = format!("{key} needs a `max` that is not below `soft`");
-                self.error(
+                self.faults.error(
                     codes::BAD_BUDGET,
                     whole,
                     message,
@@ -145,7 +145,8 @@ impl<'s> Parser<'s, '_> {
             self.stream.next();
         }
         amount(key, token.text, unit).map_err(|(message, help)| {
-            self.error(codes::BAD_BUDGET, token.span, message, help);
+            self.faults
+                .error(codes::BAD_BUDGET, token.span, message, help);
             Broken
         })
     }

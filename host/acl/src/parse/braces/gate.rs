@@ -64,7 +64,7 @@ impl<'s> Parser<'s, '_> {
         let words: alloc::vec::Vec<&str> = words.collect();
         let help = help.unwrap_or_else(|| format!("the types are {}", words.join(", ")));
         let shown: String = token.text.chars().take(40).collect();
-        self.error(
+        self.faults.error(
             codes::UNKNOWN_GATE_TYPE,
             token.span,
             format!("unknown gate type `{shown}`"),

@@ -62,7 +62,7 @@ impl<'s> Parser<'s, '_> {
             "quip" => {
                 if let Some(first) = &self.ast.quip {
                     let span = first.span.clone();
-                    self.error(
+                    self.faults.error(
                         codes::REPEATED,
                         span,
                         "quip is repeated",
@@ -120,7 +120,7 @@ impl<'s> Parser<'s, '_> {
                     _ => {
                         let message =
                             format!("parameter `{}` is a text, a number or a word", key.value);
-                        parser.error(
+                        parser.faults.error(
                             codes::BAD_PARAMETER,
                             value.span,
                             message,

@@ -21,7 +21,7 @@ impl Parser<'_, '_> {
         let is_known = token.kind == TokenKind::Selector && (is_graph || kind == "HHNI");
         if !is_known || !is_path(path) {
             let help = "write `HHNI:<path>` or `SEG:<path>`, parts of the path divided by `/` or `->`, none of them empty, `.` or `..`; a part may end in `(\"<name>\")` or `#<number>`";
-            self.error(
+            self.faults.error(
                 codes::BAD_SELECTOR,
                 token.span.clone(),
                 "expected a selector",
@@ -48,7 +48,7 @@ impl Parser<'_, '_> {
         };
         let Some(value) = value.filter(|_| token.kind == TokenKind::Selector) else {
             let help = "write `ASOF:2025-01-31T00:00:00Z`, or `WINDOW:<instant>..<later instant>`; instants are in UTC";
-            self.error(
+            self.faults.error(
                 codes::BAD_SELECTOR,
                 token.span.clone(),
                 "expected an instant or a window of time",

@@ -175,7 +175,7 @@ impl<'s> Parser<'s, '_> {
         let words: alloc::vec::Vec<&str> = words.collect();
         let help = help.unwrap_or_else(|| format!("the effects are {}", words.join(", ")));
         let shown: String = text.chars().take(40).collect();
-        self.error(
+        self.faults.error(
             codes::UNKNOWN_EFFECT,
             span,
             format!("unknown effect `{shown}`"),

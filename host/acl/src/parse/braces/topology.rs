@@ -55,7 +55,7 @@ impl<'s> Parser<'s, '_> {
         if !has_end || number(&first).is_none() || !is_range {
             let span = open.span.start..last.span.end;
             let help = "write both ends as numbers, such as `[1..4]`; refinement is a `flow` with `max_iter`";
-            self.error(
+            self.faults.error(
                 codes::UNBOUNDED,
                 span,
                 format!("a {what} needs a range with two ends"),
@@ -75,7 +75,7 @@ impl<'s> Parser<'s, '_> {
         };
         if first > last || last - first >= INSTANCES_MAX {
             let message = format!("a range goes up, to at most {INSTANCES_MAX} instances");
-            self.error(
+            self.faults.error(
                 codes::BAD_VALUE,
                 span,
                 message,
@@ -96,7 +96,7 @@ impl<'s> Parser<'s, '_> {
         let bounds = self.bounds("fanout")?;
         if !has_range {
             let help = "write how many times, such as `[1..4]`";
-            self.error(
+            self.faults.error(
                 codes::UNBOUNDED,
                 to.span.clone(),
                 "a fanout needs a range with two ends",
@@ -147,7 +147,7 @@ impl<'s> Parser<'s, '_> {
         let using = Reducer::find(&text).map(|value| Spanned::new(value, span.clone()));
         if using.is_none() {
             let shown: String = text.chars().take(40).collect();
-            self.error(
+            self.faults.error(
                 codes::UNKNOWN_WORD,
                 span,
                 format!("`{shown}` is no way to reduce"),
@@ -196,7 +196,7 @@ impl<'s> Parser<'s, '_> {
         }
         if max_iter.is_none() {
             let help = "write how often at most: `max_iter=3`";
-            self.error(
+            self.faults.error(
                 codes::UNBOUNDED,
                 name.span.clone(),
                 "a flow needs `max_iter`",
@@ -256,7 +256,7 @@ impl<'s> Parser<'s, '_> {
             let shown: String = word.text.chars().take(40).collect();
             let help = self.faults.suggest(word.text, EVENTS);
             let help = help.unwrap_or_else(|| format!("the events are {}", EVENTS.join(", ")));
-            self.error(
+            self.faults.error(
                 codes::UNKNOWN_WORD,
                 word.span,
                 format!("`{shown}` is no event of a rule"),

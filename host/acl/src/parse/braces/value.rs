@@ -45,13 +45,14 @@ impl<'s> Parser<'s, '_> {
             return match amount(what, token.text, Unit::Kilo) {
                 Ok(value) => Ok(Spanned::new(value, token.span)),
                 Err((message, help)) => {
-                    self.error(codes::BAD_VALUE, token.span, message, help);
+                    self.faults
+                        .error(codes::BAD_VALUE, token.span, message, help);
                     Err(Broken)
                 }
             };
         }
         let help = "write a whole number without signs, such as `1000` or `120k`";
-        self.error(
+        self.faults.error(
             codes::BAD_VALUE,
             token.span,
             format!("{what} is a whole number"),
@@ -63,7 +64,7 @@ impl<'s> Parser<'s, '_> {
     pub(super) fn positive(&mut self, what: &str) -> Parsed<Spanned<u64>> {
         let number = self.whole(what)?;
         if number.value == 0 {
-            self.error(
+            self.faults.error(
                 codes::BAD_VALUE,
                 number.span,
                 format!("{what} must be more than zero"),
@@ -80,7 +81,7 @@ impl<'s> Parser<'s, '_> {
             "true" | "True" => true,
             "false" | "False" => false,
             _ => {
-                self.error(
+                self.faults.error(
                     codes::BAD_VALUE,
                     token.span,
                     format!("{what} is true or false"),
@@ -107,7 +108,7 @@ impl<'s> Parser<'s, '_> {
             }
             None => {
                 let help = "write a number such as `0.85`, with at most six digits after the point";
-                self.error(
+                self.faults.error(
                     codes::BAD_VALUE,
                     token.span,
                     format!("{what} is a number from 0 to 1"),
@@ -135,7 +136,7 @@ impl<'s> Parser<'s, '_> {
         let shown: String = token.text.chars().take(40).collect();
         let help = self.faults.suggest(token.text, words.iter().copied());
         let help = help.unwrap_or_else(|| format!("write one of {}", words.join(", ")));
-        self.error(
+        self.faults.error(
             codes::UNKNOWN_WORD,
             token.span,
             format!("`{shown}` is no {what}"),
@@ -260,7 +261,8 @@ impl<'s> Parser<'s, '_> {
             .map(|value| Spanned::new(value, token.span.clone()))
             .map_err(|error| {
                 let help = "use letters, digits and underscores only";
-                self.error(codes::BAD_NAME, token.span.clone(), error.to_string(), help);
+                self.faults
+                    .error(codes::BAD_NAME, token.span.clone(), error.to_string(), help);
                 Broken
             })
     }
@@ -312,7 +314,7 @@ impl<'s> Parser<'s, '_> {
     fn decimal(&mut self, token: &Token<'_>, text: &str) -> Parsed<Decimal> {
         Decimal::parse(text).ok_or_else(|| {
             let message = "the number is malformed or has more than 64 digits";
-            self.error(
+            self.faults.error(
                 codes::BAD_VALUE,
                 token.span.clone(),
                 message,

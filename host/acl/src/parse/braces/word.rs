@@ -13,23 +13,12 @@ use aim_core::name::StepName;
 use super::{Broken, Parsed, Parser, statement};
 use crate::{
     ast::Spanned,
-    codes::{self, Code},
+    codes,
     diagnostic::Diagnostic,
     token::{Token, TokenKind},
 };
 
 impl Parser<'_, '_> {
-    pub(super) fn error(
-        &mut self,
-        code: Code,
-        span: Range<usize>,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
-        self.faults
-            .push(Diagnostic::error(code, span, message).help(help));
-    }
-
     pub(super) fn syntax(&mut self, token: &Token<'_>, what: &str, says: &str) -> Broken {
         self.syntax_at(token.span.clone(), what, says)
     }
@@ -37,7 +26,7 @@ impl Parser<'_, '_> {
     pub(super) fn syntax_at(&mut self, span: Range<usize>, what: &str, says: &str) -> Broken {
         let message = format!("invalid {what} syntax: {says}");
         let help = format!("write `{}`", statement(what));
-        self.error(codes::SYNTAX, span, message, help);
+        self.faults.error(codes::SYNTAX, span, message, help);
         Broken
     }
 
@@ -47,13 +36,14 @@ impl Parser<'_, '_> {
             let shown: String = word.text.chars().take(40).collect();
             let message = format!("expected a statement, not `{shown}`");
             let help = format!("in {place} stand {}", known.join(", "));
-            self.error(codes::SYNTAX, word.span.clone(), message, help);
+            self.faults
+                .error(codes::SYNTAX, word.span.clone(), message, help);
             return Broken;
         }
         let help = self.faults.suggest(word.text, known.iter().copied());
         let help = help.unwrap_or_else(|| format!("in {place} stand {}", known.join(", ")));
         let shown: String = word.text.chars().take(40).collect();
-        self.error(
+        self.faults.error(
             codes::UNKNOWN_KEYWORD,
             word.span.clone(),
             format!("unknown keyword `{shown}`"),
@@ -76,7 +66,8 @@ impl Parser<'_, '_> {
             }),
             Err(error) => {
                 let help = "use letters, digits and underscores only";
-                self.error(codes::BAD_NAME, token.span, error.to_string(), help);
+                self.faults
+                    .error(codes::BAD_NAME, token.span, error.to_string(), help);
                 Err(Broken)
             }
         }
@@ -104,7 +95,12 @@ impl Parser<'_, '_> {
                     }
                     None => {
                         let help = "use letters, digits and underscores only";
-                        self.error(codes::BAD_NAME, text.span.clone(), error.to_string(), help);
+                        self.faults.error(
+                            codes::BAD_NAME,
+                            text.span.clone(),
+                            error.to_string(),
+                            help,
+                        );
                     }
                 }
                 Ok(plain.map(|value| Spanned {

@@ -67,7 +67,8 @@ impl Parser<'_> {
         let span = line.line_span();
         if self.has_step() {
             let help = "the plan has one analogy; write it above the first STEP";
-            self.error(codes::OUT_OF_PLACE, span, "QUIP stands inside a step", help);
+            self.faults
+                .error(codes::OUT_OF_PLACE, span, "QUIP stands inside a step", help);
             return;
         }
         let quip = match line.quoted() {

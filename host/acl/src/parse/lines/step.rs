@@ -159,13 +159,14 @@ impl Parser<'_> {
                 let help = self.faults.suggest(unknown, BUDGET);
                 let help =
                     help.unwrap_or_else(|| "the parts are tokens, time, tools and cost".into());
-                self.error(codes::BAD_BUDGET, key.span.clone(), message, help);
+                self.faults
+                    .error(codes::BAD_BUDGET, key.span.clone(), message, help);
                 return false;
             }
         };
         if slot.is_some() {
             let message = format!("`{}` is given twice", key.value);
-            self.error(
+            self.faults.error(
                 codes::BAD_BUDGET,
                 key.span.clone(),
                 message,
@@ -176,7 +177,8 @@ impl Parser<'_> {
         match amount(key.value, value.value, unit) {
             Ok(amount) => *slot = Some(Amount::hard(amount)),
             Err((message, help)) => {
-                self.error(codes::BAD_BUDGET, value.span.clone(), message, help);
+                self.faults
+                    .error(codes::BAD_BUDGET, value.span.clone(), message, help);
                 return false;
             }
         }
@@ -266,7 +268,8 @@ impl Parser<'_> {
         if !self.is_gate_open {
             let message = format!("{keyword} stands outside a gate");
             let help = "begin a gate with `GATE <name>:` above it";
-            self.error(codes::OUT_OF_PLACE, line.line_span(), message, help);
+            self.faults
+                .error(codes::OUT_OF_PLACE, line.line_span(), message, help);
             return None;
         }
         self.open_gates().last()

@@ -23,7 +23,7 @@ impl Importer<'_, '_> {
                 "cost" => (&mut budget.cost_micros, amount::Unit::Money),
                 _ => {
                     let message = format!("unknown budget part `{}`", super::shown(&key.value));
-                    self.error(
+                    self.faults.error(
                         codes::BAD_BUDGET,
                         key.span.clone(),
                         message,
@@ -40,7 +40,8 @@ impl Importer<'_, '_> {
             match amount::amount(&key.value, &text.value, unit) {
                 Ok(number) => *slot = Some(Amount::hard(number)),
                 Err((message, help)) => {
-                    self.error(codes::BAD_BUDGET, text.span, message, help);
+                    self.faults
+                        .error(codes::BAD_BUDGET, text.span, message, help);
                     budget.is_faulty = true;
                 }
             }

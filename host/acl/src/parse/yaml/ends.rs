@@ -35,7 +35,7 @@ impl Importer<'_, '_> {
                     self.input(name, id.map(|_| item));
                 }
             }
-            Value::Scalar(..) => self.error(
+            Value::Scalar(..) => self.faults.error(
                 codes::BAD_YAML,
                 node.span.clone(),
                 "`inputs` is a map or a list",
@@ -133,7 +133,8 @@ impl Importer<'_, '_> {
                 let what = shown(step.unwrap_or(&text.value));
                 let message = format!("there is no step `{what}`");
                 let help = "write `@result.<step>` with a step of this plan";
-                self.error(codes::UNKNOWN_REFERENCE, text.span, message, help);
+                self.faults
+                    .error(codes::UNKNOWN_REFERENCE, text.span, message, help);
             }
         }
     }

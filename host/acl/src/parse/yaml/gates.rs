@@ -38,7 +38,7 @@ impl Importer<'_, '_> {
             }
             Value::List(items) => declared.extend(items.iter().map(|item| (None, item))),
             Value::Scalar(..) => {
-                self.error(
+                self.faults.error(
                     codes::BAD_YAML,
                     node.span.clone(),
                     "`gates` is a map or a list",
@@ -109,7 +109,7 @@ impl Importer<'_, '_> {
 
     /// A gate that a function would judge.
     fn called(&mut self, node: &Node) {
-        self.error(
+        self.faults.error(
             codes::NO_EVALUATOR,
             node.span.clone(),
             "nothing here calls a function to judge",
@@ -132,7 +132,8 @@ impl Importer<'_, '_> {
         let Ok(value) = StepName::parse(name) else {
             let message = format!("`{}` is no result of a step", super::shown(&text.value));
             let help = "write `@result.<step>`; the condition says which field";
-            self.error(codes::UNKNOWN_REFERENCE, text.span, message, help);
+            self.faults
+                .error(codes::UNKNOWN_REFERENCE, text.span, message, help);
             return None;
         };
         Some(Spanned::new(value, text.span))
@@ -151,7 +152,7 @@ impl Importer<'_, '_> {
             match reaction.action.value {
                 Some(Action::Warn) => logged = Some(reaction),
                 _ if decided.is_none() => decided = Some(reaction),
-                _ => self.error(
+                _ => self.faults.error(
                     codes::BAD_ACTION,
                     item.span.clone(),
                     "a gate has one answer that decides",
@@ -178,7 +179,7 @@ impl Importer<'_, '_> {
         };
         self.known(entries, "an answer", &ANSWER);
         let Some(action) = entry(entries, &["action"]) else {
-            self.error(
+            self.faults.error(
                 codes::INCOMPLETE,
                 node.span.clone(),
                 "the answer has no action",
@@ -211,7 +212,7 @@ impl Importer<'_, '_> {
         let mut stream = action::Stream::fixed(lexed.tokens, &text.span);
         let value = action::action(&mut stream, self.faults);
         if value.is_some() && !stream.is_at_end() {
-            self.error(
+            self.faults.error(
                 codes::BAD_ACTION,
                 text.span.clone(),
                 "unexpected text after the action",
@@ -242,7 +243,8 @@ impl Importer<'_, '_> {
                     let help = self.faults.suggest(name, known.iter().map(String::as_str));
                     let help = help.unwrap_or_else(|| "declare it under `gates`".into());
                     let message = format!("there is no gate `{}`", name.escape_default());
-                    self.error(codes::UNKNOWN_REFERENCE, text.span, message, help);
+                    self.faults
+                        .error(codes::UNKNOWN_REFERENCE, text.span, message, help);
                 }
             }
         }
@@ -267,7 +269,8 @@ impl Importer<'_, '_> {
             let Some(step) = steps.into_iter().find(is_it) else {
                 let message = format!("there is no step `{}`", of.value);
                 let help = "name a step or a participant of this plan";
-                self.error(codes::UNKNOWN_REFERENCE, of.span, message, help);
+                self.faults
+                    .error(codes::UNKNOWN_REFERENCE, of.span, message, help);
                 continue;
             };
             let name = gate.name.as_ref().map(|name| &name.value);

@@ -151,7 +151,8 @@ impl Importer<'_, '_> {
     fn nowhere(&mut self, reference: &str, span: &Range<usize>) {
         let message = format!("`@{}` leads nowhere", shown(reference));
         let help = "references are @input.<name>, @output.<name>, @result.<step>, @gate.<name> and @plan.id";
-        self.error(codes::UNKNOWN_REFERENCE, span.clone(), message, help);
+        self.faults
+            .error(codes::UNKNOWN_REFERENCE, span.clone(), message, help);
     }
 }
 

@@ -89,7 +89,7 @@ impl Importer<'_, '_> {
         let all: Vec<&Node> = performing.into_iter().chain(nodes).collect();
         if all.len() > STEPS_MAX {
             let span = all.get(STEPS_MAX).map_or(0..0, |node| node.span.clone());
-            self.error(
+            self.faults.error(
                 codes::TOO_LARGE,
                 span,
                 format!("the plan has more than {STEPS_MAX} steps"),
@@ -135,7 +135,7 @@ impl Importer<'_, '_> {
         let name = named.and_then(|node| self.name(node));
         let span = named.map_or(node.span.start..node.span.start, |node| node.span.clone());
         if named.is_none() {
-            self.error(
+            self.faults.error(
                 codes::INCOMPLETE,
                 span.clone(),
                 "the participant has no name",
@@ -145,7 +145,7 @@ impl Importer<'_, '_> {
         let role = match get(&["call"]) {
             Some(call) => self.name(call),
             None => {
-                self.error(
+                self.faults.error(
                     codes::INCOMPLETE,
                     span.clone(),
                     "the participant does nothing",
@@ -176,7 +176,7 @@ impl Importer<'_, '_> {
         let span = named.or_else(|| get(&["action"]));
         let span = span.map_or(node.span.start..node.span.start, |node| node.span.clone());
         if name.is_none() && named.is_none() {
-            self.error(
+            self.faults.error(
                 codes::INCOMPLETE,
                 span.clone(),
                 "the step has no id",
@@ -244,7 +244,7 @@ impl Importer<'_, '_> {
             self.check_action(node, by.is_some())?;
         }
         let Some(node) = by.or(action) else {
-            self.error(
+            self.faults.error(
                 codes::INCOMPLETE,
                 span.clone(),
                 "the step has neither `by` nor `action`",
@@ -265,7 +265,8 @@ impl Importer<'_, '_> {
         if text.value == "python" {
             let message = "action `python` is not run: a plan holds no program text";
             let help = "make it a component and name the node that runs it under `participants`";
-            self.error(codes::REFUSED_ACTION, text.span, message, help);
+            self.faults
+                .error(codes::REFUSED_ACTION, text.span, message, help);
             return None;
         }
         if ACTIONS.contains(&text.value.as_str()) || has_performer {
@@ -279,7 +280,8 @@ impl Importer<'_, '_> {
             )
         });
         let message = format!("unknown action `{}`", text.value.escape_default());
-        self.error(codes::REFUSED_ACTION, text.span, message, help);
+        self.faults
+            .error(codes::REFUSED_ACTION, text.span, message, help);
         None
     }
 
@@ -294,7 +296,7 @@ impl Importer<'_, '_> {
         if let (Some(name), Some(result), Some(node)) = (text(name), text(result), result)
             && name != result
         {
-            self.error(
+            self.faults.error(
                 codes::REPEATED,
                 node.span.clone(),
                 "the step has two names",
@@ -314,7 +316,8 @@ impl Importer<'_, '_> {
             if !params.is_empty() && texts(&known.params) != texts(&params) {
                 let message = format!("role `{}` is called in two ways", name.value);
                 let help = "give one of the two calls another name";
-                self.error(codes::DUPLICATE, name.span.clone(), message, help);
+                self.faults
+                    .error(codes::DUPLICATE, name.span.clone(), message, help);
             }
         } else if !params.is_empty() || !BUILTIN_ROLES.contains(&name.value.as_str()) {
             self.ast.roles.push(Role {
