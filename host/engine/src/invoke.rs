@@ -133,6 +133,11 @@ impl LinkedGate {
     ///
     /// A fault of any kind is the caller's `error` verdict; it never releases anything.
     pub async fn judge(&self, request: &GateRequest, codex: &Codex, limits: Limits) -> GateReport {
+        let payloads = request.items.iter().flat_map(|item| &item.payload);
+        if exceeds(payloads.map(Vec::len).sum(), limits.payload_bytes_max) {
+            let (outcome, fault) = limit(LimitKind::Payload);
+            return unasked(GateFault::Ended(outcome, fault));
+        }
         let store = match arm(self.shared(), gate_setup(codex, limits)) {
             Ok(store) => store,
             Err(error) => return unjudged(crate::error::shown(&error)),
@@ -210,8 +215,12 @@ fn gate_setup(codex: &Codex, limits: Limits) -> Setup {
 
 /// The report of a gate that our own fault kept from answering.
 fn unjudged(why: String) -> GateReport {
+    unasked(GateFault::Ended(Outcome::Bug, fault("AIM-R001", why)))
+}
+
+fn unasked(fault: GateFault) -> GateReport {
     GateReport {
-        result: Err(GateFault::Ended(Outcome::Bug, fault("AIM-R001", why))),
+        result: Err(fault),
         fuel_used: 0,
     }
 }

@@ -2,7 +2,8 @@
 
 use aim_core::{
     digest::Digest,
-    gate::{GateRequest, Phase},
+    envelope::Target,
+    gate::{GateRequest, Item, Phase},
     limits::Limits,
     outcome::{LimitKind, Outcome, Trap},
     verdict::Verdict,
@@ -24,6 +25,19 @@ fn request() -> GateRequest {
         quip: None,
         prior: Some(Verdict::Pass),
         context: vec![],
+    }
+}
+
+/// A result of so many bytes.
+fn item(len: usize) -> Item {
+    let payload = vec![b'x'; len];
+    Item {
+        target: Target::Next,
+        action: String::new(),
+        media_type: "text/plain".to_owned(),
+        artifacts: Vec::new(),
+        payload_digest: Digest::of(&payload),
+        payload: Some(payload),
     }
 }
 
@@ -55,6 +69,32 @@ async fn a_gate_that_traps_loops_or_eats_memory_gives_no_decision_and_says_why()
     let looped = outcome("loop").await;
     let limits = [LimitKind::Fuel, LimitKind::Deadline].map(Outcome::Limit);
     assert!(limits.contains(&looped), "{looped:?}");
+}
+
+/// Control: with the look at the payloads' bytes left out of `judge`, the gate passes both and this fails (seen).
+#[tokio::test]
+async fn a_gate_is_not_asked_about_more_than_it_may_take_in() {
+    let gate = gate("gate-hostile");
+    let codex = Codex::new(b"pass".as_slice());
+    let limits = Limits {
+        payload_bytes_max: 10,
+        ..Limits::GATE
+    };
+    let mut request = request();
+    request.items = vec![item(4), item(6)];
+    let report = gate.judge(&request, &codex, limits).await;
+    assert_eq!(report.result.unwrap().verdict, Verdict::Pass);
+    request.items = vec![item(5), item(6)];
+    let report = gate.judge(&request, &codex, limits).await;
+    assert!(
+        matches!(
+            report.result,
+            Err(GateFault::Ended(Outcome::Limit(LimitKind::Payload), _))
+        ),
+        "{:?}",
+        report.result
+    );
+    assert_eq!(report.fuel_used, 0);
 }
 
 #[tokio::test]

@@ -45,7 +45,6 @@ use crate::{judge::GateRules, outside::Addresses};
 
 pub use clear::Permit;
 pub use error::{AdmissionError, ReadyError, RefusedLoad, RefusedReason};
-pub(crate) use resolve::gate_limits;
 pub use resolve::{Resolution, ResolvedGate, ResolvedStep, resolve};
 
 /// One node as the registry gave it.

@@ -14,7 +14,6 @@ use aim_core::{
         Escalation,
         composite::{CompositeRecord, KappaOutcome, Risks},
     },
-    limits::Limits,
     name::StepName,
     staged::PathChangeKind,
     stateflow::State,
@@ -119,8 +118,7 @@ pub(crate) async fn judge(
         .map(|one| one.body.as_slice())
         .collect();
     let schema = check_schema(unit.output.as_deref(), &bodies);
-    let mut objections = check_targets(outgoing.emissions);
-    objections.extend(check_size(unit, &request));
+    let objections = check_targets(outgoing.emissions);
     let mut records = vec![
         builtin(GateKind::Schema, Phase::Egress, digest, schema),
         builtin(GateKind::Policy, Phase::Egress, digest, objections),
@@ -350,22 +348,6 @@ fn check_targets(emissions: &[Emission]) -> Vec<String> {
             Target::Next => String::new(),
         })
         .collect()
-}
-
-/// Payloads that a gate could not take in are never let past it.
-fn check_size(unit: &Unit, request: &GateRequest) -> Option<String> {
-    let total: usize = request
-        .items
-        .iter()
-        .filter_map(|item| item.payload.as_ref())
-        .map(Vec::len)
-        .sum();
-    let most = usize::try_from(Limits::GATE.payload_bytes_max).unwrap_or(usize::MAX);
-    (!unit.contract.is_payload_opaque && total > most).then(|| {
-        format!(
-            "{total} bytes are more than the {most} that gates can judge; emit less, or have the contract call its payloads opaque"
-        )
-    })
 }
 
 /// Confidence below kappa, or none claimed where kappa is set, abstains. What is above by little is marked for review where

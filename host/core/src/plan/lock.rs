@@ -97,9 +97,8 @@ pub struct StepPin {
     /// The tools that the plan asks for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<String>,
-    /// The contract's version; absent in locks that were written before it was kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
+    /// The contract's version.
+    pub version: String,
     /// What the component is linked to.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub wit: WitVersions,
@@ -120,12 +119,10 @@ pub struct GatePin {
     pub codex: Option<Digest>,
     /// The gate component's bytes.
     pub component: Digest,
-    /// The node contract's bytes, with the limits that it judges under; absent in locks that were written before it was kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub contract: Option<Digest>,
-    /// The contract's version; absent in locks that were written before it was kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
+    /// The node contract's bytes, with the limits that it judges under.
+    pub contract: Digest,
+    /// The contract's version.
+    pub version: String,
     /// What the component is linked to.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub wit: WitVersions,

@@ -370,7 +370,7 @@ fn lock(plan: &Plan) -> Lock {
             tool: Some("t".into()),
         },
         tools: vec!["search".into()],
-        version: Some("1.0.0".to_owned()),
+        version: "1.0.0".to_owned(),
         wit: wit(),
     };
     let ethical = GatePin {
@@ -378,8 +378,8 @@ fn lock(plan: &Plan) -> Lock {
         approvals: BTreeSet::new(),
         codex: Some(Digest::of(b"codex")),
         component: Digest::of(b"gate"),
-        contract: Some(Digest::of(b"gate contract")),
-        version: Some("1.0.0".to_owned()),
+        contract: Digest::of(b"gate contract"),
+        version: "1.0.0".to_owned(),
         wit: wit(),
     };
     Lock {

@@ -246,7 +246,7 @@ fn resolved_gate<'a>(
     let codex = kept(verified_codex(&request.codex_trust, id, node), faults);
     match clear_gate(request, node) {
         Ok((linkage, approvals)) => Some(ResolvedGate {
-            limits: gate_limits(&node.contract.limits),
+            limits: node.contract.limits,
             codex: codex?,
             approvals,
             id,
@@ -320,10 +320,10 @@ impl<'a> Resolution<'a> {
 fn gate_pin(gate: &ResolvedGate<'_>) -> GatePin {
     GatePin {
         approvals: gate.approvals.clone(),
-        version: Some(gate.node.contract.version.clone()),
+        version: gate.node.contract.version.clone(),
         codex: gate.codex(),
         component: gate.linkage.component(),
-        contract: Some(gate.node.contract.digest()),
+        contract: gate.node.contract.digest(),
         adapt: gate.linkage.adapt(),
         wit: wit_versions(&gate.linkage),
     }
@@ -344,7 +344,7 @@ fn step_pin(plan: &Plan, step: &ResolvedStep<'_>) -> StepPin {
         node: step.id.clone(),
         pins: step.step.pins.clone(),
         tools: step.step.tools.clone(),
-        version: Some(step.node.contract.version.clone()),
+        version: step.node.contract.version.clone(),
         wit: wit_versions(&step.linkage),
     }
 }
@@ -391,15 +391,4 @@ fn config_digest(config: &BTreeMap<String, String>) -> Option<Digest> {
         .flat_map(|(key, value)| [key.as_bytes(), value.as_bytes()])
         .collect();
     (!parts.is_empty()).then(|| Digest::derive("config-values", &parts))
-}
-
-/// A gate's contract may tighten the limits of gates, never widen them.
-pub(crate) fn gate_limits(contract: &Limits) -> Limits {
-    let most = Limits::GATE;
-    Limits {
-        memory_bytes_max: contract.memory_bytes_max.min(most.memory_bytes_max),
-        fuel_max: contract.fuel_max.min(most.fuel_max),
-        deadline_ms_max: contract.deadline_ms_max.min(most.deadline_ms_max),
-        ..most
-    }
 }

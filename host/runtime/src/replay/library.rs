@@ -15,7 +15,6 @@ use aim_core::{
     contract::NodeContract,
     digest::Digest,
     gate::{Decision, GateKind, GateRecord, GateRequest, Phase, floor::Floors},
-    limits::Limits,
     name::NodeId,
     plan::Step,
     replay::Difference,
@@ -40,8 +39,6 @@ use crate::{
 pub struct Library {
     components: BTreeMap<Digest, Component>,
     contracts: BTreeMap<Digest, Contract>,
-    /// Limits of gates, by node: a contract may tighten them.
-    gate_limits: BTreeMap<NodeId, Limits>,
     codexes: BTreeMap<Digest, Arc<[u8]>>,
     rules: GateRules,
 }
@@ -116,10 +113,6 @@ impl Library {
         contract: &NodeContract,
         schemas: &dyn SchemaCompiler,
     ) -> Result<(), LibraryError> {
-        if contract.is_gate() {
-            self.gate_limits
-                .insert(contract.node_id.clone(), contract.limits);
-        }
         let compiled = |schema: Option<&serde_json::Value>| {
             let compiled = schema.map(|schema| schemas.compile(schema.to_string().as_bytes()));
             compiled.transpose().map_err(|error| LibraryError::Schema {
@@ -322,7 +315,8 @@ impl<'a> Loader<'a> {
             }
         };
         let node = NodeId::parse(&record.gate).ok();
-        let locked = node.as_ref().and_then(|node| past.lock.gates.get(node));
+        let locked = node.and_then(|node| past.lock.gates.get(&node));
+        let locked = locked.ok_or_else(|| pin("the pin".to_owned()))?;
         let asks: Vec<Ask> = (record.codex.map(|_| Ask::plain(Capability::Codex)))
             .into_iter()
             .collect();
@@ -334,7 +328,7 @@ impl<'a> Loader<'a> {
             world: World::Gate,
             asks: &asks,
             grant: &grant,
-            adapt: locked.and_then(|pin| pin.adapt),
+            adapt: locked.adapt,
             class: Class::Standard,
         };
         let linked = linkage(bytes, &terms).and_then(|linkage| {
@@ -342,16 +336,9 @@ impl<'a> Loader<'a> {
             loaded.map_err(|error| error.to_string())
         });
         let linked = linked.map_err(|why| pin(format!("a linkable component ({why})")))?;
-        let limits = match locked.and_then(|pin| pin.contract) {
-            Some(digest) => {
-                let contract = library.contracts.get(&digest);
-                let contract = contract.ok_or_else(|| pin(format!("contract {digest}")))?;
-                Some(&contract.contract.limits)
-            }
-            // Locks that were written before it was kept say nothing about it.
-            None => node.and_then(|node| library.gate_limits.get(&node)),
-        };
-        let limits = limits.map_or(Limits::GATE, crate::admission::gate_limits);
+        let contract = library.contracts.get(&locked.contract);
+        let contract = contract.ok_or_else(|| pin(format!("contract {}", locked.contract)))?;
+        let limits = contract.contract.limits;
         let gate = Gate {
             id: record.gate.clone(),
             component: record.component,

@@ -388,7 +388,7 @@ fn a_composite_that_says_abort_ends_the_run() {
 #[test]
 fn a_step_that_is_evaluated_for_longer_than_the_table_allows_is_refused() {
     let mut rig = rig("  step s: a {}\n  step next: a { depends s }\n");
-    rig.gate("gate-hostile", b"loop-egress".to_vec());
+    rig.gate("gate-hostile", b"crawl-egress".to_vec());
     let script = json!({"*": {}}).to_string();
     let report = rig
         .run_hasty(&[("script", &script)], State::Evaluating)

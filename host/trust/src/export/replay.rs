@@ -180,7 +180,7 @@ fn hold_end(
 
 fn hold_contracts(contracts: &[String], lock: &Lock) -> Result<(), String> {
     let steps = lock.steps.values().map(|pin| pin.contract);
-    let gates = lock.gates.values().filter_map(|pin| pin.contract);
+    let gates = lock.gates.values().map(|pin| pin.contract);
     let mut pinned: BTreeSet<Digest> = steps.chain(gates).collect();
     for text in contracts {
         let contract = NodeContract::from_canonical(text.as_bytes());

@@ -77,6 +77,34 @@ fn a_gate_gets_the_limits_of_gates() {
     assert_eq!(contract.component().unwrap().world, World::Gate);
 }
 
+/// Control: with the step's ceiling for gates, too, both are accepted and this fails (seen).
+#[test]
+fn a_gate_can_not_ask_for_more_than_gates_get_or_the_operator_allows() {
+    let gate = |limits: Value| {
+        component(&json!({
+            "world": "aim:step/gate@0.1.0", "codex": "codex/v1.yaml",
+            "asks": [{ "capability": "codex" }], "limits": limits,
+        }))
+    };
+    let over = json!({ "fuel_max": Limits::GATE.fuel_max + 1, "log_bytes_max": 65_537 });
+    let found = fields(gate(over));
+    let named: Vec<&str> = found.iter().map(|(_, field)| field.as_str()).collect();
+    assert_eq!(named, ["/limits/fuel_max", "/limits/log_bytes_max"]);
+
+    let ceiling = Limits {
+        deadline_ms_max: 500,
+        ..Limits::CEILING
+    };
+    let read = |value| serde_json::from_value::<NodeDocument>(value).unwrap();
+    let usual = read(gate(json!({}))).check(&ceiling).unwrap();
+    assert_eq!(usual.limits.deadline_ms_max, 500);
+    assert!(
+        read(gate(json!({ "deadline_ms_max": 501 })))
+            .check(&ceiling)
+            .is_err()
+    );
+}
+
 #[test]
 fn every_fault_is_named_at_once() {
     let mut document = component(&json!({

@@ -165,15 +165,9 @@ impl Pins {
     }
 
     fn contracts(&mut self, lock: &Lock) -> Vec<String> {
-        let steps = lock
-            .steps
-            .values()
-            .map(|pin| (&pin.node, Some(pin.contract)));
-        let gates = lock.gates.iter().map(|(node, pin)| (node, pin.contract));
-        let pinned: BTreeMap<Digest, &NodeId> = steps
-            .chain(gates)
-            .filter_map(|(node, digest)| Some((digest?, node)))
-            .collect();
+        let steps = lock.steps.values().map(|pin| (pin.contract, &pin.node));
+        let gates = lock.gates.iter().map(|(node, pin)| (pin.contract, node));
+        let pinned: BTreeMap<Digest, &NodeId> = steps.chain(gates).collect();
         let mut texts = Vec::new();
         for (digest, node) in pinned {
             match self.contracts.get(&digest) {

@@ -20,9 +20,10 @@ impl NodeDocument {
         ceiling: &Limits,
         faults: &mut Faults,
     ) -> Limits {
-        let base = match world {
-            Some(World::Gate) => Limits::GATE,
-            _ => class.default_limits(),
+        // Gates are small and slow ones are denials: what a gate gets by itself is also the most that its contract can say.
+        let (base, ceiling) = match world {
+            Some(World::Gate) => (Limits::GATE, &lowered(Limits::GATE, ceiling)),
+            _ => (class.default_limits(), ceiling),
         };
         let mut limits = self.limits.over(lowered(base, ceiling));
         if let Some(timeout) = self.timeout_ms {
