@@ -6,6 +6,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::say;
+
+/// What lies between the tries of a command that fetches something.
+const PAUSES: [Duration; 3] = [
+    Duration::from_secs(5),
+    Duration::from_secs(15),
+    Duration::from_secs(45),
+];
+
 /// Runs a command with its output going where ours goes.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command
@@ -32,6 +41,23 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
         );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs a command that fetches something as [`capture`] does, again after a pause when the network has failed it: a mirror
+/// that is out of reach for a minute must not fail whoever builds. A command that is no good fails as well, only later.
+pub(crate) fn fetch(command: &mut Command) -> Result<String> {
+    fetch_with(command, &PAUSES)
+}
+
+fn fetch_with(command: &mut Command, pauses: &[Duration]) -> Result<String> {
+    for pause in pauses {
+        match capture(command) {
+            Ok(text) => return Ok(text),
+            Err(error) => say::progress(&format!("{error:#}; again in {} s", pause.as_secs())),
+        }
+        std::thread::sleep(*pause);
+    }
+    capture(command)
 }
 
 /// Runs a command for at most `limit` and says whether it succeeded. Its output is dropped.
@@ -72,4 +98,33 @@ fn last_lines(output: &Output) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(8);
     lines.get(from..).unwrap_or_default().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A command that fails until it was started so often, and says how often it was.
+    fn at_last(folder: &std::path::Path, least: u32) -> Command {
+        let mut command = Command::new("sh");
+        let script = "echo x >> tries; n=$(wc -l < tries); echo $n; test $n -ge $0";
+        command
+            .args(["-c", script, &least.to_string()])
+            .current_dir(folder);
+        command
+    }
+
+    // Negative control: with a single try in `fetch_with`, the first case fails (seen).
+    #[test]
+    fn what_fetches_is_tried_again_and_not_for_ever() {
+        let pauses = [Duration::ZERO; 3];
+        for (least, is_fetched) in [(1, true), (4, true), (5, false)] {
+            let folder = tempfile::tempdir().unwrap();
+            let fetched = fetch_with(&mut at_last(folder.path(), least), &pauses);
+            let tries = std::fs::read_to_string(folder.path().join("tries")).unwrap();
+            assert_eq!(tries.lines().count(), least.min(4) as usize);
+            let said = fetched.ok().map(|text| text.trim().to_owned());
+            assert_eq!(said, is_fetched.then(|| least.to_string()));
+        }
+    }
 }

@@ -253,7 +253,10 @@ async fn a_neighbour_of_a_hostile_step_completes_its_envelopes() {
     let echo = step("conformance-echo", &[]);
     let attack = tokio::spawn(async move {
         Try::new("g1-infinite-loop", &json!({}))
-            .with_limits(|limits| limits.deadline_ms_max = 200)
+            .with_limits(|limits| {
+                limits.deadline_ms_max = 200;
+                limits.fuel_max = u64::MAX / 2;
+            })
             .on(&hostile)
             .await
     });

@@ -21,7 +21,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::channel::Channel;
 
 /// How long a child may take to notice that its socket is closed before it is killed.
-const FAREWELL: Duration = Duration::from_secs(2);
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// What to start.
 #[derive(Debug, Clone)]

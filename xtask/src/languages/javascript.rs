@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::{Place, interpreter::Python, tools};
 use crate::{
-    process::{capture, run},
+    process::{capture, fetch, run},
     project::write_whole,
     say,
 };
@@ -50,7 +50,7 @@ fn packages(place: &Place, node: &Node) -> Result<PathBuf> {
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
             .args(["--loglevel", "error"])
             .current_dir(stage);
-        capture(&mut npm).map(|_| ())
+        fetch(&mut npm).map(|_| ())
     })?;
     Ok(folder)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use super::{Place, interpreter::Python};
-use crate::{process::capture, say};
+use crate::{process::fetch, say};
 
 /// The folder with what a requirements file pins, installed on first use.
 pub(super) fn installed(place: &Place, python: &Python, requirements: &Path) -> Result<PathBuf> {
@@ -34,7 +34,7 @@ pub(super) fn installed(place: &Place, python: &Python, requirements: &Path) -> 
             .arg(requirements)
             .arg("--target")
             .arg(stage);
-        capture(&mut pip).map(|_| ())
+        fetch(&mut pip).map(|_| ())
     })?;
     Ok(folder)
 }

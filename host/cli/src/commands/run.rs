@@ -274,8 +274,12 @@ fn drive(
             }
         });
         let on_interrupt = cancel.clone();
+        // Listens from here on: the first Ctrl-C may come before the task has had its first turn.
+        let interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
         let interrupts = tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
+            if let Ok(mut interrupt) = interrupt
+                && interrupt.recv().await.is_some()
+            {
                 on_interrupt.cancel();
             }
         });

@@ -389,7 +389,7 @@ fn a_host_that_is_killed_between_intent_and_outcome_does_not_repeat_the_request(
 #[test]
 fn an_idempotent_step_repeats_it_with_the_same_key() {
     let (server, place, _) =
-        killed_and_run_again("idempotent: true\nlimits: { effect_ms_max: 300 }\n");
+        killed_and_run_again("idempotent: true\nlimits: { effect_ms_max: 5000 }\n");
     let keys: Vec<String> = server
         .seen()
         .iter()

@@ -38,7 +38,7 @@ PLAN asking v1.0:
     BUDGET tokens=1, time=30s, tools=1
 "#;
 
-/// Each try ends at its gate; the waits between them are long enough to be met.
+/// Each try ends at its gate; the waits between them are long enough to be met by whoever looks for them every second.
 pub(crate) const TRYING: &str = r#"
 pipeline "trying" {
   header { quip: "A clock that is wrong waits to be right twice a day." }
@@ -46,7 +46,7 @@ pipeline "trying" {
   step say: a {
     does: "say it"
     budget: { tokens: 1, wall_ms: 30000, calls: 1 }
-    retries: { max_attempts: 3, backoff_ms: 400 }
+    retries: { max_attempts: 3, backoff_ms: 4000 }
     gate egress long { require output.word.size_bytes > 100; on_fail retry }
   }
 }

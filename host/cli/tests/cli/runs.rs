@@ -142,7 +142,8 @@ pipeline "declared" {
     assert_eq!(body.as_object().unwrap().len(), 1, "{body}");
 }
 
-/// Kills the run, and with it nothing but the host, once it has said `word`; answers whether it was still at work.
+/// Kills the run, and with it nothing but the host, once it has said `word`; answers whether it was still at work. A run that was
+/// over before has said nothing of the sort.
 fn killed_after(place: &Place, arguments: &[&str], word: &str) -> bool {
     let mut child = place
         .command(arguments)
@@ -155,9 +156,10 @@ fn killed_after(place: &Place, arguments: &[&str], word: &str) -> bool {
         .lines()
         .map_while(Result::ok)
         .any(|line| line.contains(word));
-    assert!(said, "the run never said `{word}`");
     child.kill().unwrap();
-    !child.wait().unwrap().success()
+    let is_over = child.wait().unwrap().success();
+    assert!(said || is_over, "the run never said `{word}`");
+    !is_over
 }
 
 /// Released attempts by step, from the evidence.
@@ -181,12 +183,14 @@ fn d2_a_host_killed_at_work_resumes_without_repeating_a_step_and_the_evidence_ve
     let plan = example.join("plan.acl").display().to_string();
     let logs = format!("logs=@{}", example.join("logs/upstream-down").display());
     let arguments = ["run", &plan, "--data-dir=.aim", "-i", &logs];
-    let place = Place::new();
-    let mut was_interrupted = false;
-    for word in ["running", "ingest", "retrieve", "verify"] {
-        was_interrupted |= killed_after(&place, &arguments, word);
-    }
-    assert!(was_interrupted);
+    let interrupted = || {
+        let place = Place::new();
+        let words = ["running", "ingest", "retrieve", "verify"];
+        let kills = words.map(|word| killed_after(&place, &arguments, word));
+        kills.contains(&true).then_some(place)
+    };
+    // Whoever kills may be given no turn until all is done; hardly ever twice.
+    let place = (0..20).find_map(|_| interrupted()).unwrap();
     let came = place.run(&arguments);
     assert_eq!(came.code, 0, "{}", came.stderr);
     let steps = [

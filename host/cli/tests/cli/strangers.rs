@@ -23,7 +23,7 @@ fn behind(place: &Place, line: &str, arguments: &[&str]) -> Came {
     let aimctl = env!("CARGO_BIN_EXE_aimctl");
     let mut command = Command::new("sh");
     command
-        .args(["-c", line, "sh", "timeout", "60", aimctl])
+        .args(["-c", line, "sh", "timeout", "300", aimctl])
         .args(arguments)
         .current_dir(place.path("."))
         .env_clear()

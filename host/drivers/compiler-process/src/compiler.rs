@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How long a worker may take to start.
-const START_PATIENCE: Duration = Duration::from_secs(10);
+const START_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Gives native code, from the cache or from a worker.
 #[derive(Debug)]

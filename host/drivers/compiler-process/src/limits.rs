@@ -24,7 +24,7 @@ pub struct WorkerLimits {
 }
 
 impl WorkerLimits {
-    /// 10 s and 4 s per MiB of CPU, three times that on the clock; 1 GiB and 64 bytes per byte of address space, 8 GiB
+    /// 10 s and 4 s per MiB of CPU, ten times that on the clock, since others may want the CPU as well; 1 GiB and 64 bytes per byte of address space, 8 GiB
     /// at most.
     ///
     /// Measured with wasmtime 48 and Cranelift: a step of 0.2 MiB needs 36 MB and 0.8 s, 18 MB in 30,000 functions need
@@ -35,7 +35,7 @@ impl WorkerLimits {
         memory_bytes_max: 8 * 1024 * MIB,
         cpu_s_base: 10,
         cpu_s_each_mib: 4,
-        wall_factor: 3,
+        wall_factor: 10,
     };
 
     /// Address space for a component of that size.
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(limits.cpu_s(0), 10);
         assert_eq!(limits.cpu_s(1), 14);
         assert_eq!(limits.cpu_s(18 * 1024 * 1024), 82);
-        assert_eq!(limits.wall(1), Duration::from_secs(42));
+        assert_eq!(limits.wall(1), Duration::from_secs(140));
         assert_eq!(limits.memory_bytes(0), 1024 * MIB);
         assert_eq!(limits.memory_bytes(18 * 1024 * 1024), 2176 * MIB);
         assert!(limits.memory_bytes(7_000_000) < 1_688_636 * 1024);

@@ -33,7 +33,7 @@ const TIGHT: WorkerLimits = WorkerLimits {
     memory_bytes_max: 512 * 1024 * 1024,
     cpu_s_base: 1,
     cpu_s_each_mib: 0,
-    wall_factor: 20,
+    wall_factor: 120,
 };
 
 /// What the child makes of a component.

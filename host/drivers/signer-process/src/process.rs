@@ -19,8 +19,11 @@ use crate::{
     wire::{Answer, write_checkpoint, write_size, write_statements},
 };
 
-/// How long the signer may take for one call.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the signer may take for one call: thousands of times what it needs, so that a machine that stands still for a while
+/// does not cost a run.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may take to start, from a cold disk as well.
+const START_PATIENCE: Duration = Duration::from_secs(60);
 /// Room for the fields around the payloads of a message.
 const MARGIN_BYTES: usize = 4096;
 /// What one statement may have at most, so that a message holds at least a handful.
@@ -46,7 +49,7 @@ impl SignerProcess {
         Self::spawn_with_patience(command, PATIENCE)
     }
 
-    /// As [`SignerProcess::spawn`], with another bound for each call.
+    /// As [`SignerProcess::spawn`], with another bound for each call. The start has its own.
     ///
     /// # Errors
     /// As there.
@@ -60,7 +63,7 @@ impl SignerProcess {
                 command.program.display()
             ))
         })?;
-        match converse(&mut process, None, patience)? {
+        match converse(&mut process, None, START_PATIENCE)? {
             Answer::Hello(keys) => Ok(Self {
                 process: Some(process),
                 keys,

@@ -245,7 +245,7 @@ fn s4_the_signer_can_not_be_dumped_or_gain_privileges_and_inherits_no_environmen
 fn a_slow_signer_is_unavailable_and_stays_so() {
     let home = tempfile::tempdir().unwrap();
     let keys = home.path().join("keys");
-    let patience = Duration::from_secs(2);
+    let patience = Duration::from_millis(200);
     let mut signer =
         SignerProcess::spawn_with_patience(&command("signer", &keys), patience).unwrap();
     let slow = signer.sign_statements(&[b"hang"]).unwrap_err();

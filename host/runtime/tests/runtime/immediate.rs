@@ -246,7 +246,7 @@ fn ending() -> [Failing; 3] {
         ends: Some(outcome),
         ..of(name, hello())
     };
-    let limit = |name: &str, value: u64| json!({ "limits": { name: value } });
+    let limits = |fuel: u64, deadline_ms: u64| json!({ "limits": { "fuel_max": fuel, "deadline_ms_max": deadline_ms } });
     [
         row(
             "trap",
@@ -257,13 +257,14 @@ fn ending() -> [Failing; 3] {
         row(
             "no end",
             "spin",
-            limit("fuel_max", 100_000_000),
+            limits(100_000_000, 600_000),
             Outcome::Limit(LimitKind::Fuel),
         ),
         row(
             "too late",
             "spin",
-            limit("deadline_ms_max", 2_000),
+            // Late enough for the request before it, on any machine.
+            limits(1_000_000_000_000, 4_000),
             Outcome::Limit(LimitKind::Deadline),
         ),
     ]
@@ -627,7 +628,7 @@ fn past_a_soft_mark_a_smaller_model_goes_on_and_there_is_an_event() {
 #[test]
 fn a_step_that_executes_for_longer_than_the_table_allows_is_stopped() {
     let http = TestHttp::new(|_: &HttpCall| {
-        std::thread::sleep(std::time::Duration::from_millis(400));
+        std::thread::sleep(std::time::Duration::from_secs(3));
         Ok(HttpResponse {
             status: 200,
             headers: vec![],

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::process::{capture, run};
+use crate::process::{self, capture, run};
 use crate::say;
 
 /// Options that point apt at lists and archives in a folder of ours. Empty for the system's.
@@ -33,7 +33,7 @@ pub(crate) fn fetch(options: &Options, names: &[String], stage: &Path, root: &Pa
         .args(options)
         .arg("download")
         .args(names);
-    capture(&mut download)?;
+    process::fetch(&mut download)?;
     for entry in std::fs::read_dir(&archives)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "deb") {
@@ -63,7 +63,7 @@ pub(crate) fn usable_lists(stage: &Path, package: &str) -> Result<Options> {
     ];
     let mut update = Command::new("apt-get");
     update.args(&options).arg("update");
-    capture(&mut update)?;
+    process::fetch(&mut update)?;
     version(&options, package)?;
     Ok(options)
 }
