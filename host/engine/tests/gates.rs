@@ -12,12 +12,6 @@ use aim_engine::{Codex, GateFault, GateReport};
 
 use crate::support::gate;
 
-/// A gate's limits with a minute for what takes a millisecond: no machine is so busy that it denies.
-const PATIENT: Limits = Limits {
-    deadline_ms_max: 60_000,
-    ..Limits::GATE
-};
-
 fn request() -> GateRequest {
     GateRequest {
         phase: Phase::Egress,
@@ -49,7 +43,7 @@ fn item(len: usize) -> Item {
 
 async fn judged(codex: &str) -> GateReport {
     let gate = gate("gate-hostile");
-    gate.judge(&request(), &Codex::new(codex.as_bytes()), PATIENT)
+    gate.judge(&request(), &Codex::new(codex.as_bytes()), Limits::GATE)
         .await
 }
 
@@ -148,12 +142,12 @@ async fn every_verdict_comes_through_with_the_true_codex_digest() {
 async fn the_shipped_gate_without_a_codex_gives_no_decision() {
     let gate = gate("gate-mcel");
     let empty = Codex::new([]);
-    let prepared = gate.prepare(&empty, Phase::Egress, PATIENT).await;
+    let prepared = gate.prepare(&empty, Phase::Egress, Limits::GATE).await;
     assert!(
         matches!(prepared, Some(Err(GateFault::Answered(_)))),
         "{prepared:?}"
     );
-    let report = gate.judge(&request(), &empty, PATIENT).await;
+    let report = gate.judge(&request(), &empty, Limits::GATE).await;
     assert!(report.result.is_err(), "{:?}", report.result);
 }
 
@@ -167,22 +161,22 @@ async fn the_shipped_gate_judges_by_what_it_prepared_for_the_very_phase() {
     let codex = Codex::new(std::fs::read(path).unwrap());
     let gate = gate("gate-mcel");
     let prepare = async |phase| {
-        let prepared = gate.prepare(&codex, phase, PATIENT).await;
+        let prepared = gate.prepare(&codex, phase, Limits::GATE).await;
         prepared.unwrap().unwrap()
     };
     let egress = prepare(Phase::Egress).await;
     assert_eq!(egress, prepare(Phase::Egress).await);
     let given = codex.with_prepared(std::sync::Arc::clone(&egress));
-    let decision = gate.judge(&request(), &given, PATIENT).await.result;
+    let decision = gate.judge(&request(), &given, Limits::GATE).await.result;
     let decision = decision.unwrap();
     assert_eq!(decision.verdict, Verdict::Pass);
     assert_eq!(decision.codex_digest, codex.digest().to_string());
     let ingress = codex.with_prepared(prepare(Phase::Ingress).await);
-    let report = gate.judge(&request(), &ingress, PATIENT).await;
+    let report = gate.judge(&request(), &ingress, Limits::GATE).await;
     assert!(report.result.is_err(), "prepared for another phase");
     for length in [0, 4, 127, 128, egress.len() / 2, egress.len() - 1] {
         let cut = codex.with_prepared(egress[..length].into());
-        let report = gate.judge(&request(), &cut, PATIENT).await;
+        let report = gate.judge(&request(), &cut, Limits::GATE).await;
         assert!(
             matches!(report.result, Err(GateFault::Answered(_))),
             "{length}: {:?}",
@@ -195,6 +189,6 @@ async fn the_shipped_gate_judges_by_what_it_prepared_for_the_very_phase() {
 async fn a_gate_that_prepares_nothing_reads_its_codex_at_every_request() {
     let gate = gate("gate-hostile");
     let codex = Codex::new(*b"pass");
-    let prepared = gate.prepare(&codex, Phase::Egress, PATIENT).await;
+    let prepared = gate.prepare(&codex, Phase::Egress, Limits::GATE).await;
     assert!(prepared.is_none());
 }

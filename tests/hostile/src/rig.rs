@@ -166,9 +166,7 @@ impl Rig {
             given: BTreeMap::new(),
             nodes: BTreeMap::new(),
         };
-        let gate = json!({ "world": "aim:step/gate@0.1.0", "asks": [{ "capability": "codex" }], "codex": "codex.json",
-            // No machine is so busy that a gate of a millisecond denies.
-            "limits": { "deadline_ms_max": 60_000 } });
+        let gate = json!({ "world": "aim:step/gate@0.1.0", "asks": [{ "capability": "codex" }], "codex": "codex.json" });
         let codex = std::fs::read(repository("contracts/codex/default.json")).unwrap();
         rig.add("ethical", guest("gate-mcel"), &gate, Some(codex));
         rig.add("echo", guest("conformance-echo"), &json!({}), None);

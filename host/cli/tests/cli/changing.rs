@@ -38,7 +38,7 @@ const ECHO: &str = "kind: compute\nnode_id: echo\nversion: \"0.1.0\"\ncomponent:
                     asks: [{ capability: artifact, modes: [put] }]\n";
 const LESS: &str = "limits: { fuel_max: 1 }\n";
 const GATE: &str = "kind: compute\nnode_id: ethical\nversion: \"0.1.0\"\nworld: aim:step/gate@0.1.0\n\
-                    component: { path: gate.wasm }\nasks: [{ capability: codex }]\ncodex: ../codex\nlimits: { deadline_ms_max: 60000 }\n";
+                    component: { path: gate.wasm }\nasks: [{ capability: codex }]\ncodex: ../codex\n";
 const ALL: &str = "@id(\"all\") permit (principal, action, resource);\n";
 const NO_PUT: &str =
     "@id(\"no-put\") forbid (principal, action == Aim::Action::\"artifact.put\", resource);\n";

@@ -161,8 +161,8 @@ const CHANGES: [(Change, &[&str]); 25] = [
     (
         Text(
             "contracts/ethical.yaml",
-            "deadline_ms_max: 60000",
-            "deadline_ms_max: 60001",
+            "codex:",
+            "limits: { fuel_max: 900000000 }\ncodex:",
         ),
         &["gates.ethical.contract"],
     ),

@@ -213,11 +213,6 @@ pub(crate) fn codex() -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-/// A minute for a gate, which needs a millisecond: no machine is so busy that it denies.
-fn patient() -> Value {
-    json!({ "deadline_ms_max": 60_000 })
-}
-
 /// A checked contract with `more` over the least one.
 fn contract(node: &str, component: &str, more: Value) -> NodeContract {
     let mut document = json!({
@@ -305,7 +300,7 @@ impl Rig {
 
     /// Replaces the ethical gate.
     pub(crate) fn gate(&mut self, component: &str, codex: Vec<u8>) {
-        let more = json!({ "world": "aim:step/gate@0.1.0", "asks": [{ "capability": "codex" }], "codex": "codex.json", "limits": patient() });
+        let more = json!({ "world": "aim:step/gate@0.1.0", "asks": [{ "capability": "codex" }], "codex": "codex.json" });
         let contract = contract("ethical", component, more);
         let node = Node {
             contract,
@@ -318,7 +313,7 @@ impl Rig {
 
     /// Adds a gate that every step passes besides the ethical one.
     pub(crate) fn also(mut self, id: &str, component: &str, codex: &[u8]) -> Self {
-        let more = json!({ "world": "aim:step/gate@0.1.0", "asks": [{ "capability": "codex" }], "codex": "codex.json", "limits": patient() });
+        let more = json!({ "world": "aim:step/gate@0.1.0", "asks": [{ "capability": "codex" }], "codex": "codex.json" });
         let node = Node {
             contract: contract(id, component, more),
             component: guest(component),
@@ -350,7 +345,7 @@ impl Rig {
     pub(crate) fn gate_version(&mut self, version: &str) {
         let node = self.nodes.get_mut(&NodeId::parse("ethical").unwrap());
         let more = json!({ "world": "aim:step/gate@0.1.0", "asks": [{ "capability": "codex" }], "codex": "codex.json",
-            "limits": patient(), "version": version });
+            "version": version });
         node.unwrap().contract = contract("ethical", "gate-mcel", more);
     }
 
