@@ -49,7 +49,10 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "soak",
-        help: "the long forms of the tests: every bit of a log flipped, many cases, guests rebuilt elsewhere",
+        help: "the long forms of the tests, for a day: each test alone, with its cases, its rate and its memory\n\
+               STAGE         only these: policy, store, trust, core, acl, hostile, fuzz, guests\n\
+               --part K/N    the K-th of N parts, which together are the whole\n\
+               --test TEXT   only tests with this in their name",
         run: soak::run,
     },
     Command {

@@ -1,7 +1,8 @@
 //! Doubles of the ports that live in memory, and the suites that say how each port behaves.
 //!
 //! A suite is run on the double and on every driver, so that a test with doubles says something about the real thing.
-//! This crate is a dev-dependency only; it draws no random number, opens no file and reads no clock.
+//! This crate is a dev-dependency only; it draws no random number and reads no clock, and opens no file but the
+//! one in which [`soak`] says how far a test is.
 //!
 //! INVARIANT: a double never does what a driver's suite would refuse.
 
@@ -18,6 +19,7 @@ mod services;
 mod signer;
 mod writable;
 
+pub mod soak;
 pub mod suite;
 
 pub use artifact::MemoryArtifacts;

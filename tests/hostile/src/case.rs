@@ -289,19 +289,14 @@ fn no_secrets(rig: &Rig, report: &RunReport, attempt: &AttemptPredicate) {
     }
 }
 
-/// How many cases a soak asks for of `whole`: `AIM_SOAK` says which share of them (`1` is all). `None` when this is no soak.
-pub(crate) fn soak(whole: u64) -> Option<u64> {
-    let share: u64 = std::env::var("AIM_SOAK").ok()?.parse().unwrap();
-    Some((whole / share).max(1))
-}
-
 pub(crate) fn holds(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-/// Threads and file descriptors of this process. Only where each test is a process of its own do they belong to the test.
+/// Threads and file descriptors of this process. Only where each test is a process of its own do they belong to the test: that
+/// is so with nextest and in a soak.
 fn left_open() -> (usize, usize) {
-    if std::env::var_os("NEXTEST").is_none() {
+    if std::env::var_os("NEXTEST").is_none() && !aim_testkit::soak::is_asked_for() {
         return (0, 0);
     }
     let count = |folder: &str| {

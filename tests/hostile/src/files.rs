@@ -66,7 +66,7 @@ fn f5_a_file_that_is_opened_to_read_is_published_as_it_was() {
 /// are a hundred thousand. Negative control: with a move that loses what is in a folder, this fails.
 #[test]
 fn f6_what_is_moved_away_and_opened_over_and_over_is_what_it_was() {
-    for turn in 0..crate::case::soak(50).unwrap_or(1) {
+    for turn in aim_testkit::soak::Cases::of(50, 1) {
         assert_eq!(attacked("f6", &[]), untouched(), "run {turn}");
     }
 }

@@ -1,6 +1,8 @@
 //! Components that nobody wrote: generated, and mutated from real ones. Each ends in a typed refusal or a typed end.
 //!
-//! Two thousand a change, each from its number, so that a number says which one it was; a million in the soak.
+//! Two thousand a change, each from its number, so that a number says which one it was; a million in the soak, of which the first
+//! are those of every change. The component of a panic is kept. A process that died without a panic leaves the number in the
+//! soak's file, and `cargo xtask soak` with the part of that number makes the component again.
 //! INVARIANT: no component panics the host, and none is taken for more than it is: nothing here answers with the host's bug.
 
 use std::{
@@ -16,6 +18,7 @@ use aim_core::{
     outcome::Outcome,
 };
 use aim_engine::{EngineProfile, StepEnd, VerifiedNativeCode, inspect};
+use aim_testkit::soak::Cases;
 use arbitrary::Unstructured;
 use wasm_encoder::{ComponentSectionId, RawSection};
 use wit_component::StringEncoding;
@@ -26,12 +29,11 @@ use crate::{
     rig::ENGINE,
 };
 
+/// Components of each of the four kinds in a whole soak.
+const WHOLE: u64 = 250_000;
+
 /// How often each end was reached.
 type Ends = BTreeMap<String, u64>;
-
-fn times() -> u64 {
-    crate::case::soak(250_000).unwrap_or(500)
-}
 
 /// Bytes that follow from a number, as many as are asked for.
 fn noise(kind: &str, number: u64, length: usize) -> Vec<u8> {
@@ -100,7 +102,9 @@ fn feed(kind: &str, make: impl Fn(u64) -> Option<Vec<u8>>) -> Ends {
         .build()
         .unwrap();
     let mut ends = Ends::new();
-    for number in 0..times() {
+    let cases = Cases::of(WHOLE, 500);
+    let count = cases.how_many();
+    for number in cases {
         let Some(bytes) = make(number) else {
             *ends.entry("nothing made".to_owned()).or_default() += 1;
             continue;
@@ -115,8 +119,13 @@ fn feed(kind: &str, make: impl Fn(u64) -> Option<Vec<u8>>) -> Ends {
         });
         *ends.entry(end).or_default() += 1;
     }
-    assert_eq!(ends.values().sum::<u64>(), times());
+    assert_eq!(ends.values().sum::<u64>(), count);
     ends
+}
+
+/// True when enough were fed that every end has to occur.
+fn is_telling(ends: &Ends) -> bool {
+    ends.values().sum::<u64>() >= 500
 }
 
 fn count(ends: &Ends, start: &str) -> u64 {
@@ -148,10 +157,12 @@ fn generated_components_end_in_types() {
         let made = wasm_smith::Component::new(smith_config(number), &mut Unstructured::new(&bytes));
         made.ok().map(|component| component.to_bytes())
     });
-    assert!(
-        count(&ends, "not read") > 0 && count(&ends, "not admitted") > 0,
-        "{ends:?}"
-    );
+    if is_telling(&ends) {
+        assert!(
+            count(&ends, "not read") > 0 && count(&ends, "not admitted") > 0,
+            "{ends:?}"
+        );
+    }
 }
 
 /// The generated module lies in a real step and is instantiated with it: its start function, its data and its memories.
@@ -176,12 +187,14 @@ fn steps_with_a_generated_module_in_them_end_in_types() {
         wasm_encoder::ComponentSection::append_to_component(&instances, &mut step);
         Some(step)
     });
-    assert!(count(&ends, "answered") > 20, "{ends:?}");
-    assert!(count(&ends, "not read") > 20, "{ends:?}");
-    assert!(
-        count(&ends, "trapped") + count(&ends, "limit") > 5,
-        "{ends:?}"
-    );
+    if is_telling(&ends) {
+        assert!(count(&ends, "answered") > 20, "{ends:?}");
+        assert!(count(&ends, "not read") > 20, "{ends:?}");
+        assert!(
+            count(&ends, "trapped") + count(&ends, "limit") > 5,
+            "{ends:?}"
+        );
+    }
 }
 
 #[test]
@@ -219,8 +232,10 @@ fn mutated_modules_of_real_steps_end_in_types() {
         }
         try_of_module(&module, wit, StringEncoding::UTF8).ok()
     });
-    assert!(count(&ends, "answered") > 20, "{ends:?}");
-    assert!(count(&ends, "trapped") > 20, "{ends:?}");
+    if is_telling(&ends) {
+        assert!(count(&ends, "answered") > 20, "{ends:?}");
+        assert!(count(&ends, "trapped") > 20, "{ends:?}");
+    }
 }
 
 /// Bytes of real components, changed anywhere: in names, in code, in lengths.
@@ -255,6 +270,8 @@ fn l12_components_with_changed_bytes_end_in_types() {
         }
         Some(bytes)
     });
-    assert!(count(&ends, "not read") > 50, "{ends:?}");
-    assert!(count(&ends, "answered") > 5, "{ends:?}");
+    if is_telling(&ends) {
+        assert!(count(&ends, "not read") > 50, "{ends:?}");
+        assert!(count(&ends, "answered") > 5, "{ends:?}");
+    }
 }

@@ -313,8 +313,7 @@ async fn g27_a_number_that_is_none_has_the_same_bits_everywhere() {
 #[tokio::test]
 async fn g28_a_recycled_slot_is_all_zero_ten_thousand_times() {
     let step = linked(&guest("hostile-g28-dirty-slot"), &[]);
-    let times = crate::case::soak(100_000).unwrap_or(10_000);
-    for turn in 0..times {
+    for turn in aim_testkit::soak::Cases::of(100_000, 10_000) {
         let report = invoked(&step, "x", "").await;
         assert!(is_answered(&report), "turn {turn}: {:?}", report.end);
     }

@@ -17,6 +17,7 @@ use aim_ports::{
     folder::{Change, Folders as _, SnapshotLimits, WritableFolder as _},
 };
 use aim_store_dir::{DirFolder, DirFolders};
+use aim_testkit::soak::Cases;
 
 const LIMITS: SnapshotLimits = SnapshotLimits {
     bytes_max: 1_000,
@@ -143,13 +144,8 @@ fn f10_a_root_that_is_replaced_by_a_link_stays_the_folder_that_was_opened() {
     assert_eq!(folder.read(LIMITS).unwrap().len(), 1);
 }
 
-/// Swaps of one run: three hundred, or in a soak ten thousand, of which `AIM_SOAK` says the share.
-fn swaps() -> u64 {
-    let share = std::env::var("AIM_SOAK").ok();
-    share.map_or(300, |share| (10_000 / share.parse::<u64>().unwrap()).max(1))
-}
-
-/// F6 on disk: somebody swaps a folder for a link while changes are published; nothing ever appears behind the link.
+/// F6 on disk: somebody swaps a folder for a link while changes are published; nothing ever appears behind the link. Three hundred
+/// times, ten thousand in a soak.
 /// Negative control: with parents opened by their path, this fails.
 #[test]
 fn f6_a_folder_that_is_swapped_for_a_link_meanwhile_leads_nowhere() {
@@ -158,16 +154,18 @@ fn f6_a_folder_that_is_swapped_for_a_link_meanwhile_leads_nowhere() {
     fs::create_dir_all(root.join("d")).unwrap();
     fs::create_dir(&outside).unwrap();
     let folder = open(&root);
+    let turns = Cases::of(10_000, 300);
+    let swaps = turns.how_many();
     thread::scope(|scope| {
         scope.spawn(|| {
-            for _ in 0..swaps() {
+            for _ in 0..swaps {
                 drop(fs::rename(root.join("d"), root.join("e")));
                 drop(symlink(&outside, root.join("d")));
                 drop(fs::remove_file(root.join("d")));
                 drop(fs::rename(root.join("e"), root.join("d")));
             }
         });
-        for turn in 0..swaps() {
+        for turn in turns {
             drop(folder.publish(&[file("d/a", &turn.to_string())]));
         }
     });
