@@ -23,7 +23,7 @@ const PACKAGES: [(&str, &str, &str); 6] = [
     (
         "store",
         "aim-store-dir",
-        "ten thousand folders swapped meanwhile",
+        "a folder swapped for a link a million times",
     ),
     ("trust", "aim-trust", "every bit of a log flipped"),
     ("core", "aim-core", "many cases of each property"),

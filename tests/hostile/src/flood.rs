@@ -47,19 +47,17 @@ fn g21_a_flood_of_artifacts_or_emissions_is_cut() {
     payload.ends(&[Outcome::Limit(LimitKind::Payload)]);
 }
 
-/// What it leaves is the same whatever the number of writes was; resident memory is for the soak.
-/// Negative control: with a byte kept for every empty write, this fails.
+/// What it leaves is the same whatever the number of writes was. In a soak a thousand times, so that whoever watches its memory
+/// sees that nothing is kept. Negative control: with a byte kept for every empty write, this fails.
 #[test]
 fn g22_empty_writes_leave_nothing_and_end_on_fuel() {
-    let case = Case::hostile_std("g22-empty-writes times=100000000").limit("fuel_max", 50_000_000);
-    let attempt = case.ends(&[FUEL]);
-    assert_eq!(
-        (
-            attempt.host_calls.logs,
-            attempt.host_calls.log_bytes_dropped
-        ),
-        (None, 0)
-    );
+    for turn in aim_testkit::soak::Cases::of(1_000, 1) {
+        let case =
+            Case::hostile_std("g22-empty-writes times=100000000").limit("fuel_max", 50_000_000);
+        let calls = case.ends(&[FUEL]).host_calls;
+        let left = (calls.logs, calls.log_bytes_dropped);
+        assert_eq!(left, (None, 0), "turn {turn}");
+    }
 }
 
 /// Negative control: without `door::charge` in `adapter::enter` the readings are all made.

@@ -119,6 +119,7 @@ fn feed(kind: &str, make: impl Fn(u64) -> Option<Vec<u8>>) -> Ends {
         });
         *ends.entry(end).or_default() += 1;
     }
+    println!("{kind}: {count} fed, {ends:#?}");
     assert_eq!(ends.values().sum::<u64>(), count);
     ends
 }

