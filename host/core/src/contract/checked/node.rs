@@ -61,6 +61,9 @@ impl NodeDocument {
         let gates = self.checked_gates(world, &mut faults);
         let autonomy = self.checked_autonomy(&mut faults);
         self.check_rest(&mut faults);
+        if world == Some(World::Gate) {
+            self.refuse_step_keys(&mut faults);
+        }
         match node_id {
             Some(node_id) if faults.is_empty() => Ok(NodeContract(NodeFacts {
                 kind: self.kind,
@@ -156,6 +159,32 @@ impl NodeDocument {
             );
             Autonomy::default()
         })
+    }
+
+    /// Keys that say something about steps. A gate is asked about every tenant's, once and with nothing to release: there each
+    /// of these would be read, pinned and obeyed by nobody.
+    fn refuse_step_keys(&self, faults: &mut Faults) {
+        let has_tenants = matches!(self.tenant_scope, Some(AuthoredTenantScope::List(_)));
+        for (key, is_set) in [
+            ("tenant_scope", has_tenants),
+            ("input", self.input.is_some()),
+            ("output", self.output.is_some()),
+            ("retry", self.retry.is_some()),
+            ("idempotent", self.idempotent.is_some()),
+            ("autonomy", self.autonomy.is_some()),
+            ("opaque_payload", self.opaque_payload.is_some()),
+            ("kappa_ppm", self.kappa_ppm.is_some()),
+            ("criticality", self.criticality.is_some()),
+            ("ethics", self.ethics.is_some()),
+        ] {
+            if is_set {
+                faults.add(
+                    ContractRule::Contradiction,
+                    format!("/{key}"),
+                    format!("`{key}` says something about a step, and this is a gate"),
+                );
+            }
+        }
     }
 
     fn check_rest(&self, faults: &mut Faults) {

@@ -1,6 +1,6 @@
 //! What the rules refuse, what they fill in, and that they all speak at once.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use serde_json::{Value, json};
 
@@ -168,6 +168,32 @@ fn refuses_asks_that_can_not_be_granted() {
                 .all(|(code, _)| *code == "AIM-C010" || *code == "AIM-C008")
         );
     }
+}
+
+// Negative control: without `refuse_step_keys`, every one of these loads, and nothing is different for it.
+#[test]
+fn a_gate_has_no_key_that_only_steps_obey() {
+    for (key, value) in [
+        ("tenant_scope", json!(["acme"])),
+        ("input", json!(true)),
+        ("output", json!({})),
+        ("retry", json!({ "attempts_max": 2 })),
+        ("idempotent", json!(true)),
+        ("autonomy", json!("PROP")),
+        ("opaque_payload", json!(true)),
+        ("kappa_ppm", json!(1)),
+        ("criticality", json!("critical")),
+        ("ethics", json!({ "kappa_ppm": 1 })),
+    ] {
+        let mut extra = json!({ "world": "aim:step/gate@0.1.0" });
+        extra[key] = value.clone();
+        expect(extra, "AIM-C011", &format!("/{key}"));
+        let mut extra = json!({});
+        extra[key] = value;
+        assert!(check(component(&extra)).is_ok(), "a step has `{key}`");
+    }
+    let everywhere = json!({ "world": "aim:step/gate@0.1.0", "tenant_scope": "global" });
+    assert!(check(component(&everywhere)).is_ok());
 }
 
 #[test]
