@@ -134,8 +134,9 @@ pub enum HeaderFault {
     Forbidden,
 }
 
-/// Headers that no guest sets.
-const FORBIDDEN: [&str; 16] = [
+/// Headers that no guest sets. The last ones ask a server for another method, path or host than the request's own, which are
+/// what was granted.
+const FORBIDDEN: [&str; 23] = [
     "connection",
     "expect",
     "host",
@@ -152,6 +153,13 @@ const FORBIDDEN: [&str; 16] = [
     "via",
     "forwarded",
     "x-forwarded-for",
+    "x-forwarded-host",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-host",
+    "x-original-url",
+    "x-rewrite-url",
 ];
 
 /// True for a header that the host sets or drops: no guest sends it, and no answer of a server hands it on.
@@ -271,7 +279,7 @@ mod tests {
         }
     }
 
-    // Negative control: with `host` taken out of the list this fails.
+    // Negative control: with `host`, or with `x-original-url`, taken out of the list this fails.
     #[test]
     fn a_guest_sets_no_header_of_the_host_and_smuggles_no_line() {
         for name in [
@@ -282,6 +290,11 @@ mod tests {
             "upgrade",
             "Idempotency-Key",
             "Expect",
+            "X-HTTP-Method-Override",
+            "x-method-override",
+            "X-Original-URL",
+            "x-rewrite-url",
+            "X-Forwarded-Host",
         ] {
             assert_eq!(
                 check_header(name, b"x"),

@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: a parsed target is in normal form; parsing its own text gives it back.
 
-use alloc::{borrow::ToOwned, format, string::String};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 use core::{fmt, net::Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
@@ -166,8 +166,8 @@ fn host_name(text: &str) -> Result<String, TargetError> {
 /// Reads a path with an optional query.
 ///
 /// Percent-encoded letters, digits and `-._~` are decoded, hex digits of the rest are written in capitals. What could lead
-/// elsewhere for another reader is refused: dot segments (also encoded ones), `//`, `\`, encoded `/`, `\`, `%` and
-/// control characters.
+/// elsewhere for another reader is refused: dot segments (also encoded ones, and those with a parameter, `..;a`), `//`, `\`,
+/// encoded `/`, `\`, `%`, control characters and bytes that are no UTF-8 (overlong dots and slashes among them).
 ///
 /// # Errors
 /// [`TargetError`].
@@ -191,7 +191,7 @@ pub fn parse_path(text: &str) -> Result<(String, Option<String>), TargetError> {
     let mut segments = segments.peekable();
     while let Some(segment) = segments.next() {
         let is_last = segments.peek().is_none();
-        if matches!(segment, "." | "..") || (segment.is_empty() && !is_last) {
+        if is_dots(segment) || (segment.is_empty() && !is_last) {
             return Err(TargetError::Path);
         }
     }
@@ -201,9 +201,17 @@ pub fn parse_path(text: &str) -> Result<(String, Option<String>), TargetError> {
     Ok((path, query))
 }
 
-/// Percent-encoding in normal form; `is_path` refuses encoded separators.
+/// True for a segment that leads elsewhere. Some servers take parameters off a segment first: `..;a` is `..` to them.
+fn is_dots(segment: &str) -> bool {
+    let parameters = segment.find(';').into_iter().chain(segment.find("%3B"));
+    let end = parameters.min().unwrap_or(segment.len());
+    matches!(segment.get(..end), Some("." | ".."))
+}
+
+/// Percent-encoding in normal form; `is_path` refuses encoded separators, and bytes that are no text.
 fn normal(text: &str, plain: &[u8], is_path: bool) -> Result<String, TargetError> {
     let mut out = String::with_capacity(text.len());
+    let mut plain_bytes = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
         if byte != b'%' {
@@ -211,6 +219,7 @@ fn normal(text: &str, plain: &[u8], is_path: bool) -> Result<String, TargetError
                 return Err(TargetError::Path);
             }
             out.push(char::from(byte));
+            plain_bytes.push(byte);
             continue;
         }
         let mut digit = || {
@@ -226,11 +235,15 @@ fn normal(text: &str, plain: &[u8], is_path: bool) -> Result<String, TargetError
         if is_path && (is_separator || decoded.is_ascii_control()) {
             return Err(TargetError::Path);
         }
+        plain_bytes.push(decoded);
         if decoded.is_ascii_alphanumeric() || b"-._~".contains(&decoded) {
             out.push(char::from(decoded));
         } else {
             out.push_str(&format!("%{decoded:02X}"));
         }
+    }
+    if is_path && core::str::from_utf8(&plain_bytes).is_err() {
+        return Err(TargetError::Path);
     }
     Ok(out)
 }
@@ -254,7 +267,8 @@ mod tests {
         })
     }
 
-    // Negative control: without the look at the segments, `/a/../b` passes and this fails.
+    // Negative control: without the look at the segments, `/a/../b` passes and this fails; with `is_dots` comparing whole
+    // segments only, `/v1/..;/admin` does; without the look at the text, the overlong dots do.
     #[test]
     fn a_path_that_could_lead_elsewhere_is_refused() {
         for bad in [
@@ -290,6 +304,15 @@ mod tests {
             "/a\"b",
             "/<a>",
             "/a%3fb",
+            "/v1/..;/admin",
+            "/v1/..;a=b/admin",
+            "/v1/%2e%2e;/admin",
+            "/v1/..%3b/admin",
+            "/v1/.;/admin",
+            "/v1/..;",
+            "/v1/%c0%ae%c0%ae/admin",
+            "/v1/..%c0%af",
+            "/v1/%ff",
             "?a",
             "*",
         ] {

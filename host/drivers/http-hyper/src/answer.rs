@@ -5,7 +5,11 @@
 use aim_core::http::{HEADER_BYTES_MAX, HEADERS_MAX, HttpResponse, is_set_by_host};
 use aim_ports::http::{HttpCaps, HttpFault, HttpFaultKind, HttpStage};
 use http_body_util::BodyExt as _;
-use hyper::{Response, body::Incoming, header::HeaderMap};
+use hyper::{
+    Response,
+    body::Incoming,
+    header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING},
+};
 use tokio::time::timeout;
 
 use crate::{Builder, fault, millis};
@@ -46,6 +50,10 @@ pub(crate) async fn whole(
     let status = parts.status.as_u16();
     // 101 would make something else of the connection; it was not asked for.
     if !(200..=599).contains(&status) {
+        return Err(answered(HttpFaultKind::Protocol));
+    }
+    // Two lengths are one for each reader. The library believes the chunks; a guest would be told the other.
+    if parts.headers.contains_key(TRANSFER_ENCODING) && parts.headers.contains_key(CONTENT_LENGTH) {
         return Err(answered(HttpFaultKind::Protocol));
     }
     let headers = headers(&parts.headers).ok_or(answered(HttpFaultKind::HeadSize))?;

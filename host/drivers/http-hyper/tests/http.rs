@@ -198,7 +198,7 @@ fn a_granted_address_among_refused_ones_is_dialled_and_the_name_is_asked_once() 
     assert_eq!(sent(&client, call).unwrap_err().kind, HttpFaultKind::Name);
 }
 
-/// Negative control: with no sum of header bytes, or with status 101 let pass, this fails.
+/// Negative control: with no sum of header bytes, with status 101 let pass, or without the look at the two lengths, this fails.
 #[test]
 fn an_answer_with_too_many_or_too_large_headers_or_no_http_is_a_fault() {
     for (bad, kind) in [
@@ -221,6 +221,11 @@ fn an_answer_with_too_many_or_too_large_headers_or_no_http_is_a_fault() {
         ),
         (
             b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"
+                .to_vec(),
+            HttpFaultKind::Protocol,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
                 .to_vec(),
             HttpFaultKind::Protocol,
         ),
