@@ -19,7 +19,7 @@ pub enum SecretFileError {
     #[error("`{0}` names no file")]
     Path(PathBuf),
     /// The variable is not set.
-    #[error("the variable `{0}` is not set")]
+    #[error("the variable `{0}` is not set, or holds what is no text")]
     Variable(String),
     /// What is there is no secret.
     #[error("{place}: {error}")]

@@ -2,14 +2,15 @@
 //!
 //! The child gets the socket as its standard input and nothing else: no environment, no output but errors. It lives as
 //! long as the connection does. A death signal is not used: the kernel ties it to the thread that started the child and
-//! would end the child with a thread of a pool.
+//! would end the child with a thread of a pool. It is in a process group of its own, because what a terminal sends (Ctrl-C
+//! above all) goes to a whole group: the parent ends in order, and until it has, it needs its child.
 //!
 //! INVARIANT: dropping the parent's half ends the child and leaves no zombie.
 
 use std::{
     ffi::OsString,
     io,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::process::CommandExt as _},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     thread,
@@ -72,6 +73,7 @@ impl SideProcess {
                     .map(|(name, value)| (name, value)),
             )
             .current_dir("/")
+            .process_group(0)
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
