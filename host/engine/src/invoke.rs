@@ -6,7 +6,7 @@
 //! INVARIANT: the store is dropped at the end of the call whatever happened; nothing of it is used for another call.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::{Arc, LazyLock, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -15,7 +15,7 @@ use aim_core::{
     access::{Capability, Wallet},
     admission::World,
     digest::Digest,
-    envelope::Emission,
+    envelope::{ArtifactRef, Emission},
     gate::{Decision, GateRequest, Phase},
     limits::Limits,
     outcome::{DeniedBy, Failure, Fault, LimitKind, Outcome},
@@ -120,7 +120,7 @@ impl LinkedStep {
         let mut guest = store.into_data();
         guest.settle();
         let end = match ran {
-            Ok((Ok(emissions),)) => answered(emissions, &limits),
+            Ok((Ok(emissions),)) => answered(emissions, &guest),
             Ok((Err(error),)) => StepEnd::Refused(refused(error, &guest.transcript)),
             Err((outcome, fault)) => StepEnd::Ended(outcome, fault),
         };
@@ -329,7 +329,8 @@ fn exceeds(len: usize, max: u32) -> bool {
     len as u64 > u64::from(max)
 }
 
-fn answered(emissions: Vec<wit::Emission>, limits: &Limits) -> StepEnd {
+fn answered(emissions: Vec<wit::Emission>, guest: &Guest) -> StepEnd {
+    let limits = &guest.limits;
     let ended = |(outcome, fault)| StepEnd::Ended(outcome, fault);
     if exceeds(emissions.len(), limits.emissions_max) {
         return ended(limit(LimitKind::Emissions));
@@ -354,6 +355,14 @@ fn answered(emissions: Vec<wit::Emission>, limits: &Limits) -> StepEnd {
         .map(convert::emission_from_guest)
         .collect();
     match emissions {
+        Some(emissions) if !holds(guest, &emissions) => ended((
+            Outcome::Failed(Failure::Permanent),
+            fault(
+                "AIM-R016",
+                "an emission refers to an artifact that the step neither put nor was given"
+                    .to_owned(),
+            ),
+        )),
         Some(emissions) => StepEnd::Answered(emissions),
         None => ended((
             Outcome::Failed(Failure::Permanent),
@@ -363,6 +372,18 @@ fn answered(emissions: Vec<wit::Emission>, limits: &Limits) -> StepEnd {
             ),
         )),
     }
+}
+
+/// True when every artifact that goes along is one that the attempt put or was given, exactly as it was told of it. The next step
+/// may read what comes along, so a digest that somebody has heard of must not be a key to what it stands for.
+fn holds(guest: &Guest, emissions: &[Emission]) -> bool {
+    let mut referred = emissions.iter().flat_map(|one| &one.artifacts).peekable();
+    if referred.peek().is_none() {
+        return true;
+    }
+    let staged = guest.staged.iter().map(|staged| &staged.reference);
+    let held: HashSet<&ArtifactRef> = guest.inputs.iter().chain(staged).collect();
+    referred.all(|artifact| held.contains(artifact))
 }
 
 /// The guest's refusal; its `denied` counts only when the transcript holds that denial.

@@ -3,13 +3,13 @@
 use aim_core::{
     admission::World,
     limits::Limits,
-    outcome::{LimitKind, Outcome, Trap},
+    outcome::{Failure, LimitKind, Outcome, Trap},
 };
 use aim_engine::{EngineProfile, StepEnd, StepReport, VerifiedNativeCode};
 use serde_json::json;
 
 use crate::support::{
-    ENGINE, Try, admitted, all_asks, answer, asks_without_folder, guest, step, step_of,
+    ENGINE, Try, admitted, all_asks, answer, artifact, asks_without_folder, guest, step, step_of,
 };
 
 async fn attack(operation: &str, limits: impl FnOnce(&mut Limits)) -> StepReport {
@@ -284,4 +284,41 @@ async fn an_envelope_above_the_payload_limit_never_reaches_the_guest() {
         .await;
     assert_eq!(outcome(&report), Outcome::Limit(LimitKind::Payload));
     assert_eq!(report.fuel_used, 0);
+}
+
+/// The step that gets an emission may read what comes along. A digest that a guest has heard of (of another tenant's
+/// artifact, from a witness, or guessed) is no key to it.
+#[tokio::test]
+async fn a_step_passes_on_no_artifact_but_those_that_it_put_or_was_given() {
+    let (given, bytes) = artifact(b"mine");
+    let digest = given.digest.to_string();
+    let told = async |body: serde_json::Value, has_it: bool| {
+        let step = step("hostile", &asks_without_folder());
+        let mut attempt = Try::new("borrowed-artifact", &body);
+        if has_it {
+            attempt.inputs = vec![(given.clone(), bytes.clone())];
+        }
+        attempt.on(&step).await
+    };
+    let report = told(json!({ "digest": digest, "bytes": 4 }), true).await;
+    assert!(
+        matches!(report.end, StepEnd::Answered(_)),
+        "{:?}",
+        report.end
+    );
+    for (body, has_it) in [
+        (json!({ "digest": digest, "bytes": 4 }), false),
+        (json!({ "digest": digest, "bytes": 5 }), true),
+        (
+            json!({ "digest": artifact(b"theirs").0.digest.to_string(), "bytes": 6 }),
+            true,
+        ),
+    ] {
+        let report = told(body.clone(), has_it).await;
+        let StepEnd::Ended(outcome, fault) = report.end else {
+            panic!("{body}: {:?}", report.end);
+        };
+        assert_eq!(outcome, Outcome::Failed(Failure::Permanent), "{body}");
+        assert_eq!(fault.code, "AIM-R016", "{body}");
+    }
 }

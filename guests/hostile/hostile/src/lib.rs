@@ -3,6 +3,7 @@
 //! An attack that ends by itself answers with what it got, so that a test can see the limit that stopped it.
 //! INVARIANT: one file per attack, named after its entry in the catalogue of the security model.
 
+mod borrowed_artifact;
 mod g10_recursion;
 mod g12_long_names;
 mod g17_resource_flood;
@@ -85,6 +86,10 @@ impl Step for Hostile {
             "g21-emissions" => {
                 let (times, bytes) = (choice.number("times", 1_000), choice.number("bytes", 1));
                 return Ok(g21_emissions::run(times, bytes));
+            }
+            "borrowed-artifact" => {
+                let bytes = choice.number("bytes", 0);
+                return Ok(vec![borrowed_artifact::run(choice.text("digest"), bytes)]);
             }
             "g29-error-text" => return Err(g29_error_text::run(choice.number("bytes", 50 << 20))),
             "unfounded-denial" => return Err(unfounded_denial::run()),
