@@ -136,27 +136,64 @@ impl Snapshot {
             .map(|_| Found::Folder)
     }
 
-    /// Names in the folder `whole`, sorted, each with whether it is a folder.
-    pub(crate) fn entries(&self, whole: &str) -> Vec<(String, bool)> {
-        let prefix = if whole.is_empty() {
-            String::new()
-        } else {
-            format!("{whole}/")
+    /// What is in the folder `whole`, at `from` or behind it.
+    pub(crate) fn child(&self, whole: &str, from: &str) -> Option<Child> {
+        child(&self.0.files, whole, from, |_| false)
+    }
+}
+
+/// What is right below a folder, at one place of its listing.
+#[derive(Debug)]
+pub(crate) struct Child {
+    /// Its name.
+    pub(crate) name: String,
+    /// True for a folder.
+    pub(crate) is_folder: bool,
+    /// Where the listing goes on.
+    pub(crate) next: String,
+}
+
+/// The path at which a listing of the folder `whole` starts.
+pub(crate) fn first_path(whole: &str) -> String {
+    if whole.is_empty() {
+        String::new()
+    } else {
+        format!("{whole}/")
+    }
+}
+
+/// What is right below the folder `whole` of a tree by path, at `from` or behind it. It looks at nothing that lies deeper, so a
+/// listing costs what it shows.
+pub(crate) fn child<T>(
+    tree: &BTreeMap<String, T>,
+    whole: &str,
+    from: &str,
+    is_folder: impl Fn(&T) -> bool,
+) -> Option<Child> {
+    let prefix = first_path(whole);
+    let mut from = from.to_owned();
+    // BOUND: every turn goes past one path at least.
+    loop {
+        let (path, entry) = tree.range(from..).next()?;
+        let rest = path.strip_prefix(&prefix)?;
+        let Some((name, _)) = rest.split_once('/') else {
+            return Some(Child {
+                name: rest.to_owned(),
+                is_folder: is_folder(entry),
+                next: format!("{path}\0"),
+            });
         };
-        let mut entries: Vec<(String, bool)> = Vec::new();
-        for path in self.0.files.range(prefix.clone()..).map(|(path, _)| path) {
-            let Some(rest) = path.strip_prefix(&prefix) else {
-                break;
-            };
-            let (name, is_folder) = match rest.split_once('/') {
-                Some((name, _)) => (name, true),
-                None => (rest, false),
-            };
-            if entries.last().is_none_or(|(last, _)| last != name) {
-                entries.push((name.to_owned(), is_folder));
-            }
+        // The character after the slash: behind everything that lies in that folder.
+        let next = format!("{prefix}{name}0");
+        // A folder with an entry of its own has been seen before what is in it.
+        if !tree.contains_key(&format!("{prefix}{name}")) {
+            return Some(Child {
+                name: name.to_owned(),
+                is_folder: true,
+                next,
+            });
         }
-        entries
+        from = next;
     }
 }
 
@@ -213,7 +250,16 @@ mod tests {
 
     #[test]
     fn lists_each_name_once_in_order() {
-        let names = |whole| snapshot().entries(whole);
+        let names = |whole: &str| {
+            let snapshot = snapshot();
+            let mut from = first_path(whole);
+            let mut names = Vec::new();
+            while let Some(child) = snapshot.child(whole, &from) {
+                from = child.next;
+                names.push((child.name, child.is_folder));
+            }
+            names
+        };
         let entry = |name: &str, is_folder| (name.to_owned(), is_folder);
         assert_eq!(
             names(""),

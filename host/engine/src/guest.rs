@@ -30,6 +30,7 @@ use crate::{
     lane::LongMark,
     limiter::Limiter,
     resources::Held,
+    room::Room,
     text::neutralise,
 };
 
@@ -224,6 +225,8 @@ pub(crate) struct Guest {
     pub(crate) secrets: BTreeSet<String>,
     pub(crate) effects: u32,
     pub(crate) effect_left_bytes: u64,
+    /// What bodies of requests may still hold together.
+    pub(crate) body_room: Room,
 }
 
 /// What a guest is set up with.
@@ -292,6 +295,7 @@ impl Guest {
             secrets: setup.secrets,
             effects: 0,
             effect_left_bytes: limits.effect_bytes_max,
+            body_room: Room::new(limits.effect_bytes_max),
             limits,
         }
     }

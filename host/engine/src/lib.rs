@@ -35,6 +35,7 @@ pub mod invoke;
 pub mod load;
 pub mod profile;
 pub mod resources;
+mod room;
 pub mod text;
 
 pub use call::{

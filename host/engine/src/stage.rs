@@ -13,7 +13,7 @@ use std::{
 use aim_core::{digest::Digest, limits::Limits, staged::PathChangeKind};
 use aim_ports::folder::Change;
 
-use crate::folder::{PathFault, Snapshot};
+use crate::folder::{Child, PathFault, Snapshot, child};
 
 /// Longest name in a path, in bytes.
 const NAME_BYTES_MAX: usize = 255;
@@ -200,20 +200,23 @@ impl SharedStage {
         Ok((whole, stage.about(entry)))
     }
 
-    /// Names in the folder `whole` with whether each is a folder, sorted.
-    pub(crate) fn entries(&self, whole: &str) -> Staged<Vec<(String, bool)>> {
+    /// What is in the folder `whole`, at `from` or behind it, as it is now; an error when there is no such folder.
+    pub(crate) fn child(&self, whole: &str, from: &str) -> Staged<Option<Child>> {
         let stage = self.lock();
         if stage.entry(whole) != Some(Entry::Folder) {
             return Err(PathFault::Missing.into());
         }
-        let children = stage.below(whole).filter_map(|(path, entry)| {
-            let name = match whole {
-                "" => path.as_str(),
-                _ => path.get(whole.len() + 1..)?,
-            };
-            (!name.contains('/')).then(|| (name.to_owned(), *entry == Entry::Folder))
-        });
-        Ok(children.collect())
+        let is_folder = |entry: &Entry| *entry == Entry::Folder;
+        Ok(child(&stage.tree, whole, from, is_folder))
+    }
+
+    /// Bytes of the file that opening `path` so would cut off.
+    pub(crate) fn cut(&self, from: &str, path: &str, how: How) -> u64 {
+        let stage = self.lock();
+        match stage.find(from, path) {
+            Ok((_, Some(Entry::File(file)), _)) if how.truncates => stage.size(file),
+            _ => 0,
+        }
     }
 
     /// Makes a folder.
@@ -588,6 +591,27 @@ impl FileHandle {
     /// Makes it exactly `size` bytes long.
     pub(crate) fn resize(&self, size: u64) -> Staged<()> {
         self.stage.lock().resize(self.file, size)
+    }
+
+    /// Bytes between the end of the file and a write of `length` bytes at `offset`, which the host fills with zeroes. Nothing
+    /// for a write that no quota would let pass.
+    pub(crate) fn gap(&self, offset: u64, length: u64) -> u64 {
+        let stage = self.stage.lock();
+        match offset.checked_add(length) {
+            Some(end) if end <= stage.file_bytes_max => {
+                offset.saturating_sub(stage.size(self.file))
+            }
+            _ => 0,
+        }
+    }
+
+    /// Bytes by which a file that is to have `size` bytes grows or shrinks. Nothing for a size that no quota would let pass.
+    pub(crate) fn distance(&self, size: u64) -> u64 {
+        let stage = self.stage.lock();
+        if size > stage.file_bytes_max {
+            return 0;
+        }
+        size.abs_diff(stage.size(self.file))
     }
 
     /// Another holder of the same file.

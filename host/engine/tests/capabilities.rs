@@ -138,6 +138,25 @@ async fn configuration_is_the_grants_and_nothing_else_is_in_it() {
     );
 }
 
+/// Keys without a letter are looked up as any others.
+#[tokio::test]
+async fn each_key_of_a_batch_is_paid_for() {
+    for name in ["get-many", "delete-many"] {
+        let fuel = async |times: u32| {
+            let calls = json!([{ "do": name, "bucket": "state", "key": "", "times": times }]);
+            let report = state(state_asks(BOTH), calls, Resources::default()).await;
+            assert!(
+                answer(&report)[0].get("ok").is_some(),
+                "{name}: {:?}",
+                report.end
+            );
+            report.fuel_used
+        };
+        let more = fuel(4_000).await - fuel(1).await;
+        assert!(more > 3_999 * 1_000, "{name}: {more}");
+    }
+}
+
 #[tokio::test]
 async fn an_attempt_reads_its_own_writes_and_stages_them() {
     let calls = json!([

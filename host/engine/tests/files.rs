@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use aim_core::{
     access::{Ask, Capability, Mode},
     limits::Limits,
+    outcome::{LimitKind, Outcome},
     staged::PathChangeKind,
 };
-use aim_engine::{Resources, Snapshot, StagedFolder, StepReport};
+use aim_engine::{Resources, Snapshot, StagedFolder, StepEnd, StepReport};
 use serde_json::json;
 
 use crate::support::{Try, answer, ask, step};
@@ -177,6 +178,25 @@ async fn f8_every_way_of_filling_the_folder_ends_at_its_quota() {
     assert_eq!(seen["a folder more"], "quota");
     assert_ne!(seen["a name of the host's own"], "ok");
     assert!(paths(&report).len() <= 20, "{:?}", paths(&report));
+}
+
+/// 200 MiB are filled and dropped by calls that bring a byte at most.
+#[tokio::test]
+async fn f8_bytes_that_the_host_fills_and_drops_are_paid_for() {
+    for how in ["size", "gap", "stream", "anew"] {
+        let report = attack(&format!("f8-{how}"), |limits| {
+            limits.fuel_max = 400_000_000;
+        })
+        .await;
+        assert!(
+            matches!(
+                report.end,
+                StepEnd::Ended(Outcome::Limit(LimitKind::Fuel), _)
+            ),
+            "{how}: {:?}",
+            report.end
+        );
+    }
 }
 
 /// Negative control: with the machine's own paths looked at, this fails.

@@ -331,6 +331,16 @@ fn a_body_without_an_end_stops_at_the_limit_and_is_not_sent() {
     assert_eq!(sent, 0);
 }
 
+// All bodies together, as admission counts them.
+#[test]
+fn bodies_that_are_never_sent_stop_at_the_limit_together() {
+    let small = |one: Try| one.with_limits(|limits| limits.effect_bytes_max = 256 * 1024);
+    let body = json!({ "times": 100 });
+    let (report, sent) = run_with(small, "http-hoard", &body, |_| ok(b""), &HOSTILE);
+    assert_eq!(answer(&report), json!([4, 4]));
+    assert_eq!(sent, 0);
+}
+
 // Negative control: with the count taken out of `begin` the guest sends a million requests and runs into its deadline.
 #[test]
 fn a_flood_of_requests_ends_at_the_limit_of_effects_or_bytes() {

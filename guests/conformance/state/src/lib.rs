@@ -82,7 +82,9 @@ fn keyvalue(name: &str, call: &Value) -> Result<Value, store::Error> {
             json!(atomics::increment(&bucket, &key, delta)?)
         }
         "get-many" => {
-            let pairs = batch::get_many(&bucket, &[key])?;
+            let times = call.get("times").and_then(Value::as_u64).unwrap_or(1);
+            let keys = vec![key; usize::try_from(times).unwrap_or(0)];
+            let pairs = batch::get_many(&bucket, &keys)?;
             let pairs = pairs.into_iter().flatten();
             json!(
                 pairs
@@ -95,7 +97,9 @@ fn keyvalue(name: &str, call: &Value) -> Result<Value, store::Error> {
             Value::Null
         }
         "delete-many" => {
-            batch::delete_many(&bucket, &[key])?;
+            let times = call.get("times").and_then(Value::as_u64).unwrap_or(1);
+            let keys = vec![key; usize::try_from(times).unwrap_or(0)];
+            batch::delete_many(&bucket, &keys)?;
             Value::Null
         }
         other => return Err(store::Error::Other(format!("there is no call `{other}`"))),

@@ -1,6 +1,6 @@
 //! Attacks on granted folders: `envelope.operation` picks one, the member `root` of the JSON body the mount. In a whole run the
 //! operation is the host's, so there the input `attack` picks.
-//! INVARIANT: one file per attack, named after its entry in the catalogue of the security model; each answers with a list of
+//! INVARIANT: files are named after the entry in the catalogue of the security model that they belong to; each attack answers with a list of
 //! `[what was tried, what came back]`.
 
 mod f10_root_replaced;
@@ -12,6 +12,7 @@ mod f5_truncate;
 mod f6_rename_race;
 mod f7_times;
 mod f8_quotas;
+mod f8_sizes;
 mod f9_kernel;
 mod walk;
 
@@ -37,6 +38,10 @@ impl Step for Files {
             "f6" => f6_rename_race::run(&root),
             "f7" => f7_times::run(&root),
             "f8" => f8_quotas::run(&root),
+            "f8-size" => f8_sizes::run(&root, "size"),
+            "f8-gap" => f8_sizes::run(&root, "gap"),
+            "f8-stream" => f8_sizes::run(&root, "stream"),
+            "f8-anew" => f8_sizes::run(&root, "anew"),
             "f9" => f9_kernel::run(&root),
             "f10" => f10_root_replaced::run(&root),
             other => {

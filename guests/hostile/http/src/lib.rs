@@ -4,6 +4,7 @@
 mod http_empty_writes;
 mod http_endless_body;
 mod http_flood;
+mod http_hoard;
 mod http_unfinished;
 
 use aim_sdk::serde_json::{Value, json};
@@ -27,6 +28,7 @@ impl Step for Hostile {
             "http-empty-writes" => http_empty_writes::run(times),
             "http-endless-body" => http_endless_body::run(times),
             "http-flood" => http_flood::run(times),
+            "http-hoard" => http_hoard::run(times),
             "http-unfinished" => http_unfinished::run(),
             other => {
                 let message = format!("there is no attack `{other}`");

@@ -106,3 +106,29 @@ fn a_folder_is_never_moved_into_itself_and_the_root_stays() {
         Err(StageFault::Path(PathFault::Outside))
     );
 }
+
+/// Names are shown in order, each once, and what lies deeper is passed by.
+#[test]
+fn a_listing_goes_on_while_names_come_and_go() {
+    let stage = stage(|_| {});
+    for path in ["a/c", "a/d", "b-old", "e"] {
+        drop(file(&stage, path));
+    }
+    let mut from = String::new();
+    let mut next = || {
+        let child = stage.child("", &from).unwrap()?;
+        from = child.next;
+        Some((child.name, child.is_folder))
+    };
+    let shown = |name: &str, is_folder| Some((name.to_owned(), is_folder));
+    assert_eq!(next(), shown("a", true));
+    stage.remove_file("", "b-old").unwrap();
+    assert_eq!(next(), shown("c", false));
+    stage.create_folder("", "d").unwrap();
+    drop(file(&stage, "d/x"));
+    drop(file(&stage, "b"));
+    assert_eq!(next(), shown("d", true));
+    assert_eq!(next(), shown("e", false));
+    assert_eq!(next(), None);
+    assert!(stage.child("none", "").is_err());
+}

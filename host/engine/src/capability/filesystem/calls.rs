@@ -168,6 +168,9 @@ fn open_at(mut cx: Cx<'_>, (handle, _, path, open, flags): OpenAt) -> Answer<Res
         Mode::Read
     };
     let mount = Mount::clone(&this.mount);
+    let cut = this.cut(&path, how);
+    door::charge(&mut cx, Class::Adapted, cut)?;
+    let guest = cx.data_mut();
     let wanted = (Capability::Filesystem, Some(mode), &*mount);
     // Nothing is opened, made or cut that is not paid for.
     let opened = if door::take(guest, wanted, path.len()) {
@@ -263,16 +266,21 @@ fn stat_at(mut cx: Cx<'_>, (this, _, path): PathCall) -> Answer<DescriptorStat> 
 fn read_directory(mut cx: Cx<'_>, (this,): (Resource<Node>,)) -> Answer<Resource<Listing>> {
     let node = node(&mut cx, &this, 0)?;
     let mount = Mount::clone(&node.mount);
-    let entries = match node.entries() {
-        Ok(entries) => entries,
-        Err(code) => return Ok((Err(code),)),
+    let (mut names, listing) = match (node.listing(), node.listing()) {
+        (Ok(names), Ok(listing)) => (names, listing),
+        (Err(code), _) | (_, Err(code)) => return Ok((Err(code),)),
     };
-    let bytes = entries.iter().map(|(name, _)| name.len()).sum();
-    door::charge(&mut cx, Class::Adapted, bytes)?;
+    let (mut count, mut bytes) = (0_usize, 0_usize);
+    // BOUND: a folder has as many entries as its quota lets it.
+    while let Some((name, _)) = names.next() {
+        count = count.saturating_add(1);
+        bytes = bytes.saturating_add(name.len());
+    }
+    let work = door::elements(count).saturating_add(bytes);
+    door::charge(&mut cx, Class::Adapted, work)?;
     if !paid(&mut cx, READ_DIRECTORY, &mount, bytes)? {
         return Ok((Err(ErrorCode::NotPermitted),));
     }
-    let listing = Listing(entries.into_iter());
     let listing = cx.data_mut().table.push(listing).map_err(table_error)?;
     Ok((Ok(listing),))
 }
@@ -280,7 +288,7 @@ fn read_directory(mut cx: Cx<'_>, (this,): (Resource<Node>,)) -> Answer<Resource
 fn next_entry(mut cx: Cx<'_>, (this,): (Resource<Listing>,)) -> Answer<Option<DirectoryEntry>> {
     door::charge(&mut cx, Class::Adapted, 0)?;
     let listing = cx.data_mut().table.get_mut(&this).map_err(table_error)?;
-    let entry = listing.0.next().map(|(name, is_folder)| DirectoryEntry {
+    let entry = listing.next().map(|(name, is_folder)| DirectoryEntry {
         kind: if is_folder {
             DescriptorType::Directory
         } else {

@@ -8,7 +8,7 @@ use aim_core::{digest::Digest, transcript::Fields};
 
 use super::types::{DescriptorStat, DescriptorType, ErrorCode, MetadataHash};
 use crate::{
-    folder::{Found, PathFault, Snapshot},
+    folder::{Found, PathFault, Snapshot, first_path},
     stage::{About, FileHandle, How, Opened, SharedStage, StageFault},
 };
 
@@ -35,8 +35,26 @@ pub(crate) struct Node {
     pub(super) can_write: bool,
 }
 
-/// A folder that is being listed.
-pub(crate) struct Listing(pub(super) std::vec::IntoIter<(String, bool)>);
+/// A folder that is being listed: where it is and how far the listing has come. The names stay where they are, so that any number
+/// of listings holds next to nothing.
+pub(crate) struct Listing {
+    place: Place,
+    path: String,
+    from: String,
+}
+
+impl Listing {
+    /// The next name, and whether it is a folder. A folder that was removed meanwhile has no more.
+    pub(super) fn next(&mut self) -> Option<(String, bool)> {
+        let child = match &self.place {
+            Place::Given(snapshot, _) => snapshot.child(&self.path, &self.from),
+            Place::StagedFolder(stage) => stage.child(&self.path, &self.from).ok().flatten(),
+            Place::StagedFile(_) => None,
+        }?;
+        self.from = child.next;
+        Some((child.name, child.is_folder))
+    }
+}
 
 pub(super) const fn path_error(fault: PathFault) -> ErrorCode {
     match fault {
@@ -131,6 +149,16 @@ impl Node {
         }
     }
 
+    /// Bytes that opening `path` so would cut off a file.
+    pub(super) fn cut(&self, path: &str, how: How) -> usize {
+        match &self.place {
+            Place::StagedFolder(stage) if self.can_write => {
+                usize::try_from(stage.cut(&self.path, path, how)).unwrap_or(usize::MAX)
+            }
+            _ => 0,
+        }
+    }
+
     /// Resolves a path in a snapshot.
     fn given(&self, path: &str) -> Result<(String, Found), ErrorCode> {
         match &self.place {
@@ -176,13 +204,21 @@ impl Node {
         }
     }
 
-    /// Names below, each with whether it is a folder.
-    pub(super) fn entries(&self) -> Result<Vec<(String, bool)>, ErrorCode> {
-        match &self.place {
-            Place::Given(snapshot, Found::Folder) => Ok(snapshot.entries(&self.path)),
-            Place::StagedFolder(stage) => stage.entries(&self.path).map_err(stage_error),
-            Place::Given(..) | Place::StagedFile(_) => Err(ErrorCode::NotDirectory),
-        }
+    /// A listing of the folder, from its start.
+    pub(super) fn listing(&self) -> Result<Listing, ErrorCode> {
+        let place = match &self.place {
+            Place::Given(snapshot, Found::Folder) => Place::Given(snapshot.clone(), Found::Folder),
+            Place::StagedFolder(stage) => {
+                stage.child(&self.path, "").map_err(stage_error)?;
+                Place::StagedFolder(stage.clone())
+            }
+            Place::Given(..) | Place::StagedFile(_) => return Err(ErrorCode::NotDirectory),
+        };
+        Ok(Listing {
+            place,
+            path: self.path.clone(),
+            from: first_path(&self.path),
+        })
     }
 
     /// At most `length` bytes from `offset`, and whether that is all there is.

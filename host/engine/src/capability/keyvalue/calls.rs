@@ -222,6 +222,15 @@ async fn get(mut cx: Cx<'_>, this: Resource<Handle>, key: String) -> Answer<Opti
     })
 }
 
+/// Takes fuel for each key of a batch after the first, which the call itself stands for: a key without a letter is looked up as
+/// any other.
+fn begin_each(cx: &mut Cx<'_>, keys: usize) -> wasmtime::Result<()> {
+    for _ in 1..keys {
+        door::charge(cx, Class::Read, 0)?;
+    }
+    Ok(())
+}
+
 fn set(mut cx: Cx<'_>, (this, key, value): (Resource<Handle>, String, Vec<u8>)) -> Answer<()> {
     store(&mut cx, SET, &this, vec![(key, value)])
 }
@@ -241,6 +250,7 @@ fn store(
 ) -> Answer<()> {
     let bytes = values.iter().map(|(key, value)| key.len() + value.len());
     let bytes = bytes.sum();
+    begin_each(cx, values.len())?;
     door::begin(cx, Class::Write, bytes)?;
     let bucket = name(cx, this)?;
     let request = values
@@ -268,6 +278,7 @@ fn delete(
     keys: Vec<String>,
 ) -> Answer<()> {
     let bytes = keys.iter().map(String::len).sum();
+    begin_each(&mut cx, keys.len())?;
     door::begin(&mut cx, Class::Write, bytes)?;
     let bucket = name(&cx, this)?;
     let start = Fields::new().text(&bucket);
@@ -285,7 +296,7 @@ fn exists(mut cx: Cx<'_>, (this, key): Keyed) -> Answer<bool> {
     let guest = cx.data_mut();
     let result = paid(guest, &bucket, READ, key.len())
         .and_then(|()| permitted(guest, &bucket, READ))
-        .map(|bucket| bucket.sizes().contains_key(&key));
+        .map(|bucket| bucket.size(&key).is_some());
     let request = Fields::new().text(&bucket).text(&key);
     conclude(guest, EXISTS, request, result, |is| {
         Fields::new().number(u64::from(*is))
@@ -298,6 +309,10 @@ fn list_keys(
 ) -> Answer<KeyResponse> {
     door::begin(&mut cx, Class::Read, 0)?;
     let bucket = name(&cx, &this)?;
+    // Every key before the page is passed by.
+    let passed = permitted(cx.data_mut(), &bucket, READ).map_or(0, Bucket::count);
+    let passed = passed.min(usize::try_from(cursor.unwrap_or(0)).unwrap_or(usize::MAX));
+    door::charge(&mut cx, Class::Adapted, door::elements(passed))?;
     let result = permitted(cx.data_mut(), &bucket, READ)
         .map(|bucket| bucket.page(cursor.unwrap_or(0)))
         .map(|(keys, cursor)| KeyResponse { keys, cursor });
@@ -349,6 +364,7 @@ fn added(value: Option<&[u8]>, delta: u64) -> Result<u64, Error> {
 type Pairs = Vec<Option<(String, Vec<u8>)>>;
 
 async fn get_many(mut cx: Cx<'_>, this: Resource<Handle>, keys: Vec<String>) -> Answer<Pairs> {
+    begin_each(&mut cx, keys.len())?;
     door::begin(&mut cx, Class::Wait, keys.iter().map(String::len).sum())?;
     let bucket = name(&cx, &this)?;
     let most = usize::try_from(cx.data().limits.host_call_bytes_max).unwrap_or(usize::MAX);

@@ -22,7 +22,7 @@ use crate::{
     adapter::table_error,
     door::{self, Class},
     guest::Guest,
-    stage::{SharedStage, StageFault},
+    stage::{FileHandle, SharedStage, StageFault},
 };
 
 type Cx<'a> = StoreContextMut<'a, Guest>;
@@ -143,6 +143,22 @@ fn begin<'a>(
     ))
 }
 
+/// Takes fuel for the bytes of a file that a change makes or drops without bringing them. What a stream fills up later was paid
+/// for when it was opened, or when the file was made shorter.
+fn charge_file(
+    cx: &mut Cx<'_>,
+    this: &Resource<Node>,
+    bytes: impl FnOnce(&FileHandle) -> u64,
+) -> wasmtime::Result<()> {
+    let node = cx.data().table.get(this).map_err(table_error)?;
+    let bytes = node.file().map_or(0, bytes);
+    door::charge(
+        cx,
+        Class::Adapted,
+        usize::try_from(bytes).unwrap_or(usize::MAX),
+    )
+}
+
 /// Whether a token covers a change.
 type Paid = Result<(), ErrorCode>;
 
@@ -151,6 +167,8 @@ fn wanted(mount: &Mount) -> door::Wanted<'_> {
 }
 
 fn write(mut cx: Cx<'_>, (this, buffer, offset): (Resource<Node>, Vec<u8>, u64)) -> Answer<u64> {
+    let gap = |file: &FileHandle| file.gap(offset, buffer.len() as u64);
+    charge_file(&mut cx, &this, gap)?;
     let (node, request, paid) = begin(&mut cx, &this, buffer.len())?;
     let request = request
         .number(offset)
@@ -169,11 +187,10 @@ fn stream(
     this: &Resource<Node>,
     at: Option<u64>,
 ) -> Answer<Resource<DynOutputStream>> {
+    charge_file(&mut cx, this, |file| at.map_or(0, |at| file.gap(at, 0)))?;
     let (node, request, paid) = begin(&mut cx, this, 0)?;
     let request = request.number(at.unwrap_or(u64::MAX));
-    let file = paid
-        .and_then(|()| node.file())
-        .map(crate::stage::FileHandle::another);
+    let file = paid.and_then(|()| node.file()).map(FileHandle::another);
     let mount = Mount::clone(&node.mount);
     let tap = door::Tap::new(cx.data(), wanted(&mount));
     let guest = cx.data_mut();
@@ -188,6 +205,7 @@ fn stream(
 }
 
 fn set_size(mut cx: Cx<'_>, (this, size): (Resource<Node>, u64)) -> Answer<()> {
+    charge_file(&mut cx, &this, |file| file.distance(size))?;
     let (node, request, paid) = begin(&mut cx, &this, 0)?;
     let result = paid
         .and_then(|()| node.file())

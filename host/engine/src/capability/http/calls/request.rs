@@ -1,6 +1,6 @@
 //! `wasi:http/types`: requests in the making, their bodies and their options.
 //!
-//! INVARIANT: a body is kept up to its limit and not a byte further; an empty write keeps nothing.
+//! INVARIANT: a body is kept up to its limit and not a byte further, and so are all of them together; an empty write keeps nothing.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,7 +21,7 @@ use super::{
     handler, push,
     types::{ErrorCode, Method, Scheme},
 };
-use crate::guest::Guest;
+use crate::{guest::Guest, room::Room};
 
 type Cx<'a> = StoreContextMut<'a, Guest>;
 
@@ -51,7 +51,8 @@ pub(super) struct SharedBody(Arc<Mutex<Body>>);
 
 #[derive(Debug)]
 pub(super) struct Body {
-    pub(super) bytes: Vec<u8>,
+    bytes: Vec<u8>,
+    room: Room,
     left_bytes: usize,
     is_too_long: bool,
     has_stream: bool,
@@ -60,10 +61,25 @@ pub(super) struct Body {
     pub(super) waiting: Option<handler::Waiting>,
 }
 
+impl Body {
+    /// All that was written; it takes no room any more.
+    fn take_bytes(&mut self) -> Vec<u8> {
+        self.room.give(self.bytes.len());
+        std::mem::take(&mut self.bytes)
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        drop(self.take_bytes());
+    }
+}
+
 impl SharedBody {
-    fn new(left_bytes: usize) -> Self {
+    fn new(left_bytes: usize, room: Room) -> Self {
         Self(Arc::new(Mutex::new(Body {
             bytes: Vec::new(),
+            room,
             left_bytes,
             is_too_long: false,
             has_stream: false,
@@ -100,9 +116,9 @@ impl OutputStream for BodyStream {
         if body.is_finished {
             return Err(StreamError::Closed);
         }
-        if bytes.len() > body.left_bytes {
+        if bytes.len() > body.left_bytes || !body.room.take(bytes.len()) {
             body.is_too_long = true;
-            body.bytes = Vec::new();
+            drop(body.take_bytes());
             return Err(StreamError::LastOperationFailed(wasmtime::format_err!(
                 "the request's body is longer than the limit"
             )));
@@ -184,11 +200,12 @@ fn link_request(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()
             charged(&mut cx, 0)?;
             let guest = cx.data_mut();
             let left_bytes = usize::try_from(guest.effect_left_bytes).unwrap_or(usize::MAX);
+            let room = guest.body_room.clone();
             let request = guest.table.get_mut(&this)?;
             if request.body.is_some() {
                 return Ok((Err::<Resource<OutgoingBody>, ()>(()),));
             }
-            let body = SharedBody::new(left_bytes);
+            let body = SharedBody::new(left_bytes, room);
             request.body = Some(body.clone());
             Ok((Ok(push(guest, OutgoingBody(body))?),))
         },
@@ -373,7 +390,7 @@ async fn finish(
         waiting
     };
     if let Some(waiting) = waiting {
-        let bytes = std::mem::take(&mut body.lock().bytes);
+        let bytes = body.lock().take_bytes();
         let answer = handler::send(&mut cx, waiting.ready, bytes).await?;
         waiting.slot.fill(answer);
     }
@@ -398,7 +415,7 @@ pub(super) fn standing(body: Option<SharedBody>) -> Standing {
     if body.is_too_long {
         Standing::TooLong
     } else if body.is_finished {
-        Standing::Whole(std::mem::take(&mut body.bytes))
+        Standing::Whole(body.take_bytes())
     } else {
         drop(body);
         Standing::Open(shared)
