@@ -192,3 +192,27 @@ async fn a_gate_that_prepares_nothing_reads_its_codex_at_every_request() {
     let prepared = gate.prepare(&codex, Phase::Egress, Limits::GATE).await;
     assert!(prepared.is_none());
 }
+
+/// Reading the codex is under the limits of judging, and what comes of it has a size.
+#[tokio::test]
+async fn a_gate_that_misbehaves_while_it_prepares_has_nothing_to_judge_by() {
+    let gate = gate("gate-preparing");
+    let prepare = async |codex: &str| {
+        let codex = Codex::new(codex.as_bytes());
+        gate.prepare(&codex, Phase::Egress, Limits::GATE)
+            .await
+            .unwrap()
+    };
+    assert_eq!(*prepare("fine").await.unwrap(), *b"fine");
+    let ended = async |codex: &str| match prepare(codex).await {
+        Err(GateFault::Ended(outcome, _)) => outcome,
+        other => panic!("{codex}: {other:?}"),
+    };
+    let looped = ended("loop").await;
+    let limits = [LimitKind::Fuel, LimitKind::Deadline].map(Outcome::Limit);
+    assert!(limits.contains(&looped), "{looped:?}");
+    assert_eq!(ended("allocate").await, Outcome::Limit(LimitKind::Memory));
+    assert_eq!(ended("trap").await, Outcome::Trapped(Trap::Unreachable));
+    assert!(prepare("large").await.is_err());
+    assert!(matches!(prepare("").await, Err(GateFault::Answered(_))));
+}
