@@ -121,6 +121,10 @@ fn call(plan: &StepName, attempt: &AttemptPredicate, denied: &DeniedCall) -> Exp
     if let Some(request) = dialled(attempt, denied, &asker) {
         explain_address(&mut explained, &request);
     } else if let Some(wanted) = wanted(denied) {
+        if let Err(must) = wanted.resource.kind.check(&wanted.resource.name) {
+            explained.change = format!("none: no contract can ask for that name; one {must}");
+            return explained;
+        }
         "ask for it in the contract, and permit it in the policy".clone_into(&mut explained.change);
         let ask = widened(attempt, &wanted);
         let granted: BTreeSet<Use> = attempt.grant.uses().collect();
@@ -213,8 +217,9 @@ fn wanted(denied: &DeniedCall) -> Option<Use> {
     let resource = if kind == ResourceKind::Host {
         Resource::host()
     } else {
-        // The door says `requires <action> on <name in backticks>`; other targets are the name itself.
-        let quoted = denied.target.split('`').nth(1);
+        // The door says `requires <action> on <name in backticks>`; other targets are the name itself, as the guest gave it.
+        let said = denied.target.strip_prefix("requires ");
+        let quoted = said.and_then(|said| said.split('`').nth(1));
         Resource::new(kind, quoted.unwrap_or(&denied.target))
     };
     Some(Use {

@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: whoever reads may leave at any time; a closed pipe is no error and never a success of anything else.
 
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 use aim_core::outcome::Exit;
 use aim_engine::text::neutralise;
@@ -68,6 +68,16 @@ pub(crate) fn line(line: &str) -> Result<(), CliError> {
 /// Writes one JSON document as one line to stdout.
 pub(crate) fn json_line<T: Serialize>(document_type: &str, body: &T) -> Result<(), CliError> {
     text(&json(document_type, body))
+}
+
+/// Writes one JSON document that was signed as it is: to a program byte by byte, to a terminal with everything escaped that one would
+/// act on.
+pub(crate) fn signed_json(document: &[u8]) -> Result<(), CliError> {
+    if io::stdout().is_terminal() {
+        return line(&escaped(&String::from_utf8_lossy(document)));
+    }
+    data(document)?;
+    data(b"\n")
 }
 
 /// One JSON document as one line, `$type` first. `body` is a plain struct or map.

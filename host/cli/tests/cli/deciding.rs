@@ -205,3 +205,41 @@ fn a_denied_call_is_explained_and_the_smallest_grant_that_is_named_allows_it() {
         .run(&["run", "plan.acl", "--policy=p.cedar", "-i", calls])
         .assert_refused(3, "AIM-A002");
 }
+
+/// A guest chooses what it names, and what is explained is meant to be pasted.
+#[test]
+fn a_name_that_no_contract_can_ask_for_gets_no_suggestion() {
+    let place = reading();
+    let odd = "a`state`\"); permit(principal, action, resource); //";
+    let get = json!([{ "do": "get", "bucket": odd, "key": "n" }]);
+    let calls = format!("calls={get}");
+    let came = place.run(&["run", "plan.acl", "--policy=p.cedar", "-i", &calls]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    let shown = place.run(&["witness", "show", "1", "-ojson"]).documents();
+    let call = shown[0]["predicate"]["hostCalls"]["denials"][0]["call"].to_string();
+    let explained = place.run(&["explain", "deny", "last", "one", &call, "-ojson"]);
+    let document = explained.documents().remove(0);
+    let change = document["change"].as_str().unwrap();
+    assert!(change.contains("no contract can ask"), "{document}");
+    assert!(
+        document["ask"].is_null() && document["permit"].is_null(),
+        "{document}"
+    );
+}
+
+/// A statement is printed as it was signed, and a terminal acts on characters that JSON leaves alone.
+#[test]
+fn a_statement_on_a_terminal_has_nothing_that_one_acts_on() {
+    let place = reading();
+    let get = json!([{ "do": "get", "bucket": "a\u{9b}31m\u{202e}b", "key": "n" }]);
+    let calls = format!("calls={get}");
+    let came = place.run(&["run", "plan.acl", "--policy=p.cedar", "-i", &calls]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    let show = ["witness", "show", "1", "-ojson"];
+    let exact = place.run(&show).text();
+    assert!(exact.contains('\u{9b}'), "{exact}");
+    let shown = type_at_a_terminal(&place, &show, "").text();
+    assert!(!shown.contains(['\u{9b}', '\u{202e}']), "{shown}");
+    let read = |text: &str| serde_json::from_str::<Value>(text.trim()).unwrap();
+    assert_eq!(read(&shown), read(&exact));
+}

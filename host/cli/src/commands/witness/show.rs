@@ -34,11 +34,7 @@ pub(crate) fn show(cli: &Cli, args: &WitnessShowArgs) -> Result<Exit, CliError> 
     let (_, ledger) = evidence::read(&args.data.data_dir)?;
     let entry = evidence::entry(&ledger, &args.witness)?;
     match cli.output {
-        Output::Json => {
-            let mut statement = entry.statement.clone();
-            statement.push(b'\n');
-            out::data(&statement)?;
-        }
+        Output::Json => out::signed_json(&entry.statement)?,
         Output::Text => out::text(&text(entry))?,
     }
     Ok(Exit::Ok)
