@@ -29,13 +29,17 @@ mod smallest;
 mod token;
 mod written;
 
-pub use approval::{SignedUseApproval, UseApproval, UseApprovalError};
+pub use approval::{
+    RecordedApproval, SignedUseApproval, USE_APPROVAL_KIND, UseApproval, UseApprovalError,
+};
 pub use decided::{DECISIONS_KEPT_MAX, DecisionCache};
 pub use dial::{DialRule, RefusedDial};
 pub use effect::{Effect, EffectRow, Tool, effect_rows, undeclared};
 pub use matcher::GrantMatcher;
 pub use resource::{ADDRESS, Fact, Resource, ResourceKind};
-pub use rollback::{AcceptedVersions, Candidate, Downgrade, RollbackError, SignedDowngrade};
+pub use rollback::{
+    AcceptedVersions, Candidate, DOWNGRADE_KIND, Downgrade, RollbackError, SignedDowngrade,
+};
 pub use smallest::{smallest_permit, smallest_unless};
 pub use token::{
     Branch, CapToken, SpendError, SplitError, TokenClaims, TokenLimits, TokenRecord, Wallet,

@@ -38,7 +38,7 @@ use aim_ports::{
 };
 use aim_trust::{
     codex::{CodexTrust, VerifiedCodex},
-    use_approval::UseApprovals,
+    use_approval::{Counted, UseApprovals},
 };
 
 use crate::{judge::GateRules, outside::Addresses};
@@ -151,6 +151,7 @@ pub struct Admitted {
     rules: GateRules,
     plan: Plan,
     lock: Lock,
+    approvals: Vec<Counted>,
 }
 
 /// Admits a plan: [`resolve`], then compilation of what is not in the compiler's cache.

@@ -17,6 +17,7 @@ use aim_core::{
     digest::Digest,
     event::ExecutionStart,
     frame::FrameKind,
+    leaf::LeafKind,
     name::{NodeId, StepName},
     outcome::{Exit, Fault, Outcome},
     plan::{Expanded, FlowNodes, Lock, Node, Plan, StepPath, expand},
@@ -30,6 +31,7 @@ use aim_core::{
 };
 use aim_engine::Cancel;
 use aim_ports::PortError;
+use aim_trust::use_approval::{Counted, Noted};
 
 use crate::{
     attempt::{AttemptError, RunFacts},
@@ -79,6 +81,8 @@ pub struct Job {
     pub plan: Plan,
     /// What it was resolved to.
     pub lock: Lock,
+    /// The approvals that the lock names.
+    pub approvals: Vec<Counted>,
     /// One unit for each step, in plan order.
     pub units: Vec<Unit>,
     /// The named inputs.
@@ -314,6 +318,7 @@ fn circuits(plan: &Plan, units: &[Unit]) -> Circuits {
 /// Makes the beginning of an execution durable, with everything that is needed to do it again.
 async fn start(host: &Host, job: &Job, started_at: Timestamp) -> Result<(), ExecuteError> {
     store_inputs(host, &job.inputs)?;
+    write_approvals(host, job, started_at).await?;
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap_or_default();
     let start = ExecutionStart {
         actor: job.facts.actor.clone(),
@@ -340,6 +345,25 @@ async fn start(host: &Host, job: &Job, started_at: Timestamp) -> Result<(), Exec
         .collect();
     let submission = Submission::frame(FrameKind::ExecutionStart, frame, blobs);
     host.committer.commit(submission).await?;
+    Ok(())
+}
+
+/// Whose leave the execution needed is durable before it begins, so that no log has one without the other.
+async fn write_approvals(
+    host: &Host,
+    job: &Job,
+    started_at: Timestamp,
+) -> Result<(), ExecuteError> {
+    for approval in &job.approvals {
+        let statement = approval.statement(&Noted {
+            actor: &job.facts.actor,
+            at: started_at,
+            execution: Some(job.facts.execution),
+            origin: &host.facts.origin,
+        });
+        let submission = Submission::witness(LeafKind::Answer, statement, Vec::new());
+        host.committer.commit_witness(submission).await?;
+    }
     Ok(())
 }
 

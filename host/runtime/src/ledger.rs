@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aim_core::{
+    access::{DOWNGRADE_KIND, RecordedApproval, USE_APPROVAL_KIND},
     digest::Digest,
     effect::{EffectIntent, EffectOutcome, Prior},
     event::ExecutionStart,
@@ -30,6 +31,7 @@ use aim_trust::{approval, genesis::Genesis, tree::hash_records};
 
 mod events;
 mod exported;
+mod people;
 
 /// Why the log could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +94,8 @@ pub enum EntryBody {
     Answer(Box<Answered>),
     /// An approver's answer about outputs that are kept aside.
     Approval(Box<quarantine::AnswerPredicate>),
+    /// A person's leave for a use or an older version.
+    UseApproval(Box<ApprovalRecord>),
     /// The release of outputs that were kept aside.
     Release(Box<quarantine::ReleasePredicate>),
     /// The beginning of the log.
@@ -99,6 +103,9 @@ pub enum EntryBody {
     /// A kind that this version only carries.
     Other,
 }
+
+/// An approval as the log keeps it; what was approved is fields of text.
+pub type ApprovalRecord = RecordedApproval<BTreeMap<String, String>>;
 
 /// A person's answer to a question, and what is around it.
 #[derive(Debug, Clone)]
@@ -636,6 +643,11 @@ fn read_statement(sequence: u64, witness: &WitnessFrame<'_>) -> Result<EntryBody
                 let statement: Statement<quarantine::AnswerPredicate> =
                     read_json(sequence, "approval statement", json)?;
                 EntryBody::Approval(Box::new(statement.predicate))
+            }
+            Some(USE_APPROVAL_KIND | DOWNGRADE_KIND) => {
+                let statement: Statement<ApprovalRecord> =
+                    read_json(sequence, "use approval statement", json)?;
+                EntryBody::UseApproval(Box::new(statement.predicate))
             }
             Some(question::ANSWER_KIND) => {
                 let statement: Statement<AnswerPredicate> =

@@ -1,7 +1,11 @@
 //! Approvals of uses and of older versions: signed by a person's key, looked up when one is wanted.
 //!
+//! What counted is written down whole ([`counted`]), so that a reader of the log checks it without the deployment.
+//!
 //! INVARIANT: an approval counts only under the key that the deployment has for the approver it names, until it expires, and
 //! for exactly what is asked about.
+
+mod counted;
 
 use aim_core::{
     access::{
@@ -13,7 +17,9 @@ use aim_core::{
     time::Timestamp,
 };
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
+
+pub use counted::{Consent, Counted, Noted, Recorded, Said, recorded};
 
 use crate::{
     dsse::pae,
@@ -68,14 +74,9 @@ impl UseApprovals<'_> {
         signed: &SignedUseApproval,
         asked: &AccessRequest,
     ) -> Result<(), UseApprovalError> {
-        let approval = &signed.approval;
-        approval.fits(asked)?;
-        let said = Said {
-            approver: &approval.approver,
-            expires: approval.expires,
-            message: pae(USE_APPROVAL_TYPE, &approval.bytes()),
-        };
-        self.vouched(&said, signed.signature.as_deref())
+        signed.approval.fits(asked)?;
+        self.vouched(&signed.approval, signed.signature.as_deref())
+            .map(drop)
     }
 
     /// The digest of an approval by which this older version counts.
@@ -98,35 +99,56 @@ impl UseApprovals<'_> {
         signed: &SignedDowngrade,
         candidate: &Candidate<'_>,
     ) -> Result<(), UseApprovalError> {
-        let approval = &signed.approval;
-        approval.fits(candidate)?;
-        let said = Said {
-            approver: &approval.approver,
-            expires: approval.expires,
-            message: pae(DOWNGRADE_TYPE, &approval.bytes()),
-        };
-        self.vouched(&said, signed.signature.as_deref())
+        signed.approval.fits(candidate)?;
+        self.vouched(&signed.approval, signed.signature.as_deref())
+            .map(drop)
     }
 
-    /// Whether an approver of the deployment said it, and still means it.
-    fn vouched(&self, said: &Said<'_>, written: Option<&str>) -> Result<(), UseApprovalError> {
+    /// Those of the approvals that count now, among these digests; each once, with the key that it counts under.
+    #[must_use]
+    pub fn counted(&self, wanted: &BTreeSet<Digest>) -> Vec<Counted> {
+        let mut left = wanted.clone();
+        let mut counted = Vec::new();
+        for signed in self.given {
+            let (said, written) = (&signed.approval, signed.signature.as_deref());
+            counted.extend(self.take(said, written, &mut left));
+        }
+        for signed in self.downgrades {
+            let (said, written) = (&signed.approval, signed.signature.as_deref());
+            counted.extend(self.take(said, written, &mut left));
+        }
+        counted
+    }
+
+    fn take<C: Consent>(
+        &self,
+        said: &C,
+        written: Option<&str>,
+        left: &mut BTreeSet<Digest>,
+    ) -> Option<Counted> {
+        let digest = said.digest();
+        if !left.contains(&digest) {
+            return None;
+        }
+        let key = self.vouched(said, written).ok()?;
+        left.remove(&digest);
+        Some(Counted::of(said, &key, written.unwrap_or_default()))
+    }
+
+    /// The key of the approver of the deployment who said it and still means it.
+    fn vouched<C: Consent>(
+        &self,
+        said: &C,
+        written: Option<&str>,
+    ) -> Result<PublicKey, UseApprovalError> {
         let written = written.ok_or(UseApprovalError::Unsigned)?;
-        let key = key_of(self.approvers, said.approver).ok_or(UseApprovalError::Signature)?;
-        let signature = decode_hex(written).ok_or(UseApprovalError::Signature)?;
-        key.verify(&said.message, &signature)
-            .map_err(|_| UseApprovalError::Signature)?;
-        if self.now > said.expires {
+        let key = key_of(self.approvers, said.approver()).ok_or(UseApprovalError::Signature)?;
+        counted::verify(said, &key, written).ok_or(UseApprovalError::Signature)?;
+        if self.now > said.expires() {
             return Err(UseApprovalError::Expired);
         }
-        Ok(())
+        Ok(key)
     }
-}
-
-/// What is to be vouched for.
-struct Said<'a> {
-    approver: &'a str,
-    expires: Timestamp,
-    message: Vec<u8>,
 }
 
 fn key_of(approvers: &[Approver], name: &str) -> Option<PublicKey> {

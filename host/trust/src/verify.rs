@@ -32,6 +32,7 @@ use alloc::{
 use aim_core::{
     digest::Digest,
     frame::{BlobState, Block, ChainPosition, FrameBody, FrameFaultReason, WitnessFrame},
+    id::ExecutionId,
     leaf::{LEAF_BYTES, SigningMode},
 };
 use aim_ports::{PortError, log::LogReader};
@@ -113,6 +114,8 @@ struct Verifier<'a> {
     last_batch_leaf: Option<u64>,
     signatures: u64,
     effects: Effects,
+    /// Approvals that counted, by the execution that they counted for.
+    approvals: BTreeSet<(ExecutionId, Digest)>,
 }
 
 impl<'a> Verifier<'a> {
@@ -129,6 +132,7 @@ impl<'a> Verifier<'a> {
             last_batch_leaf: None,
             signatures: 0,
             effects: Effects::default(),
+            approvals: BTreeSet::new(),
         }
     }
 
@@ -145,13 +149,17 @@ impl<'a> Verifier<'a> {
                 FrameBody::Blob(blob) => self.payload(blob.digest, blob.state),
                 FrameBody::Intent(body) => {
                     let judged = self.effects.intent(body);
-                    self.effect(frame.sequence, judged);
+                    self.frame(frame.sequence, judged);
                 }
                 FrameBody::EffectOutcome(body) => {
                     let judged = self.effects.outcome(body);
-                    self.effect(frame.sequence, judged);
+                    self.frame(frame.sequence, judged);
                 }
-                FrameBody::ExecutionStart(_) | FrameBody::EventNote(_) => {}
+                FrameBody::ExecutionStart(start) => {
+                    let judged = self.start(start);
+                    self.frame(frame.sequence, judged);
+                }
+                FrameBody::EventNote(_) => {}
             }
         }
         let is_missing = |digest: &&Digest| !self.payloads_seen.contains(digest);
@@ -261,6 +269,7 @@ impl<'a> Verifier<'a> {
             Ok(head) => {
                 self.report.add_isolation(head.isolation.as_deref());
                 self.report.strangers += u64::from(head.is_by_a_stranger);
+                self.approvals.extend(head.approval);
                 if let Some(attempt) = head.attempt
                     && let Err(kind) = self.effects.witness(attempt, &head.effects)
                 {
@@ -275,10 +284,22 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    fn effect(&mut self, sequence: u64, judged: Result<(), FaultKind>) {
+    fn frame(&mut self, sequence: u64, judged: Result<(), FaultKind>) {
         if let Err(kind) = judged {
             let place = Place::Frame(sequence);
             self.report.add(EvidenceFault::new(place, kind));
+        }
+    }
+
+    /// What a run was let do by people is in the log before it begins.
+    fn start(&self, start: &[u8]) -> Result<(), FaultKind> {
+        let needed = people::needed(start)?;
+        if needed.iter().all(|one| self.approvals.contains(one)) {
+            Ok(())
+        } else {
+            Err(FaultKind::Answer(
+                "the run's lock names an approval that is not in the log before it",
+            ))
         }
     }
 

@@ -304,6 +304,7 @@ impl Rig {
             },
             number,
             lock: admitted.lock().clone(),
+            approvals: admitted.approvals().to_vec(),
             units: admitted.ready(&ENGINE, &inputs).unwrap(),
             plan,
             inputs,

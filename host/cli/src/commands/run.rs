@@ -232,6 +232,7 @@ impl Session<'_> {
             number,
             plan: plan.clone(),
             lock: self.admitted.lock().clone(),
+            approvals: self.admitted.approvals().to_vec(),
             units,
             inputs: self.inputs,
             resumed,

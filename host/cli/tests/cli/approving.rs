@@ -13,6 +13,8 @@ use aim_trust::{
     use_approval::sign,
 };
 
+use serde_json::Value;
+
 use crate::{
     runs::{assert_verified, deployment},
     support::{Came, Place},
@@ -203,4 +205,61 @@ fn an_older_version_waits_for_an_approver_and_runs_once_there_is_one() {
     let forged = leave.replace("approval.expires = \"2", "approval.expires = \"3");
     place.write("approvals.toml", format!("{before}{forged}"));
     run(&place).assert_refused(3, "AIM-A060");
+}
+
+/// Whoever has the approvers' keys needs nothing of the deployment: an export is checked like the log, and lacks nothing.
+///
+/// Negative control: with `write_approvals` left out of `execute`, no log of the run verifies and this fails.
+#[test]
+fn an_auditor_holds_each_approval_against_the_key_of_who_gave_it() {
+    let place = approved();
+    assert_eq!(run(&place).code, 0);
+    let machine = place.run(&["keys", "show"]).text();
+    let config = place.read("aim.toml");
+    let (_, ann) = config.split_once("key = \"").unwrap();
+    let ann = format!("approver {}", ann.get(..64).unwrap());
+    let ben = place.run(&["keys", "new", "approver", "ben"]).text();
+    let ben = ben.lines().nth(1).unwrap();
+    for export in [&["-fplain.json"][..], &["--replayable", "-fwhole.json"]] {
+        let came = place.run(&[&["witness", "export"], export].concat());
+        assert_eq!(came.code, 0, "{}", came.stderr);
+    }
+    for evidence in [".aim", "plain.json", "whole.json"] {
+        let verify = |person: &str| {
+            place.write("known.pub", format!("{machine}{person}"));
+            place.run(&["verify", evidence, "--key", "known.pub"])
+        };
+        let came = verify("");
+        assert_eq!(came.code, 0, "{evidence}: {}", came.text());
+        assert!(
+            came.text().contains("who gave 1 answers"),
+            "{evidence}: {}",
+            came.text()
+        );
+        let came = verify(&format!("{ann}\n"));
+        assert_eq!(came.code, 0, "{evidence}: {}", came.text());
+        assert!(
+            !came.text().contains("who gave"),
+            "{evidence}: {}",
+            came.text()
+        );
+        let came = verify(&format!("{ben}\n"));
+        assert_eq!(came.code, 4, "{evidence}: {}", came.text());
+        assert!(
+            came.text().contains("AIM-E016"),
+            "{evidence}: {}",
+            came.text()
+        );
+    }
+    // The approval is the first statement of the run; without it nobody has let the step do what its lock says.
+    let mut document: Value = serde_json::from_str(&place.read("whole.json")).unwrap();
+    document["witnesses"].as_array_mut().unwrap().remove(0);
+    place.write("less.json", document.to_string());
+    let came = place.run(&["verify", "less.json", "--key", "known.pub"]);
+    assert_eq!(came.code, 4, "{}", came.text());
+    assert!(
+        came.text().contains("AIM-R084") && came.text().contains("which the lock names"),
+        "{}",
+        came.text()
+    );
 }

@@ -10,9 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::{AccessRequest, Capability, Mode};
 use crate::{
     digest::Digest,
+    id::ExecutionId,
     name::{NodeId, TenantId},
     time::Timestamp,
 };
+
+/// The kind word of a recorded approval of a use.
+pub const USE_APPROVAL_KIND: &str = "use-approval";
 
 /// What was approved, for whom and until when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +52,31 @@ pub struct SignedUseApproval {
     pub signature: Option<String>,
     /// What is approved.
     pub approval: UseApproval,
+}
+
+/// What is stated in the log about an approval, of a use or of an older version: all that it takes to check it alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RecordedApproval<A> {
+    /// The account that wrote it down: the approver's when it was given, the runner's when it counted.
+    pub actor: String,
+    /// When it was written down; the host's claim.
+    pub answered_at: Timestamp,
+    /// What the approver has signed.
+    pub approval: A,
+    /// Its name in locks.
+    pub digest: Digest,
+    /// The execution that it counted for; absent when it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<ExecutionId>,
+    /// The approver's public key, 64 hex digits: the one that the deployment had for them.
+    pub key: String,
+    /// [`USE_APPROVAL_KIND`] or [`super::DOWNGRADE_KIND`].
+    pub kind: String,
+    /// The log this statement belongs to.
+    pub origin: String,
+    /// The approver's Ed25519 signature, 128 hex digits.
+    pub signature: String,
 }
 
 /// Why a use that waits for a person is not granted; in the order in which it is looked at.

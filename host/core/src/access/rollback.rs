@@ -111,6 +111,9 @@ impl AcceptedVersions {
     }
 }
 
+/// The kind word of a recorded leave to run an older version.
+pub const DOWNGRADE_KIND: &str = "downgrade";
+
 /// A person's leave to run an older version of a node again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

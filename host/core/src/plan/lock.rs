@@ -231,6 +231,13 @@ impl Lock {
         canonical(self)
     }
 
+    /// Digests of every approval that it took.
+    pub fn approvals(&self) -> impl Iterator<Item = Digest> {
+        let steps = self.steps.values().flat_map(|pin| &pin.approvals);
+        let gates = self.gates.values().flat_map(|pin| &pin.approvals);
+        steps.chain(gates).copied()
+    }
+
     /// Returns the content hash: BLAKE3 of the canonical JSON.
     #[must_use]
     pub fn digest(&self) -> Digest {

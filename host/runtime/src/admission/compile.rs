@@ -52,6 +52,7 @@ impl Resolution<'_> {
             also: request.also.to_vec(),
             rules: request.rules,
             plan: request.plan.clone(),
+            approvals: request.approvals.counted(&lock.approvals().collect()),
             lock,
         })
     }

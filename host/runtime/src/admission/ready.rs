@@ -14,6 +14,7 @@ use aim_core::{
     plan::Lock,
 };
 use aim_engine::{Engine, LoadError, VerifiedNativeCode};
+use aim_trust::use_approval::Counted;
 
 use super::{Admitted, AdmittedGate, AdmittedStep, ReadyError};
 use crate::{
@@ -27,6 +28,12 @@ impl Admitted {
     #[must_use]
     pub const fn lock(&self) -> &Lock {
         &self.lock
+    }
+
+    /// The approvals that the lock names, as the log is to keep them.
+    #[must_use]
+    pub fn approvals(&self) -> &[Counted] {
+        &self.approvals
     }
 
     /// Loads everything into the engine and gives the steps their folders.

@@ -64,11 +64,11 @@ pub fn pack(evidence: &Evidence, execution: &Execution) -> Packed {
 /// The statements of the execution, what people said about them, and what earlier attempts had put into the buckets that its
 /// attempts could read.
 fn entries(ledger: &Ledger, execution: &Execution) -> BTreeSet<usize> {
-    let own = execution.attempts.iter().chain(&execution.answers);
-    let mut places: BTreeSet<usize> = own.chain(&execution.end).copied().collect();
+    let own = execution.attempts.iter().chain(&execution.end);
+    let mut places: BTreeSet<usize> = own.copied().collect();
+    places.append(&mut ledger.said_about(execution));
     let plan = &execution.start.plan_name;
     let attempts = || ledger.attempts_of(execution);
-    let witnesses: BTreeSet<Digest> = attempts().map(|(entry, _)| entry.witness).collect();
     let buckets: BTreeSet<Namespace> = attempts()
         .flat_map(|(_, one)| readable(one, plan))
         .collect();
@@ -87,8 +87,6 @@ fn entries(ledger: &Ledger, execution: &Execution) -> BTreeSet<usize> {
                 places.extend(earlier.and_then(|one| one.end));
                 earlier.is_some()
             }
-            EntryBody::Release(release) => witnesses.contains(&release.witness),
-            EntryBody::Approval(approval) => witnesses.contains(&approval.witness),
             _ => false,
         };
         if is_wanted {

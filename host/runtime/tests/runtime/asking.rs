@@ -16,8 +16,8 @@ use aim_ports::policy::Policy as _;
 use aim_runtime::admission::AdmissionError;
 use aim_testkit::FixedPolicy;
 use aim_trust::{
-    key::{KeyRole, SecretKey},
-    use_approval::sign_downgrade,
+    key::{KeyRole, PublicKey, SecretKey},
+    use_approval::{Counted, sign_downgrade},
 };
 use serde_json::json;
 
@@ -155,6 +155,15 @@ fn a_version_below_one_that_ran_is_refused_until_an_approver_lets_it() {
         ("1.9.0", true)
     );
     assert_eq!(run(&rig), Exit::Ok);
+    let report = rig.verify();
+    assert!(report.authenticated, "{:?}", report.faults);
+    assert_eq!(report.strangers, 1, "nobody brought ann's key");
+    let ledger = rig.ledger();
+    let said = ledger.said_about(ledger.executions().last().unwrap());
+    let said: Vec<u64> = (said.iter())
+        .map(|place| ledger.entries()[*place].leaf.index)
+        .collect();
+    assert_eq!(said.len(), 1, "whose leave it was");
     // What was let back in once does not lower what was accepted.
     rig.downgrades.clear();
     assert_eq!(refusal(&rig), "AIM-A060");
@@ -163,6 +172,49 @@ fn a_version_below_one_that_ran_is_refused_until_an_approver_lets_it() {
         rig.admit().is_ok(),
         "the newest bytes under an old name roll nothing back"
     );
+}
+
+/// A leave that an approver gave, and what somebody who can write the log makes of it.
+///
+/// Negative control: with approvals left to be carried in `people::judge`, both logs verify and this fails.
+#[test]
+fn a_leave_that_is_not_its_givers_closes_the_log() {
+    let leave = Downgrade {
+        approver: "ann".to_owned(),
+        component: Digest::of(b"old"),
+        expires: Timestamp::from_millis(2_000),
+        node: NodeId::parse("echo").unwrap(),
+        tenant: TenantId::parse("global").unwrap(),
+        version: "1.0.0".to_owned(),
+    };
+    let signed = sign_downgrade(leave, &key());
+    let mut later = signed.approval.clone();
+    later.expires = Timestamp::from_millis(9_000);
+    let own = key().public_bytes();
+    let foreign = SecretKey::from_bytes(KeyRole::Approver, &[8; 32]).public_bytes();
+    let cases = [
+        (&signed.approval, own, true),
+        (&later, own, false),
+        (&signed.approval, foreign, false),
+    ];
+    for (said, key, is_good) in cases {
+        let rig = Rig::new(ONE).node("echo", "conformance-echo", json!({}));
+        assert_eq!(rig.run(&[("word", "hello")]).unwrap().exit, Exit::Ok);
+        let key = PublicKey::from_bytes(KeyRole::Approver, &key).unwrap();
+        rig.write_down(&Counted::of(
+            said,
+            &key,
+            signed.signature.as_deref().unwrap(),
+        ));
+        let report = rig.verify();
+        assert_eq!(report.authenticated, is_good, "{:?}", report.faults);
+        if is_good {
+            assert!(rig.open().is_ok());
+            continue;
+        }
+        assert_eq!(report.faults[0].code(), "AIM-E016");
+        assert_eq!(rig.open().unwrap_err().code(), "AIM-E025");
+    }
 }
 
 #[test]

@@ -5,33 +5,30 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, LazyLock, Mutex},
-    time::Duration,
 };
 
 use aim_core::{
     access::{SignedDowngrade, SignedUseApproval},
     class::Class,
     contract::{NodeContract, NodeDocument},
-    digest::{Digest, Sha256, encode_hex},
+    digest::{Digest, encode_hex},
     gate::CodexVersion,
     id::{EnvelopeId, ExecutionId, RunId, RunPins, TraceId},
     join::inputs_digest,
-    leaf::{LeafKind, SigningMode},
+    leaf::SigningMode,
     limits::Limits,
     name::{NodeId, StepName, TenantId},
     plan::{Plan, bindings},
     quarantine::Approver,
-    question::{ANSWER_KIND, ANSWER_PREDICATE, Answer, AnswerPredicate},
     stateflow::State,
     time::Timestamp,
     traffic::TrafficLimits,
-    witness::{AttemptPredicate, EngineRecord, HostRecord, Statement, Subject},
+    witness::{AttemptPredicate, EngineRecord, HostRecord},
 };
 use aim_engine::{AllocatorPreference, Cancel, Engine, EngineProfile};
 use aim_ports::{
     PortError, PortFault,
     artifact::ArtifactStore,
-    clock::Clock,
     compiler::{CompileRequest, Compiler},
     policy::Policy,
     schema::{Schema, SchemaCompiler, SchemaError},
@@ -39,17 +36,14 @@ use aim_ports::{
 use aim_runtime::{
     accepted::accepted_in,
     admission::{AdmissionError, Admitted, Node, Request, SignedCodex, admit},
-    answer,
     attempt::RunFacts,
-    commit::Submission,
     execute::{ExecuteError, Job, RunReport, Timer, execute},
     host::{Host, HostParts, OpenError},
     inputs::{Given, Inputs},
     judge::GateRules,
-    ledger::{Askable, Ledger},
+    ledger::Ledger,
     outside::Outside,
     progress::Unwatched,
-    replay::{Against, Case, Evidence, Library, Missing, Replay, ReplayParts, Replayer, Standing},
     resume::{Payloads, resume},
     services::Contents,
 };
@@ -57,7 +51,6 @@ use aim_testkit::{
     CoreSigner, CountingEntropy, FixedPolicy, MemoryArtifacts, MemoryFolder, MemoryLog, SimClock,
 };
 use aim_trust::{
-    approval,
     codex::CodexTrust,
     key::{KeyRole, KeySet, SecretKey},
     signing::KeysSigningCore,
@@ -66,73 +59,19 @@ use aim_trust::{
 };
 use serde_json::{Value, json};
 
+mod people;
+mod replays;
+mod timers;
+
+pub(crate) use people::person;
+use timers::{CutOff, Hasty, SimTimer};
+
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     Engine::new(EngineProfile::default(), AllocatorPreference::default()).expect("an engine")
 });
 
 /// Native code by component, so that a component is compiled once for all tests.
 static CODE: LazyLock<Mutex<BTreeMap<Digest, Vec<u8>>>> = LazyLock::new(Mutex::default);
-
-/// Somebody with a key of their own; `ann` with the first key is the one whom the deployment lists.
-pub(crate) fn person(name: &str, key: u8) -> (Approver, SecretKey) {
-    let key = SecretKey::from_bytes(KeyRole::Approver, &[key; 32]);
-    let approver = Approver {
-        actor: "uid:70001".to_owned(),
-        key: encode_hex(&key.public_bytes()),
-        name: name.to_owned(),
-        role: "operations".to_owned(),
-    };
-    (approver, key)
-}
-
-/// Waits by moving the clock on.
-#[derive(Debug)]
-struct SimTimer(SimClock);
-
-#[async_trait::async_trait]
-impl Timer for SimTimer {
-    async fn until(&self, due: Timestamp, clock: &dyn Clock) {
-        let left = due.millis().saturating_sub(clock.now().millis());
-        self.0.advance(Duration::from_millis(left));
-    }
-
-    async fn lasts(&self, _: State, _: Duration) {
-        std::future::pending().await
-    }
-}
-
-/// Time that passes for one state only, and for that one at once.
-#[derive(Debug)]
-struct Hasty(State, SimClock);
-
-#[async_trait::async_trait]
-impl Timer for Hasty {
-    async fn until(&self, due: Timestamp, clock: &dyn Clock) {
-        SimTimer(self.1.clone()).until(due, clock).await;
-    }
-
-    async fn lasts(&self, state: State, _: Duration) {
-        if state != self.0 {
-            std::future::pending().await
-        }
-    }
-}
-
-/// A wait during which somebody cancels, and that would never end by itself.
-#[derive(Debug)]
-struct CutOff(Cancel);
-
-#[async_trait::async_trait]
-impl Timer for CutOff {
-    async fn until(&self, _: Timestamp, _: &dyn Clock) {
-        self.0.cancel();
-        std::future::pending().await
-    }
-
-    async fn lasts(&self, _: State, _: Duration) {
-        std::future::pending().await
-    }
-}
 
 /// Compiles in this process.
 #[derive(Debug)]
@@ -483,47 +422,6 @@ impl Rig {
         self.run_until(inputs, Cancel::new(), timer)
     }
 
-    /// Answers the only open question of the newest run.
-    pub(crate) fn answer(&self, text: &str) {
-        self.answer_as(&person("ann", 1), text, |_| {});
-    }
-
-    /// Answers it as somebody else might, and lets `bend` change what the log is told.
-    pub(crate) fn answer_as(
-        &self,
-        (approver, key): &(Approver, SecretKey),
-        text: &str,
-        bend: impl FnOnce(&mut AnswerPredicate),
-    ) {
-        let (host, ledger) = self.open().unwrap();
-        let execution = ledger.executions().last().unwrap();
-        let listed = [person("ann", 1).0];
-        let questions = ledger.open_questions(execution, Askable::Only(&listed));
-        assert_eq!(questions.len(), 1);
-        let given = answer::give(&host, execution, questions[0], (approver, Answer::of(text)));
-        let signed = approval::sign(&given, key);
-        let mut predicate = AnswerPredicate {
-            actor: "tester".to_owned(),
-            approval: signed,
-            execution: execution.start.execution,
-            host: host.facts.host.clone(),
-            kind: ANSWER_KIND.to_owned(),
-            origin: host.facts.origin.clone(),
-            tenant: execution.start.tenant.clone(),
-            trace: execution.start.trace,
-        };
-        bend(&mut predicate);
-        let id = given.question.as_bytes();
-        let subject = Subject::new("question", Digest::of(id), Sha256::of(id));
-        let payload = Statement::new(ANSWER_PREDICATE, vec![subject], predicate).payload();
-        let submission = Submission::witness(LeafKind::Answer, payload, Vec::new());
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        runtime.block_on(host.committer.commit(submission)).unwrap();
-        host.committer.close().unwrap();
-    }
-
     fn run_until(
         &self,
         inputs: &[(&str, &str)],
@@ -539,136 +437,6 @@ impl Rig {
             self.assert_replays();
         }
         result
-    }
-
-    /// Everything that a replay of the newest execution may load: the deployment's nodes, compiled.
-    pub(crate) fn library(&self) -> Library {
-        let mut library = Library::new(self.rules.clone());
-        let wanted = self.fill(&mut library);
-        library.compile(wanted.into_iter(), &mut InProcess, EngineProfile::default());
-        library
-    }
-
-    /// The same without one thing: `component`, `contract` or `codex` of a node, or the deployment's `rules`.
-    pub(crate) fn library_without(&self, what: &str) -> Library {
-        let rules = GateRules {
-            is_quarantining: self.rules.is_quarantining != (what == "rules"),
-            ..self.rules.clone()
-        };
-        let mut library = Library::new(rules);
-        let mut wanted = Vec::new();
-        for (id, node) in &self.nodes {
-            let is_wanted = |kind: &str| what != format!("{kind} {id}");
-            if is_wanted("component") {
-                wanted.push(library.add_component(node.component.clone()));
-            }
-            if is_wanted("contract") {
-                let schemas = RequiredKeys(Vec::new());
-                library.add_contract(&node.contract, &schemas).unwrap();
-            }
-            if let Some(codex) = node.codex.as_ref().filter(|_| is_wanted("codex")) {
-                library.add_codex(&codex.document);
-            }
-        }
-        library.compile(wanted.into_iter(), &mut InProcess, EngineProfile::default());
-        library
-    }
-
-    /// Puts every node in; the components are to be compiled.
-    pub(crate) fn fill(&self, library: &mut Library) -> Vec<Digest> {
-        self.fill_without(library, "")
-    }
-
-    /// As [`Self::fill`], without one component.
-    pub(crate) fn fill_without(&self, library: &mut Library, component: &str) -> Vec<Digest> {
-        let left_out = (!component.is_empty()).then(|| guest(component));
-        let mut wanted = Vec::new();
-        for node in self.nodes.values() {
-            if left_out.as_ref() != Some(&node.component) {
-                wanted.push(library.add_component(node.component.clone()));
-            }
-            let schemas = RequiredKeys(Vec::new());
-            library.add_contract(&node.contract, &schemas).unwrap();
-            if let Some(codex) = &node.codex {
-                library.add_codex(&codex.document);
-            }
-        }
-        wanted
-    }
-
-    /// The newest execution, as a replay reads it.
-    pub(crate) fn case(&self) -> Case {
-        let ledger = self.ledger();
-        let execution = ledger.executions().last().unwrap().clone();
-        let evidence = Evidence {
-            ledger: Arc::new(ledger),
-            reader: Arc::new(self.log.reader()),
-            store: Arc::clone(&self.store) as Arc<dyn ArtifactStore>,
-        };
-        Case::new(evidence, &execution).unwrap()
-    }
-
-    /// Replays the newest execution with what is in `library`, or with another component in a step's place.
-    pub(crate) fn replay_with(
-        &self,
-        library: &Library,
-        step: Option<&str>,
-        against: Option<Digest>,
-    ) -> Result<Vec<Replay>, Vec<Missing>> {
-        self.replay_on(library, step, against, engine_record())
-    }
-
-    /// As [`Self::replay_with`], on an engine that says this of itself.
-    pub(crate) fn replay_on(
-        &self,
-        library: &Library,
-        step: Option<&str>,
-        against: Option<Digest>,
-        engine_record: EngineRecord,
-    ) -> Result<Vec<Replay>, Vec<Missing>> {
-        let case = self.case();
-        let step = step.map(|step| StepName::parse(step).unwrap());
-        let mut replayer = Replayer::new(ReplayParts {
-            case: &case,
-            library,
-            engine: &ENGINE,
-            engine_record,
-            pinned_time: Timestamp::from_millis(0),
-            against: against.map(|component| Against { component }),
-        })?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_time()
-            .build()
-            .unwrap();
-        Ok(runtime.block_on(replayer.replay(step.as_ref())))
-    }
-
-    /// Replays the newest execution with its own components.
-    pub(crate) fn replay(&self) -> Vec<Replay> {
-        self.replay_with(&self.library(), None, None).unwrap()
-    }
-
-    /// How each attempt of the newest execution stands when it is replayed, in the order of the log.
-    pub(crate) fn standings(&self) -> Vec<&'static str> {
-        let replays = self.replay();
-        replays.iter().map(|one| one.standing.word()).collect()
-    }
-
-    /// Every attempt of every run replays to what its witness says; where a gate gave no answer, nothing can be said.
-    fn assert_replays(&self) {
-        let Ok(replays) = self.replay_with(&self.library(), None, None) else {
-            assert!(self.attempts().is_empty(), "nothing could be replayed");
-            return;
-        };
-        for replay in replays {
-            match &replay.standing {
-                Standing::Equal | Standing::NotRun => {}
-                Standing::Abstained(missing)
-                    if missing.iter().all(|one| one.code == "AIM-R082") => {}
-                other => panic!("{} #{}: {other:#?}", replay.path, replay.attempt_no),
-            }
-        }
     }
 
     /// Runs the plan on a host that is open already.
@@ -733,6 +501,7 @@ impl Rig {
             number,
             plan: self.plan.clone(),
             lock: admitted.lock().clone(),
+            approvals: admitted.approvals().to_vec(),
             units: admitted.ready(&ENGINE, &inputs).unwrap(),
             inputs,
             resumed,

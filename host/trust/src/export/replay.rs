@@ -14,6 +14,7 @@ use alloc::{
 };
 
 use aim_core::{
+    access::{DOWNGRADE_KIND, USE_APPROVAL_KIND},
     contract::NodeContract,
     digest::Digest,
     event::ExecutionStart,
@@ -66,6 +67,7 @@ pub(super) fn hold(
     let lock = Lock::from_json(start.lock.as_bytes()).map_err(|error| error.to_string())?;
     hold_start(start, origin, (&plan, &lock))?;
     hold_statements(start, &lock, statements)?;
+    hold_approvals(start, &lock, statements)?;
     hold_contracts(&part.contracts, &lock)?;
     if part.rules.digest() == lock.gate_rules {
         Ok(())
@@ -176,6 +178,36 @@ fn hold_end(
         }
         Some(digest) => Err(format!("attempt {digest} of the execution is not here")),
     }
+}
+
+/// What people let the execution do: judged with the other statements, and none is left out.
+fn hold_approvals(
+    start: &ExecutionStart,
+    lock: &Lock,
+    statements: &[(Leaf, Vec<u8>)],
+) -> Result<(), String> {
+    let answers = statements.iter();
+    let answers = answers.filter(|(leaf, _)| leaf.kind == LeafKind::Answer);
+    let here: BTreeSet<Digest> = answers
+        .filter_map(|(_, bytes)| predicate::<Counting>(bytes).ok())
+        .filter(|read| read.execution == start.execution)
+        .filter(|read| matches!(read.kind.as_str(), USE_APPROVAL_KIND | DOWNGRADE_KIND))
+        .map(|read| read.digest)
+        .collect();
+    match lock.approvals().find(|digest| !here.contains(digest)) {
+        None => Ok(()),
+        Some(digest) => Err(format!(
+            "approval {digest}, which the lock names, is not here"
+        )),
+    }
+}
+
+/// An approval that counted for an execution.
+#[derive(Deserialize)]
+struct Counting {
+    digest: Digest,
+    execution: ExecutionId,
+    kind: String,
 }
 
 fn hold_contracts(contracts: &[String], lock: &Lock) -> Result<(), String> {

@@ -2,15 +2,17 @@
 //!
 //! The host's signature around an answer says when it came, never that somebody gave it.
 //!
+//! An approval of a use is given beforehand, and counts for executions whose lock names it: each of these is to have it in the log.
+//!
 //! INVARIANT: an answer that is not signed by the key it names, or says something else than the statement around it, is a
 //! fault; keys of people that the reader brought are the only ones that count, when there are any.
 
-use alloc::string::String;
+use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec::Vec};
 
 use aim_core::{
     digest::Digest,
     id::ExecutionId,
-    quarantine::{self, Approval, Approver},
+    quarantine::{self, Approval},
     question::{self, GivenAnswer},
     witness::Statement,
 };
@@ -19,7 +21,8 @@ use serde::Deserialize;
 use super::FaultKind;
 use crate::{
     approval::{ApprovalError, public_key, verify_own},
-    key::{KeyRole, KeySet},
+    key::{KeyRole, KeySet, PublicKey},
+    use_approval::{Recorded, recorded},
 };
 
 /// Who gave an answer.
@@ -44,8 +47,17 @@ struct Around {
     witness: Option<Digest>,
 }
 
+/// An answer that somebody has signed.
+#[derive(Debug)]
+pub(super) struct Judged {
+    /// Who.
+    pub(super) giver: Giver,
+    /// The approval and the execution that it counted for, for one that counted.
+    pub(super) approval: Option<(ExecutionId, Digest)>,
+}
+
 /// Judges the answer inside of a statement of the log `origin`.
-pub(super) fn judge(statement: &[u8], keys: &KeySet, origin: &str) -> Result<Giver, FaultKind> {
+pub(super) fn judge(statement: &[u8], keys: &KeySet, origin: &str) -> Result<Judged, FaultKind> {
     let read: Statement<Around> = serde_json::from_slice(statement)
         .map_err(|error| FaultKind::Statement(alloc::format!("{error}")))?;
     let around = read.predicate;
@@ -66,17 +78,38 @@ pub(super) fn judge(statement: &[u8], keys: &KeySet, origin: &str) -> Result<Giv
             }
             given.approver
         }
-        // Approvals of uses name their giver and not the key; the lock of a run says which of them counted.
-        Some(_) => return Ok(Giver::Known),
+        Some(kind) => return judge_approval(recorded(kind, statement), keys),
     };
-    giver(&approver, keys)
+    let key = public_key(&approver).map_err(fault)?;
+    Ok(Judged {
+        giver: giver(&key, keys)?,
+        approval: None,
+    })
 }
 
-fn giver(approver: &Approver, keys: &KeySet) -> Result<Giver, FaultKind> {
+fn judge_approval(
+    recorded: Option<Result<Recorded, ApprovalError>>,
+    keys: &KeySet,
+) -> Result<Judged, FaultKind> {
+    let Some(recorded) = recorded else {
+        // What this version only carries.
+        return Ok(Judged {
+            giver: Giver::Known,
+            approval: None,
+        });
+    };
+    let recorded = recorded.map_err(fault)?;
+    let digest = recorded.digest;
+    Ok(Judged {
+        giver: giver(&recorded.key, keys)?,
+        approval: recorded.execution.map(|execution| (execution, digest)),
+    })
+}
+
+fn giver(key: &PublicKey, keys: &KeySet) -> Result<Giver, FaultKind> {
     if keys.of_role(KeyRole::Approver).next().is_none() {
         return Ok(Giver::Stranger);
     }
-    let key = public_key(approver).map_err(fault)?;
     if keys.holds(KeyRole::Approver, key.as_bytes()) {
         Ok(Giver::Known)
     } else {
@@ -92,4 +125,36 @@ const fn fault(error: ApprovalError) -> FaultKind {
         ApprovalError::Signature => "the person it names has not signed it as it is",
         ApprovalError::Form => "it can not be read",
     })
+}
+
+/// The few fields of an execution's beginning that say which approvals it took.
+#[derive(Deserialize)]
+struct Began<'a> {
+    execution: ExecutionId,
+    #[serde(borrow)]
+    lock: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Pinned {
+    gates: BTreeMap<String, Pin>,
+    steps: BTreeMap<String, Pin>,
+}
+
+#[derive(Deserialize)]
+struct Pin {
+    #[serde(default)]
+    approvals: Vec<Digest>,
+}
+
+/// The approvals that an execution took, by what its beginning says.
+pub(super) fn needed(start: &[u8]) -> Result<Vec<(ExecutionId, Digest)>, FaultKind> {
+    let unreadable = |_| FaultKind::Answer("nobody can read what the run began with");
+    let began: Began<'_> = serde_json::from_slice(start).map_err(unreadable)?;
+    let pinned: Pinned = serde_json::from_str(&began.lock).map_err(unreadable)?;
+    let pins = pinned.steps.into_values().chain(pinned.gates.into_values());
+    Ok(pins
+        .flat_map(|pin| pin.approvals)
+        .map(|digest| (began.execution, digest))
+        .collect())
 }

@@ -8,7 +8,7 @@ use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
 use aim_core::{
     digest::{Digest, decode_hex},
-    id::AttemptId,
+    id::{AttemptId, ExecutionId},
     leaf::{Leaf, LeafKind, SigningMode},
     witness::STATEMENT_TYPE,
 };
@@ -31,6 +31,8 @@ pub(crate) struct StatementHead {
     pub(crate) attempt: Option<AttemptId>,
     /// Its effects, as it lists them.
     pub(crate) effects: Vec<ListedEffect>,
+    /// The approval that counted, and for which execution.
+    pub(crate) approval: Option<(ExecutionId, Digest)>,
     /// True for a person's answer that is signed, with a key that no key of the reader's vouches for.
     pub(crate) is_by_a_stranger: bool,
 }
@@ -77,8 +79,10 @@ impl Judge<'_> {
         let subject = |subject: &WrittenSubject<'_>| {
             decode_hex(subject.digest.blake3.as_deref()?).map(Digest::from_bytes)
         };
-        let is_by_a_stranger = leaf.kind == LeafKind::Answer
-            && people::judge(statement, self.keys, self.origin)? == people::Giver::Stranger;
+        let person = (leaf.kind == LeafKind::Answer)
+            .then(|| people::judge(statement, self.keys, self.origin))
+            .transpose()?;
+        let giver = person.as_ref().map(|person| person.giver);
         let host = read.predicate.host.and_then(|host| host.isolation);
         Ok(StatementHead {
             isolation: host.map(Cow::into_owned),
@@ -87,7 +91,8 @@ impl Judge<'_> {
                 .then_some(read.predicate.attempt)
                 .flatten(),
             effects: read.predicate.effects,
-            is_by_a_stranger,
+            is_by_a_stranger: giver == Some(people::Giver::Stranger),
+            approval: person.and_then(|person| person.approval),
         })
     }
 }

@@ -12,23 +12,20 @@ use std::{
 
 use aim_clock_system::SystemClock;
 use aim_core::{
-    access::{
-        AccessRequest, SignedDowngrade, SignedUseApproval, Use, UseApproval, UseApprovalError,
-    },
-    digest::{Digest, Sha256},
+    access::{AccessRequest, Use, UseApproval, UseApprovalError},
     leaf::LeafKind,
     name::TenantId,
     outcome::Exit,
     time::Timestamp,
-    witness::{Statement, Subject},
 };
 use aim_ports::{clock::Clock as _, policy::Policy as _};
 use aim_registry_dir::{Registry, approval_text, downgrade_text};
 use aim_runtime::commit::Submission;
 use aim_schema_json::JsonSchemas;
 use aim_trust::{
-    key::SecretKey,
-    use_approval::{self, UseApprovals},
+    approval,
+    key::{PublicKey, SecretKey},
+    use_approval::{self, Consent, Counted, Noted, UseApprovals},
 };
 use serde::Serialize;
 
@@ -68,23 +65,10 @@ enum Wanted {
     Older(Older),
 }
 
-/// What was given.
-enum Given {
-    Use(SignedUseApproval),
-    Older(SignedDowngrade),
-}
-
-/// What the log keeps of an approval: who gave it when, from which account, and the approval with its signature.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer<'a, T> {
-    actor: String,
-    answered_at: Timestamp,
-    approval: &'a T,
-    digest: Digest,
-    kind: &'static str,
-    origin: &'a str,
-    signature: Option<&'a str>,
+/// What was given: for the file of approvals, and for the log.
+struct Given {
+    text: String,
+    record: Counted,
 }
 
 /// `aimctl policy approve`.
@@ -108,12 +92,14 @@ pub(crate) fn approve(cli: &Cli, args: &PolicyApproveArgs) -> Result<Exit, CliEr
     };
     let question = format!("approve these {}?", wanted.len());
     person::consent(args.yes, &question)?;
-    let (_, key) = person::find(&args.person, &registry.deployment().gates.approvers)?;
+    let (approver, key) = person::find(&args.person, &registry.deployment().gates.approvers)?;
     let expires = now
         .millis()
         .saturating_add(u64::from(args.days).saturating_mul(DAY_MS));
     let expires = Timestamp::from_millis(expires);
-    let given = wanted.iter().map(|one| one.give(args, expires, &key));
+    let public = approval::public_key(&approver).map_err(person::refused)?;
+    let keys = (&key, &public);
+    let given = wanted.iter().map(|one| one.give(args, expires, keys));
     let given: Vec<Given> = given.collect();
     // Opened first: with the log open, nothing else can be.
     let target = OpenOptions::new().append(true).open(&file);
@@ -214,67 +200,45 @@ impl Wanted {
         }
     }
 
-    fn give(&self, args: &PolicyApproveArgs, expires: Timestamp, key: &SecretKey) -> Given {
+    fn give(
+        &self,
+        args: &PolicyApproveArgs,
+        expires: Timestamp,
+        (key, public): (&SecretKey, &PublicKey),
+    ) -> Given {
+        let name = &args.person.approver;
         match self {
             Self::Use(request, _) => {
-                let approval = UseApproval::of(request, &args.person.approver, expires);
-                Given::Use(use_approval::sign(approval, key))
+                let signed = use_approval::sign(UseApproval::of(request, name, expires), key);
+                Given::of(
+                    &signed.approval,
+                    signed.signature.as_deref(),
+                    (approval_text(&signed), public),
+                )
             }
             Self::Older(older) => {
-                let leave = older.leave(&args.person.approver, expires);
-                Given::Older(use_approval::sign_downgrade(leave, key))
+                let signed = use_approval::sign_downgrade(older.leave(name, expires), key);
+                Given::of(
+                    &signed.approval,
+                    signed.signature.as_deref(),
+                    (downgrade_text(&signed), public),
+                )
             }
         }
     }
 }
 
 impl Given {
-    fn text(&self) -> String {
-        match self {
-            Self::Use(signed) => approval_text(signed),
-            Self::Older(signed) => downgrade_text(signed),
+    fn of<C: Consent>(
+        said: &C,
+        signature: Option<&str>,
+        (text, public): (String, &PublicKey),
+    ) -> Self {
+        Self {
+            text,
+            record: Counted::of(said, public, signature.unwrap_or_default()),
         }
     }
-
-    /// The statement that the log keeps.
-    fn statement(&self, (origin, answered_at): (&str, Timestamp)) -> Vec<u8> {
-        match self {
-            Self::Use(SignedUseApproval {
-                approval,
-                signature,
-            }) => statement(Answer {
-                actor: start::actor(),
-                answered_at,
-                approval,
-                digest: approval.digest(),
-                kind: "use-approval",
-                origin,
-                signature: signature.as_deref(),
-            }),
-            Self::Older(SignedDowngrade {
-                approval,
-                signature,
-            }) => statement(Answer {
-                actor: start::actor(),
-                answered_at,
-                approval,
-                digest: approval.digest(),
-                kind: "downgrade",
-                origin,
-                signature: signature.as_deref(),
-            }),
-        }
-    }
-}
-
-fn statement<T: Serialize>(answer: Answer<'_, T>) -> Vec<u8> {
-    let subject = Subject::new(
-        "approval",
-        answer.digest,
-        Sha256::of(answer.digest.as_bytes()),
-    );
-    let predicate = LeafKind::Answer.predicate_type();
-    Statement::new(predicate, vec![subject], answer).payload()
 }
 
 fn show(cli: &Cli, shown: &Waiting) -> Result<(), CliError> {
@@ -287,16 +251,21 @@ fn show(cli: &Cli, shown: &Waiting) -> Result<(), CliError> {
     }
 }
 
-/// Writes the answers into the log, where there is one: before the first run the run's own lock is their record.
+/// Writes the answers into the log, where there is one: each run for which they count writes them down again.
 fn record(cli: &Cli, args: &PolicyApproveArgs, given: &[Given]) -> Result<(), CliError> {
     let folder = data_dir(args);
     if !folder.exists() {
-        out::talk("there is no log yet: the first run records these approvals in its lock\n");
+        out::talk("there is no log yet: the runs that they count for write them down\n");
         return Ok(());
     }
     let (host, _) = start::open_for_admin(cli, &folder, "policy approve")?;
     let committed = given.iter().try_for_each(|one| {
-        let statement = one.statement((&host.facts.origin, host.clock.now()));
+        let statement = one.record.statement(&Noted {
+            actor: &start::actor(),
+            at: host.clock.now(),
+            execution: None,
+            origin: &host.facts.origin,
+        });
         let submission = Submission::witness(LeafKind::Answer, statement, Vec::new());
         run::commit(&host, submission).map(drop)
     });
@@ -305,7 +274,7 @@ fn record(cli: &Cli, args: &PolicyApproveArgs, given: &[Given]) -> Result<(), Cl
 }
 
 fn append(mut file: File, given: &[Given]) -> io::Result<()> {
-    let text: String = given.iter().map(Given::text).collect();
+    let text: String = given.iter().map(|one| one.text.as_str()).collect();
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

@@ -138,15 +138,10 @@ fn document(
     build_export(&parts).map_err(|error| export_error(&error))
 }
 
-/// The statements of an execution in the order of their leaves.
+/// The statements of an execution, and what people said about it, in the order of their leaves.
 fn entries<'a>(ledger: &'a Ledger, execution: &Execution) -> Vec<&'a Entry> {
-    let mut places: Vec<usize> = execution
-        .attempts
-        .iter()
-        .chain(&execution.end)
-        .copied()
-        .collect();
-    places.sort_unstable();
+    let mut places = ledger.said_about(execution);
+    places.extend(execution.attempts.iter().chain(&execution.end));
     at(ledger, places.into_iter())
 }
 

@@ -2,22 +2,15 @@
 //!
 //! INVARIANT: nothing is shown that is not in the statement or its leaf.
 
-use std::collections::BTreeMap;
-
 use aim_core::{
     claims::GuestClaims,
-    digest::Digest,
     gate::GateRecord,
-    leaf::{LeafKind, SigningMode},
+    leaf::SigningMode,
     outcome::{Exit, Fault, Outcome},
     quarantine::ReleasePredicate,
-    time::Timestamp,
-    witness::{
-        AttemptPredicate, DeniedLoadPredicate, EpochPredicate, HostRecord, PlanPredicate, Statement,
-    },
+    witness::{AttemptPredicate, DeniedLoadPredicate, EpochPredicate, HostRecord, PlanPredicate},
 };
-use aim_runtime::ledger::{Answered, Entry, EntryBody};
-use serde::Deserialize;
+use aim_runtime::ledger::{Answered, ApprovalRecord, Entry, EntryBody};
 
 use crate::{
     args::{Cli, Output, WitnessShowArgs},
@@ -64,37 +57,19 @@ fn text(entry: &Entry) -> String {
             lines.add("approval", &approval.approval);
         }
         EntryBody::Release(release) => self::release(&mut lines, release),
-        EntryBody::Other => other(&mut lines, entry),
+        EntryBody::UseApproval(approval) => approved(&mut lines, approval),
+        EntryBody::Other => {
+            lines.add(
+                "body",
+                "of a kind that this version only carries; see -o json",
+            );
+        }
     }
     lines.into_text()
 }
 
-/// What somebody approved, as the statement has it, or that there is nothing to say about it.
-fn other(lines: &mut Lines, entry: &Entry) {
-    let carried = "of a kind that this version only carries; see -o json";
-    let approval = serde_json::from_slice::<Statement<Approved>>(&entry.statement);
-    match approval {
-        Ok(Statement { predicate, .. }) if entry.leaf.kind == LeafKind::Answer => {
-            approved(lines, &predicate);
-        }
-        _ => lines.add("body", carried),
-    }
-}
-
 /// An approval of a use, or of an older version.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Approved {
-    actor: String,
-    answered_at: Timestamp,
-    approval: BTreeMap<String, String>,
-    digest: Digest,
-    kind: String,
-    origin: String,
-    signature: Option<String>,
-}
-
-fn approved(lines: &mut Lines, answer: &Approved) {
+fn approved(lines: &mut Lines, answer: &ApprovalRecord) {
     lines.add("log", &answer.origin);
     lines.add("answer", format!("{} · {}", answer.kind, answer.digest));
     lines.add(
@@ -104,8 +79,11 @@ fn approved(lines: &mut Lines, answer: &Approved) {
     for (name, value) in &answer.approval {
         lines.add("approves", format!("{name} {value}"));
     }
-    let signature = answer.signature.as_deref().unwrap_or("none");
-    lines.add("signed", signature);
+    if let Some(execution) = answer.execution {
+        lines.add("counted for", execution.to_string());
+    }
+    lines.add("key", &answer.key);
+    lines.add("signed", &answer.signature);
 }
 
 fn release(lines: &mut Lines, release: &ReleasePredicate) {
