@@ -538,6 +538,10 @@ pub(crate) struct QuarantineAnswerArgs {
 
     #[command(flatten)]
     pub(crate) person: PersonArgs,
+
+    /// Sign the answer without asking once more.
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,7 +1,7 @@
 //! `quarantine`: what is kept aside, and the two people who release it.
 //!
-//! INVARIANT: the rules are core's; an answer that core refuses is never written down, and no bytes are handed out before
-//! the release is in the log.
+//! INVARIANT: the rules are core's; an answer that core refuses is never written down, nothing is signed but what was shown, and
+//! no bytes are handed out before the release is in the log.
 
 use std::path::Path;
 
@@ -140,9 +140,15 @@ pub(crate) fn answer(
 ) -> Result<Exit, CliError> {
     let deployed = deployed(&args.common.config)?;
     let (_, ledger) = evidence::read(&args.common.data.data_dir)?;
-    let (entry, _) = find(&ledger, &args.case)?;
+    let (entry, attempt) = find(&ledger, &args.case)?;
     let witness = entry.witness;
     let (approver, key) = person::find(&args.person, &deployed.approvers)?;
+    out::talk(&for_people(&shown(&ledger, entry, attempt, &deployed)));
+    let verb = match answer {
+        Answer::Approve => "release",
+        Answer::Reject => "reject",
+    };
+    person::consent(args.yes, &format!("{verb} it as {}?", approver.name))?;
     let (host, ledger) = start::open_for_admin(cli, &args.common.data.data_dir, "quarantine")?;
     let committed = give(
         &host,

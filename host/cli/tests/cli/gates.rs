@@ -4,7 +4,10 @@
 
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
-use crate::support::{Came, Place, guest};
+use crate::{
+    deciding::type_at_a_terminal,
+    support::{Came, Place, guest},
+};
 
 const PLAN: &str = "PLAN p:\n  QUIP \"One hand claps.\"\n  ROLE a: custom(node=\"echo\")\n  STEP s:\n    ASSIGN a: \"x\"\n    BUDGET tokens=1, time=30s, tools=1\n";
 
@@ -191,7 +194,12 @@ fn kept_aside(interval_ms: u32) -> (Place, String) {
 }
 
 fn answer(place: &Place, verb: &str, case: &str, name: &str, key: &str) -> Came {
-    place.run(&["quarantine", verb, case, "--as", name, "--key-dir", key])
+    let words = asked(verb, case, name, key);
+    place.run(&[words.as_slice(), &["--yes"]].concat())
+}
+
+fn asked<'a>(verb: &'a str, case: &'a str, name: &'a str, key: &'a str) -> [&'a str; 7] {
+    ["quarantine", verb, case, "--as", name, "--key-dir", key]
 }
 
 fn out(place: &Place, case: &str) -> Came {
@@ -261,4 +269,30 @@ fn the_second_approval_waits_its_time_and_one_rejection_is_for_good() {
     let ended = run(&place);
     assert_eq!(ended.code, 8, "{}{}", ended.text(), ended.stderr);
     assert!(ended.stderr.contains("rejected by ben"), "{}", ended.stderr);
+}
+
+/// Negative control: with `consent` left out of `quarantine`, the first line answers for ann and this fails.
+#[test]
+fn nobody_answers_for_what_is_kept_aside_without_being_asked_once_more() {
+    let (place, case) = kept_aside(0);
+    let standing = |expected: &str| {
+        let list = place.run(&["quarantine", "list", "-ojson"]);
+        assert_eq!(list.documents()[0]["standing"], expected);
+    };
+    for verb in ["release", "reject"] {
+        let words = asked(verb, &case, "ann", "ann");
+        place.run(&words).assert_refused(3, "AIM-P037");
+        let came = type_at_a_terminal(&place, &words, "no\n");
+        assert_eq!(came.code, 3, "{}", came.text());
+        let text = came.text();
+        assert!(
+            text.contains(&format!("{verb} it as ann? type `yes`:")),
+            "{text}"
+        );
+        assert!(text.contains("says ") && text.contains("output "), "{text}");
+        standing("open");
+    }
+    let came = type_at_a_terminal(&place, &asked("release", &case, "ann", "ann"), "yes\n");
+    assert_eq!(came.code, 0, "{}", came.text());
+    standing("one key");
 }
