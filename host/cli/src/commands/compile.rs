@@ -1,14 +1,17 @@
 //! `compile`: a plan's text to its IR, or to everything that is wrong with it.
 //!
-//! INVARIANT: stdout of `compile` is the canonical IR and a line feed, nothing else, and only when the plan is whole.
+//! INVARIANT: the canonical IR is printed byte for byte, and only when the plan is whole: alone on stdout with a line feed, or as text
+//! inside of a document, so that whoever hashes it hashes the same bytes.
 
 use std::path::Path;
 
 use aim_acl::{Compiled, Context, Diagnostic, Profile, SOURCE_BYTES_MAX, Severity};
 use aim_core::{
+    digest::Digest,
     outcome::Exit,
     plan::{Plan, ProbeSwitch},
 };
+use serde::Serialize;
 
 use crate::{
     args::{Cli, Output, PlanArgs, ProfileArg},
@@ -28,14 +31,34 @@ pub(crate) fn compile(cli: &Cli, args: &PlanArgs) -> Result<Exit, CliError> {
     compiled.plan = watched(compiled.plan, &Beside::of(&args.plan).probes())?;
     let warnings = problems(&args.plan, &source, &compiled.warnings);
     errors::remark(&warnings, Exit::Ok, cli.output);
-    let mut ir = compiled.plan.to_json();
-    ir.push(b'\n');
-    out::data(&ir)?;
-    if cli.output == Output::Text {
-        let plan = &compiled.plan;
-        out::talk(&format!("plan {} {}\n", plan.name(), plan.digest()));
-    }
+    print(cli.output, &compiled.plan)?;
     Ok(Exit::Ok)
+}
+
+fn print(output: Output, plan: &Plan) -> Result<(), CliError> {
+    let mut ir = plan.to_json();
+    if output == Output::Text {
+        ir.push(b'\n');
+        out::data(&ir)?;
+        out::talk(&format!("plan {} {}\n", plan.name(), plan.digest()));
+        return Ok(());
+    }
+    let document = Document {
+        digest: plan.digest(),
+        // Canonical JSON is UTF-8.
+        ir: String::from_utf8(ir).unwrap_or_default(),
+        name: plan.name().to_string(),
+    };
+    out::json_line("aim.compile/v1", &document)
+}
+
+#[derive(Serialize)]
+struct Document {
+    /// BLAKE3 of the bytes of `ir`.
+    digest: Digest,
+    /// The canonical IR, as text.
+    ir: String,
+    name: String,
 }
 
 /// Reads a plan's text.
