@@ -5,7 +5,7 @@
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     format,
-    string::{String, ToString as _},
+    string::String,
     vec::Vec,
 };
 use core::ops::Range;
@@ -124,7 +124,7 @@ fn lower_within(
     let imports = expand::imports(ast, context, faults);
     let language_version = language_version(ast, faults);
     let schema_version = schema_version(ast, faults);
-    let steps = Steps::of(ast, faults);
+    let (shards, steps) = (shards(ast, faults), Steps::of(ast, faults));
     let roles = roles::resolve(ast, &steps, faults);
     let ties = topology::resolve(ast, &steps, faults);
     let graph = graph::resolve(&steps, &ties, faults);
@@ -167,7 +167,7 @@ fn lower_within(
         roles: roles.used(&steps),
         rules: recovery::rules(ast),
         schema_version,
-        shards: shards(ast),
+        shards,
         silence: silence(ast),
         steps: ordered,
         ..PlanParts::new(ast.header.as_ref()?.name.as_ref()?.value.clone())
@@ -217,13 +217,9 @@ fn no_steps(ast: &Ast, steps: &Steps<'_>, faults: &mut Faults) {
     faults.push(fault.help(help));
 }
 
-/// Millionths of a share that has at most six digits after the point; more digits are cut.
+/// Millionths of a share or a factor. The parser takes none that has no whole number of them; the largest asks for most.
 pub(crate) fn ppm(share: &Decimal) -> u32 {
-    let text = share.to_string();
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let digits: String = fraction.chars().chain("000000".chars()).take(6).collect();
-    let whole = whole.parse::<u32>().unwrap_or(0).saturating_mul(1_000_000);
-    whole.saturating_add(digits.parse::<u32>().unwrap_or(0))
+    share.millionths().unwrap_or(u32::MAX)
 }
 
 fn header(ast: &Ast) -> plan::Header {
@@ -262,25 +258,27 @@ const fn input_type(kind: ast::IoType) -> plan::InputType {
     }
 }
 
-fn shards(ast: &Ast) -> BTreeMap<StepName, plan::Caps> {
+/// The caps of each shard. Two of one name would share the pools of the one that is written last.
+fn shards(ast: &Ast, faults: &mut Faults) -> BTreeMap<StepName, plan::Caps> {
     let caps = |caps: &Caps| plan::Caps {
         max_parallel: (caps.max_parallel.as_ref())
             .map(|cap| u32::try_from(cap.value).unwrap_or(u32::MAX)),
         token_pool: caps.token_pool.as_ref().map(|cap| cap.value),
         wall_ms_pool: caps.wall_ms_pool.as_ref().map(|cap| cap.value),
     };
-    let named = ast
-        .shards
-        .iter()
-        .filter_map(|shard| Some((shard.name.as_ref()?, shard)));
-    named
-        .map(|(name, shard)| {
-            (
-                name.value.clone(),
-                shard.caps.as_ref().map(caps).unwrap_or_default(),
-            )
-        })
-        .collect()
+    let mut first = BTreeMap::new();
+    let mut shards = BTreeMap::new();
+    for shard in &ast.shards {
+        let Some(name) = &shard.name else { continue };
+        if let Some(known) = first.get(&name.value) {
+            faults.push(duplicate("shard", name, known));
+            continue;
+        }
+        first.insert(&name.value, name.span.clone());
+        let caps = shard.caps.as_ref().map(caps).unwrap_or_default();
+        shards.insert(name.value.clone(), caps);
+    }
+    shards
 }
 
 fn language_version(ast: &Ast, faults: &mut Faults) -> LanguageVersion {

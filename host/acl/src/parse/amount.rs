@@ -99,8 +99,7 @@ fn money(key: &str, text: &str) -> Result<u64, (String, &'static str)> {
     bounded(key, whole.and_then(|whole| whole.checked_add(micros?)))
 }
 
-/// Reads a share from 0 to 1, such as a threshold of confidence.
+/// Reads a share from 0 to 1 in whole millionths, such as a threshold of confidence.
 pub(super) fn share(text: &str) -> Option<Decimal> {
-    let one = Decimal::parse("1")?;
-    Decimal::parse(text).filter(|share| !text.starts_with('-') && *share <= one)
+    Decimal::parse(text).filter(|share| !text.starts_with('-') && share.share_ppm().is_some())
 }

@@ -7,6 +7,8 @@ use core::{cmp::Ordering, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::claims::RATIO_ONE;
+
 /// The most significant digits that a written number may have.
 const DIGITS_MAX: usize = 64;
 /// Bounds the exponent of a JSON number and of the plain spelling.
@@ -52,6 +54,25 @@ impl Decimal {
             return None;
         }
         Self::normalised(is_negative, whole, fraction, shift)
+    }
+
+    /// The number in millionths, as shares and factors are kept. `None` for one that is below zero, beyond `u32`, or no whole
+    /// number of millionths: what somebody wrote is never rounded, or a threshold would not be the one that was agreed to.
+    #[must_use]
+    pub fn millionths(&self) -> Option<u32> {
+        let places = i64::try_from(self.digits.len()).ok()?;
+        let zeros = u32::try_from(self.exponent.checked_add(6)?.checked_sub(places)?).ok()?;
+        let written = self.digits.iter().try_fold(0_u32, |sum, digit| {
+            sum.checked_mul(10)?.checked_add(u32::from(*digit))
+        })?;
+        let all = written.checked_mul(10_u32.checked_pow(zeros)?)?;
+        (!self.is_negative).then_some(all)
+    }
+
+    /// A share from 0 to 1 in millionths; `None` for one outside, and as [`Self::millionths`].
+    #[must_use]
+    pub fn share_ppm(&self) -> Option<u32> {
+        self.millionths().filter(|ppm| *ppm <= RATIO_ONE)
     }
 
     fn normalised(is_negative: bool, whole: &str, fraction: &str, shift: i64) -> Option<Self> {
@@ -164,5 +185,42 @@ impl<'de> Deserialize<'de> for Decimal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| de::Error::custom("not a plain decimal number"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Negative control: with what is beyond a millionth cut, or rounded, the rows of seven digits fail.
+    #[test]
+    fn a_number_has_millionths_exactly_or_not_at_all() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("1", Some(1_000_000)),
+            ("0.29", Some(290_000)),
+            ("0.123456", Some(123_456)),
+            ("0.000001", Some(1)),
+            ("0.5000000", Some(500_000)),
+            ("100", Some(100_000_000)),
+            ("4294.967295", Some(u32::MAX)),
+            ("4294.967296", None),
+            ("10000000000000000000000", None),
+            ("0.1234567", None),
+            ("0.9999999", None),
+            ("0.0000001", None),
+            ("-0.5", None),
+        ] {
+            assert_eq!(
+                Decimal::parse(text).unwrap().millionths(),
+                expected,
+                "{text}"
+            );
+        }
+        let share = |text| Decimal::parse(text).unwrap().share_ppm();
+        assert_eq!(
+            (share("1.000000"), share("1.000001")),
+            (Some(1_000_000), None)
+        );
     }
 }

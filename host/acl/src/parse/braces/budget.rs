@@ -70,16 +70,12 @@ impl<'s> Parser<'s, '_> {
         Ok(())
     }
 
-    /// A factor from 1 to 100, of at most six digits after the point.
+    /// A factor from 1 to 100, in whole millionths.
     fn factor(&mut self) -> Parsed<Spanned<Decimal>> {
         let token = self.stream.peek(0);
         let range = Decimal::parse("1").zip(Decimal::parse("100"));
-        let is_short = token
-            .text
-            .split_once('.')
-            .is_none_or(|(_, fraction)| fraction.len() <= 6);
         let value = Decimal::parse(token.text).filter(|value| {
-            is_short
+            value.millionths().is_some()
                 && range
                     .as_ref()
                     .is_some_and(|(low, high)| low <= value && value <= high)

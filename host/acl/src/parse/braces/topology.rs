@@ -213,6 +213,9 @@ impl<'s> Parser<'s, '_> {
             let next = self.stream.peek(0);
             return Err(self.syntax(&next, "flow", "expected `release` after `else`"));
         }
+        if self.stream.is("{") {
+            return Err(self.flow_with_a_body(&name));
+        }
         Ok(Flow {
             name,
             on,
@@ -221,6 +224,19 @@ impl<'s> Parser<'s, '_> {
             releases,
             span: word.span.start..self.stream.end_of_last(),
         })
+    }
+
+    /// A flow names the steps that it repeats; a body would make names that nothing outside could say.
+    fn flow_with_a_body(&mut self, name: &Spanned<StepName>) -> Broken {
+        let message = format!(
+            "flow `{}` has no body: it repeats steps that it names",
+            name.value
+        );
+        let help = "put the steps beside it, before the flow, and name them: `flow refine(draft, criticise, max_iter=3)`; \
+                    or put them into a plan of their own and `import flow`";
+        self.faults
+            .error(codes::SYNTAX, self.stream.peek(0).span, message, help);
+        Broken
     }
 
     /// `policy rewrite { on <event> => <action>; require HITL for a, b }`

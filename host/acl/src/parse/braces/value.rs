@@ -94,14 +94,10 @@ impl<'s> Parser<'s, '_> {
         Ok(Spanned::new(value, token.span))
     }
 
-    /// A share from 0 to 1, of at most six digits after the point.
+    /// A share from 0 to 1, in whole millionths.
     pub(super) fn share(&mut self, what: &str) -> Parsed<Spanned<Decimal>> {
         let token = self.stream.peek(0);
-        let is_short = token
-            .text
-            .split_once('.')
-            .is_none_or(|(_, fraction)| fraction.len() <= 6);
-        match share(token.text).filter(|_| token.kind == TokenKind::Number && is_short) {
+        match share(token.text).filter(|_| token.kind == TokenKind::Number) {
             Some(value) => {
                 self.stream.next();
                 Ok(Spanned::new(value, token.span))
