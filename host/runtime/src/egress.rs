@@ -54,6 +54,9 @@ pub(crate) fn budget_ppm(unit: &Unit, report: &StepReport) -> u32 {
     u32::try_from(largest).unwrap_or(RATIO_ONE).min(RATIO_ONE)
 }
 
+/// A claim that its node's track record makes too little.
+const MISCALIBRATED: &str = "ACL-R118";
+
 /// Everything that was decided on the way out.
 pub(crate) struct Judged {
     pub(crate) records: Vec<GateRecord>,
@@ -367,6 +370,7 @@ fn check_kappa(
         Some(ppm) => format!("confidence {ppm} ppm, kappa {needed} ppm"),
         None => format!("no confidence claimed, kappa {needed} ppm"),
     }];
+    reasons.extend(mistrusted(&kappa));
     let verdict = match kappa.escalation {
         None => Verdict::Pass,
         Some(Escalation::NarrowPass) => {
@@ -380,4 +384,16 @@ fn check_kappa(
         ..builtin(GateKind::Kappa, Phase::Egress, request, reasons)
     };
     (Some(record), Some(kappa))
+}
+
+/// What is said when the claim would have been enough, had the node's earlier claims been better.
+fn mistrusted(kappa: &KappaRecord) -> Option<String> {
+    let base = kappa.adapted_from_ppm?;
+    let is_over = kappa.confidence_ppm.is_some_and(|claimed| claimed >= base);
+    let is_held = kappa.escalation == Some(Escalation::BelowThreshold);
+    (is_over && is_held).then(|| {
+        format!(
+            "{MISCALIBRATED}: {base} ppm would do, if what was measured of the node's claims were better"
+        )
+    })
 }

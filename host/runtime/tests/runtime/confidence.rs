@@ -76,6 +76,11 @@ fn a_claim_is_held_against_how_much_depends_on_the_node() {
         assert_eq!(kappa.criticality, Criticality::parse(criticality));
         assert_eq!(kappa.adapted_from_ppm.is_some(), record.is_some());
         assert_eq!(kappa.confidence_ppm, Some(900_000));
+        // Only where the record is what stands between the claim and a pass.
+        let attempt = rig.attempt("s");
+        let mut reasons = attempt.gates.iter().flat_map(|gate| &gate.reasons);
+        let is_told = reasons.any(|reason| reason.starts_with("ACL-R118: 850000 ppm would do"));
+        assert_eq!(is_told, record.is_some() && exit == abstained);
     }
 }
 
