@@ -153,7 +153,7 @@ fn run(place: &Place, request: &Value) -> Came {
 }
 
 /// A place in which two requests were sent with the secret, one answered and one told the secret back, and how many requests
-/// the server has seen.
+/// the server has seen. What was sent is in `sent.json`.
 pub(crate) fn paid() -> (Place, impl Fn() -> usize) {
     let server = serve(|text| {
         let is_echo = text.contains("/v1/echo");
@@ -165,10 +165,9 @@ pub(crate) fn paid() -> (Place, impl Fn() -> usize) {
         one["secret"] = json!(["authorization", "Bearer ", "api-token"]);
         one
     };
-    output(
-        &place,
-        &run(&place, &json!([with("/v1/pay"), with("/v1/echo")])),
-    );
+    let sent = json!([with("/v1/pay"), with("/v1/echo")]);
+    place.write("sent.json", sent.to_string());
+    output(&place, &run(&place, &sent));
     assert!(server.seen().iter().all(|text| text.contains(CANARY)));
     (place, move || server.seen().len())
 }

@@ -37,3 +37,4 @@ mod strangers;
 mod support;
 mod triage;
 mod verifying;
+mod without_network;
