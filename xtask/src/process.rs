@@ -114,7 +114,7 @@ mod tests {
         command
     }
 
-    // Negative control: with a single try in `fetch_with`, the first case fails (seen).
+    // Negative control: with a single try in `fetch_with`, the second case fails (seen).
     #[test]
     fn what_fetches_is_tried_again_and_not_for_ever() {
         let pauses = [Duration::ZERO; 3];
