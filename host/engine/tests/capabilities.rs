@@ -139,6 +139,7 @@ async fn configuration_is_the_grants_and_nothing_else_is_in_it() {
 }
 
 /// Keys without a letter are looked up as any others.
+/// Negative control: with nothing charged in `begin_each`, this fails (seen).
 #[tokio::test]
 async fn each_key_of_a_batch_is_paid_for() {
     for name in ["get-many", "delete-many"] {

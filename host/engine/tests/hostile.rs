@@ -288,6 +288,7 @@ async fn an_envelope_above_the_payload_limit_never_reaches_the_guest() {
 
 /// The step that gets an emission may read what comes along. A digest that a guest has heard of (of another tenant's
 /// artifact, from a witness, or guessed) is no key to it.
+/// Negative control: with every reference taken for one that `holds`, all of these are passed on (seen).
 #[tokio::test]
 async fn a_step_passes_on_no_artifact_but_those_that_it_put_or_was_given() {
     let (given, bytes) = artifact(b"mine");

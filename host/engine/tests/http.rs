@@ -332,6 +332,7 @@ fn a_body_without_an_end_stops_at_the_limit_and_is_not_sent() {
 }
 
 // All bodies together, as admission counts them.
+// Negative control: without the look at the room in `BodyStream::write` all hundred are filled (seen).
 #[test]
 fn bodies_that_are_never_sent_stop_at_the_limit_together() {
     let small = |one: Try| one.with_limits(|limits| limits.effect_bytes_max = 256 * 1024);
