@@ -28,6 +28,16 @@ pub struct CheckpointRequest {
     pub leaf_hashes: Vec<[u8; 32]>,
 }
 
+/// What a signer remembers of one log: the largest tree that it has signed for. It alone can have written this down, so whatever
+/// leads to this root is what it was given then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedTree {
+    /// How many leaves.
+    pub size: u64,
+    /// The RFC 6962 root over them.
+    pub root: [u8; 32],
+}
+
 /// Asks for signatures. Calls block; callers use a thread of their own.
 pub trait Signer: Debug + Send {
     /// The public keys.
@@ -47,11 +57,12 @@ pub trait Signer: Debug + Send {
     /// [`crate::PortFault::Unavailable`].
     fn sign_checkpoint(&mut self, request: &CheckpointRequest) -> Result<Vec<u8>, PortError>;
 
-    /// How many leaves of `origin` the signer has signed for; 0 for a log it does not know.
+    /// The largest tree of `origin` that the signer has signed for; `None` for a log it does not know.
     ///
     /// # Errors
+    /// [`crate::PortFault::Corrupt`] when what it remembers can not be read or is about another log;
     /// [`crate::PortFault::Unavailable`].
-    fn signed_size(&mut self, origin: &str) -> Result<u64, PortError>;
+    fn signed_tree(&mut self, origin: &str) -> Result<Option<SignedTree>, PortError>;
 }
 
 /// What the signer process does with a request, keys in hand. Pure but for `store`, which is handed in.
@@ -76,9 +87,9 @@ pub trait SigningCore: Debug + Send {
         request: &CheckpointRequest,
     ) -> Result<(Vec<u8>, Vec<u8>), PortError>;
 
-    /// How many leaves a stored state covers.
+    /// The tree that a stored state of `origin` covers.
     ///
     /// # Errors
-    /// [`crate::PortFault::Corrupt`] when the state can not be read.
-    fn signed_size(&self, state: &[u8]) -> Result<u64, PortError>;
+    /// [`crate::PortFault::Corrupt`] when the state can not be read or is about another log.
+    fn signed_tree(&self, origin: &str, state: &[u8]) -> Result<SignedTree, PortError>;
 }

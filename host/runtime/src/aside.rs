@@ -63,61 +63,58 @@ pub fn open<'a>(
     if execution.end.is_some() {
         return Vec::new();
     }
-    let ends = ends(ledger);
     let entries = execution.attempts.iter();
     entries
         .filter_map(|index| ledger.entries().get(*index))
-        .filter(|entry| !ends.contains_key(&entry.witness))
         .filter_map(|entry| Some((entry, kept_aside(entry)?)))
+        .filter(|(entry, _)| end_of(ledger, entry).is_none())
         .collect()
 }
 
 /// How every case of the log ended that has an end, by the witness of its attempt.
 #[must_use]
 pub fn ends(ledger: &Ledger) -> BTreeMap<Digest, CaseEnd> {
-    let mut cases: BTreeMap<Digest, (&AttemptPredicate, Vec<Approval>)> = BTreeMap::new();
-    let mut ends = BTreeMap::new();
-    for entry in ledger.entries() {
-        if let Some(attempt) = kept_aside(entry) {
-            cases.insert(entry.witness, (attempt, Vec::new()));
-        }
-        match &entry.body {
+    let entries = ledger.entries().iter();
+    entries
+        .filter_map(|entry| Some((entry.witness, end_of(ledger, entry)?)))
+        .collect()
+}
+
+/// How the case of an attempt ended, if it is one and has an end. Only what came after the attempt counts, and the first end
+/// is for good.
+#[must_use]
+pub fn end_of(ledger: &Ledger, entry: &Entry) -> Option<CaseEnd> {
+    let attempt = kept_aside(entry)?;
+    let case = Case::of(entry.witness, &attempt.actor, &attempt.gates);
+    let mut taken: Vec<Approval> = Vec::new();
+    let later = ledger.about(entry.witness);
+    for said in later.filter(|said| said.sequence > entry.sequence) {
+        match &said.body {
             EntryBody::Approval(answer) => {
-                let Some((attempt, taken)) = cases.get_mut(&answer.witness) else {
-                    continue;
-                };
                 let Ok(given) = approval::verify_own::<Approval>(&answer.approval) else {
                     continue;
                 };
-                let case = Case::of(answer.witness, &attempt.actor, &attempt.gates);
                 if given.token != case.token() {
                     continue;
                 }
                 if given.answer == Answer::Reject {
-                    let rejected = CaseEnd::Rejected {
-                        witness: entry.witness,
-                        approver: given.approver.clone(),
-                    };
-                    ends.entry(answer.witness).or_insert(rejected);
+                    return Some(CaseEnd::Rejected {
+                        witness: said.witness,
+                        approver: given.approver,
+                    });
                 }
                 taken.push(given);
             }
-            EntryBody::Release(release) => {
-                let Some((attempt, taken)) = cases.get(&release.witness) else {
-                    continue;
-                };
-                if is_backed(release, attempt, taken) {
-                    let released = CaseEnd::Released {
-                        witness: entry.witness,
-                        approvers: release.approvers.clone(),
-                    };
-                    ends.entry(release.witness).or_insert(released);
-                }
+            EntryBody::Release(release) if is_backed(release, attempt, &taken) => {
+                return Some(CaseEnd::Released {
+                    witness: said.witness,
+                    approvers: release.approvers.clone(),
+                });
             }
             _ => {}
         }
     }
-    ends
+    None
 }
 
 /// True when the release is about exactly this attempt, and two of those whom it names have approved, each with an own key

@@ -10,7 +10,7 @@ use std::{
 
 use aim_core::{
     digest::{Digest, Sha256, encode_hex},
-    frame::{BLOCK_BYTES_MAX, ChainPosition, FrameFault, FrameKind, Recovery, recover},
+    frame::{ChainPosition, FrameFault, FrameKind},
     leaf::{LeafKind, SigningMode},
     staged::Published,
     time::Timestamp,
@@ -23,16 +23,16 @@ use aim_ports::{
     clock::Clock,
     entropy::Entropy,
     log::{LogReader, LogWriter},
-    signer::{CheckpointRequest, PublicKeys, Signer},
+    signer::{CheckpointRequest, PublicKeys, SignedTree, Signer},
 };
 use aim_trust::{
-    checkpoint::Checkpoint,
     genesis::Genesis,
-    key::KeySet,
     sequence::{NewFrame, Sequencer},
-    verify::{VerifyOptions, verify_log},
 };
 
+mod reading;
+
+use self::reading::{check_vouched, read_and_recover, unsigned};
 use crate::{
     commit::{CommitError, CommitParts, Committer, Pen},
     effects::{Effects, WritableFolders, pending, publication, rebuild},
@@ -204,22 +204,22 @@ impl OpenError {
 }
 
 impl Host {
-    /// Opens a host: reads the whole log, cuts an unfinished last block, begins a log where there is none. What the log
+    /// Opens a host: reads the whole log once, cuts an unfinished last block, begins a log where there is none. What the log
     /// says is returned beside it.
     ///
     /// # Errors
     /// [`OpenError`]; the log is unchanged but for the cut of bytes that were never durable.
     pub fn open(mut parts: HostParts) -> Result<(Self, Ledger), OpenError> {
         let reader = Arc::clone(&parts.reader);
-        let mut ledger = read_and_recover(&mut parts)?;
-        if ledger.position() == ChainPosition::START {
+        let mut reading = read_and_recover(&mut parts)?;
+        if reading.ledger.position() == ChainPosition::START {
             begin(&mut parts)?;
-            ledger.refresh(&*reader)?;
+            reading = read_and_recover(&mut parts)?;
         }
-        if ledger.keys() != Some(parts.signer.public_keys()) {
+        if reading.ledger.keys() != Some(parts.signer.public_keys()) {
             return Err(OpenError::Keys);
         }
-        check_vouched(&mut parts, &ledger)?;
+        let (mut ledger, signed) = check_vouched(&mut parts, reading)?;
         finish_publications(&mut parts, &mut ledger)?;
         let unwitnessed = unwitnessed(&ledger, &parts)?;
         let effects = Arc::new(Effects::new(
@@ -235,10 +235,7 @@ impl Host {
             Arc::clone(&parts.store),
         ));
         let origin = ledger.origin().to_owned();
-        let signed = parts.signer.signed_size(&origin)?;
-        let from = usize::try_from(signed).unwrap_or(usize::MAX);
-        let unsigned = ledger.leaf_hashes().get(from..);
-        let unsigned = unsigned.unwrap_or_default().to_vec();
+        let unsigned = unsigned(&ledger, signed);
         let signer = SharedSigner(Arc::new(Mutex::new(parts.signer)));
         let committer = Committer::spawn(CommitParts {
             sequencer: Sequencer::resume(ledger.position()),
@@ -275,43 +272,16 @@ impl Host {
     }
 }
 
-/// Holds the whole log against this machine's own keys, as an auditor would: a log from elsewhere may name them and hold
-/// anything. What mode `batch` left without a checkpoint in a crash counts when the signer knows the leaves before it.
-fn check_vouched(parts: &mut HostParts, ledger: &Ledger) -> Result<(), OpenError> {
-    let keys = KeySet::of(&parts.signer.public_keys());
-    let keys = keys.map_err(|error| OpenError::Unvouched(error.to_string()))?;
-    let checkpoint = parts.reader.checkpoint()?;
-    let options = VerifyOptions {
-        keys: Some(&keys),
-        checkpoint: checkpoint.as_deref(),
-        anchor: None,
-        is_live: false,
-    };
-    let report = verify_log(&*parts.reader, &options)?;
-    if let Some(fault) = report.faults.first() {
-        return Err(OpenError::Unvouched(fault.to_string()));
-    }
-    if report.authenticated {
-        return Ok(());
-    }
-    let origin = ledger.origin().to_owned();
-    if parts.signer.signed_size(&origin)? == 0 {
-        let what = "it has neither signature nor checkpoint".to_owned();
-        return Err(OpenError::Unvouched(what));
-    }
-    let compared = publish(parts, origin, ledger.leaf_hashes().to_vec());
-    compared.map_err(|error| OpenError::Unvouched(error.to_string()))
-}
-
-/// Has the signer compare the whole tree with what it knows of it, and publishes the checkpoint.
+/// Has the signer sign for leaves, and publishes the checkpoint.
 fn publish(
     parts: &mut HostParts,
     origin: String,
+    first_index: u64,
     leaf_hashes: Vec<[u8; 32]>,
 ) -> Result<(), PortError> {
     let request = CheckpointRequest {
         origin,
-        first_index: 0,
+        first_index,
         leaf_hashes,
     };
     let note = parts.signer.sign_checkpoint(&request)?;
@@ -371,49 +341,6 @@ fn unwitnessed(ledger: &Ledger, parts: &HostParts) -> Result<Unwitnessed, OpenEr
     Ok(Unwitnessed { priors, answers })
 }
 
-fn read_and_recover(parts: &mut HostParts) -> Result<Ledger, OpenError> {
-    let mut ledger = Ledger::default();
-    match ledger.refresh(&*parts.reader) {
-        Ok(_) | Err(LedgerError::Damaged(_)) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let position = ledger.position();
-    let known = leaves_known(parts, ledger.origin())?;
-    // One byte more than a block can have: whatever is longer is no unfinished last block.
-    let tail = parts
-        .reader
-        .read(position.offset, BLOCK_BYTES_MAX.saturating_add(1))?;
-    match recover(&tail, position, known) {
-        Recovery::Clean(at) if at == position => Ok(ledger),
-        Recovery::Torn { position: at, .. } if at == position => {
-            parts.writer.cut(position.offset)?;
-            Ok(ledger)
-        }
-        _ if tail.is_empty() => Err(OpenError::Cut {
-            found: position.next_leaf,
-            known,
-        }),
-        Recovery::Corrupt(fault) | Recovery::Torn { fault, .. } => Err(OpenError::Damaged(fault)),
-        // The log grew between two reads, though this is its only writer.
-        Recovery::Clean(_) => Ok(Ledger::read(&*parts.reader)?),
-    }
-}
-
-/// How many leaves must be there: the larger of what was published and what the signer signed for.
-fn leaves_known(parts: &mut HostParts, origin: &str) -> Result<u64, OpenError> {
-    let published = parts.reader.checkpoint()?;
-    // Unchecked on purpose: a claim of more leaves than there are stops the host, whoever wrote it.
-    let published = published
-        .and_then(|note| Checkpoint::parse_unchecked(&note).ok())
-        .map_or(0, |checkpoint| checkpoint.size);
-    let signed = if origin.is_empty() {
-        0
-    } else {
-        parts.signer.signed_size(origin)?
-    };
-    Ok(published.max(signed))
-}
-
 /// Writes the first block: the genesis, and the signed statement that opens the log.
 fn begin(parts: &mut HostParts) -> Result<(), OpenError> {
     let keys = parts.signer.public_keys();
@@ -450,6 +377,7 @@ fn begin(parts: &mut HostParts) -> Result<(), OpenError> {
         SigningMode::Batch => Ok(publish(
             parts,
             parts.new_origin.clone(),
+            0,
             written.leaf_hashes,
         )?),
     }
@@ -494,7 +422,7 @@ impl Signer for SharedSigner {
         self.with(|signer| signer.sign_checkpoint(request))
     }
 
-    fn signed_size(&mut self, origin: &str) -> Result<u64, PortError> {
-        self.with(|signer| signer.signed_size(origin))
+    fn signed_tree(&mut self, origin: &str) -> Result<Option<SignedTree>, PortError> {
+        self.with(|signer| signer.signed_tree(origin))
     }
 }

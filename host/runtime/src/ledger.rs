@@ -178,6 +178,9 @@ struct BlobPlace {
     state: BlobState,
 }
 
+/// What is done with a block.
+type TakeBlock<'a> = dyn FnMut(&mut Ledger, &Block<'_>) -> Result<(), LedgerError> + 'a;
+
 /// The log, read.
 #[derive(Debug, Clone)]
 pub struct Ledger {
@@ -191,6 +194,8 @@ pub struct Ledger {
     leaf_hashes: Vec<[u8; 32]>,
     keys: Option<PublicKeys>,
     published: BTreeSet<(String, Digest)>,
+    /// Indices of what people and the host said about outputs that were kept aside, by the witness of the attempt.
+    about: BTreeMap<Digest, Vec<usize>>,
 }
 
 impl Default for Ledger {
@@ -206,6 +211,7 @@ impl Default for Ledger {
             leaf_hashes: Vec::new(),
             keys: None,
             published: BTreeSet::new(),
+            about: BTreeMap::new(),
         }
     }
 }
@@ -226,21 +232,57 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`]; what was read before the fault is kept.
     pub fn refresh(&mut self, reader: &dyn LogReader) -> Result<usize, LedgerError> {
-        self.each_block(reader, Self::take)
+        self.each_block(reader, &mut Self::take)
+    }
+
+    /// As [`Self::refresh`], and shows every new block to `see` before it counts.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn refresh_seeing(
+        &mut self,
+        reader: &dyn LogReader,
+        see: &mut dyn FnMut(&Block<'_>),
+    ) -> Result<usize, LedgerError> {
+        self.each_block(reader, &mut |ledger, block| {
+            see(block);
+            ledger.take(block)
+        })
+    }
+
+    /// The origin line of the log behind `reader`, from its first block alone; `None` where there is no such block that can be
+    /// read.
+    ///
+    /// # Errors
+    /// [`LedgerError::Port`].
+    pub(crate) fn read_origin(reader: &dyn LogReader) -> Result<Option<String>, LedgerError> {
+        let start = Self::default();
+        let bytes = match start.next_block(reader) {
+            Ok(bytes) => bytes.unwrap_or_default(),
+            Err(LedgerError::Port(error)) => return Err(error.into()),
+            // Whoever reads on finds it again.
+            Err(_) => return Ok(None),
+        };
+        let block = Block::read(&bytes, &start.position).ok();
+        let genesis = block.and_then(|block| match block.frames().next()?.body {
+            FrameBody::Genesis(json) => Genesis::parse(json).ok(),
+            _ => None,
+        });
+        Ok(genesis.map(|genesis| genesis.origin))
     }
 
     /// Reads how executions began and nothing else, as far as the log can be read.
     pub(crate) fn read_starts(reader: &dyn LogReader) -> Self {
         let mut ledger = Self::default();
         // Damage is found again, and refused, by whoever opens the log.
-        drop(ledger.each_block(reader, Self::take_starts));
+        drop(ledger.each_block(reader, &mut Self::take_starts));
         ledger
     }
 
     fn each_block(
         &mut self,
         reader: &dyn LogReader,
-        take: fn(&mut Self, &Block<'_>) -> Result<(), LedgerError>,
+        take: &mut TakeBlock<'_>,
     ) -> Result<usize, LedgerError> {
         let mut blocks = 0;
         // BOUND: every turn moves the position forward by a whole block.
@@ -416,6 +458,13 @@ impl Ledger {
         self.questions_of(execution)
             .filter(|asked| self.answers_to(execution, *asked, askable).next().is_none())
             .collect()
+    }
+
+    /// Approvals and releases of the outputs that `witness` kept aside, in order; whether they count is for others to say.
+    pub fn about(&self, witness: Digest) -> impl Iterator<Item = &Entry> {
+        let indices = self.about.get(&witness).map(Vec::as_slice);
+        let entries = indices.unwrap_or_default().iter();
+        entries.filter_map(|index| self.entries.get(*index))
     }
 
     /// The plan witness of an execution.
@@ -609,6 +658,14 @@ impl Ledger {
                 EntryBody::Answer(_) => execution.answers.push(index),
                 _ => execution.attempts.push(index),
             }
+        }
+        let about = match &body {
+            EntryBody::Approval(approval) => Some(approval.witness),
+            EntryBody::Release(release) => Some(release.witness),
+            _ => None,
+        };
+        if let Some(about) = about {
+            self.about.entry(about).or_default().push(index);
         }
         self.entries.push(Entry {
             sequence,

@@ -173,10 +173,9 @@ fn cases_of(
     execution: &Execution,
     contents: &Contents,
 ) -> Result<BTreeMap<Digest, PastCase>, ResumeError> {
-    let mut ends = aside::ends(payloads.ledger);
     let mut cases = BTreeMap::new();
     for (entry, attempt) in payloads.ledger.attempts_of(execution) {
-        let case = match ends.remove(&entry.witness) {
+        let case = match aside::end_of(payloads.ledger, entry) {
             None => continue,
             Some(CaseEnd::Released { witness, .. }) => PastCase::Released {
                 step: released(payloads, attempt, contents)?,

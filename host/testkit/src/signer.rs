@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use aim_ports::{
     PortError, PortFault,
-    signer::{CheckpointRequest, PublicKeys, Signer, SigningCore},
+    signer::{CheckpointRequest, PublicKeys, SignedTree, Signer, SigningCore},
 };
 
 /// Carries requests straight to a core and keeps its states in a map.
@@ -75,11 +75,12 @@ impl<C: SigningCore> Signer for CoreSigner<C> {
         Ok(note)
     }
 
-    fn signed_size(&mut self, origin: &str) -> Result<u64, PortError> {
+    fn signed_tree(&mut self, origin: &str) -> Result<Option<SignedTree>, PortError> {
         self.count()?;
-        self.states
-            .get(origin)
-            .map_or(Ok(0), |state| self.core.signed_size(state))
+        let state = self.states.get(origin);
+        state
+            .map(|state| self.core.signed_tree(origin, state))
+            .transpose()
     }
 }
 

@@ -11,7 +11,7 @@ use alloc::{format, string::String, vec::Vec};
 
 use aim_ports::{
     PortError, PortFault,
-    signer::{CheckpointRequest, PublicKeys, SigningCore},
+    signer::{CheckpointRequest, PublicKeys, SignedTree, SigningCore},
 };
 
 use crate::{
@@ -92,10 +92,16 @@ impl SigningCore for KeysSigningCore {
         Ok((note.into_bytes(), next.encode()))
     }
 
-    fn signed_size(&self, state: &[u8]) -> Result<u64, PortError> {
-        SignerState::decode(state)
-            .map(|state| state.current.size())
-            .ok_or_else(|| corrupt("signer state", "stored signer state can not be read"))
+    fn signed_tree(&self, origin: &str, state: &[u8]) -> Result<SignedTree, PortError> {
+        let state = SignerState::decode(state)
+            .ok_or_else(|| corrupt(origin, "stored signer state can not be read"))?;
+        if state.origin != origin {
+            return Err(corrupt(origin, "stored signer state is about another log"));
+        }
+        Ok(SignedTree {
+            size: state.current.size(),
+            root: state.current.root(),
+        })
     }
 }
 

@@ -4,6 +4,10 @@
 //! against its leaf, its key, its kind and its log; every checkpoint against the tree. Damage to the structure ends the
 //! reading, since nothing behind it can be placed; other faults are collected.
 //!
+//! A host that opens its own log brings one thing that no other reader has: its signer's memory of the tree. Where the log leads
+//! to the remembered root, everything under it is what the signer was given then, and is not judged a second time; see
+//! [`LogVerifier::knowing`].
+//!
 //! What is *not* proven is part of the report: without keys from outside nothing is authentic, without an anchor from
 //! outside a whole log may have been replaced by an older one, and how well the keys were kept is the host's own word.
 //!
@@ -33,9 +37,9 @@ use aim_core::{
     digest::Digest,
     frame::{BlobState, Block, ChainPosition, FrameBody, FrameFaultReason, WitnessFrame},
     id::ExecutionId,
-    leaf::{LEAF_BYTES, SigningMode},
+    leaf::{LEAF_BYTES, Leaf, LeafKind, SigningMode},
 };
-use aim_ports::{PortError, log::LogReader};
+use aim_ports::{PortError, log::LogReader, signer::SignedTree};
 
 use crate::{
     checkpoint::{Checkpoint, CheckpointError},
@@ -68,18 +72,14 @@ pub struct VerifyOptions<'a> {
 /// # Errors
 /// What the reader returns when bytes can not be read at all; whatever the bytes are is for the report.
 pub fn verify_log(log: &dyn LogReader, options: &VerifyOptions<'_>) -> Result<Report, PortError> {
-    let mut verifier = Verifier::new(options);
-    let mut position = ChainPosition::START;
+    let mut verifier = LogVerifier::new(options);
     loop {
-        let bytes = match blocks::read_block(log, &position)? {
+        let bytes = match blocks::read_block(log, &verifier.position)? {
             blocks::ReadBlock::End => break,
             blocks::ReadBlock::Bytes(bytes) => bytes,
         };
-        match Block::read(&bytes, &position) {
-            Ok(block) => {
-                position = block.next();
-                verifier.block(&block);
-            }
+        match Block::read(&bytes, &verifier.position) {
+            Ok(block) => verifier.block(&block),
             Err(fault) if options.is_live && fault.reason == FrameFaultReason::Incomplete => {
                 verifier.report.unfinished_tail_at = Some(fault.offset);
                 break;
@@ -90,7 +90,7 @@ pub fn verify_log(log: &dyn LogReader, options: &VerifyOptions<'_>) -> Result<Re
             }
         }
     }
-    Ok(verifier.end(&position))
+    Ok(verifier.end())
 }
 
 /// A checkpoint that the tree must pass through.
@@ -101,9 +101,17 @@ struct Expected {
     is_met: bool,
 }
 
-struct Verifier<'a> {
+/// A verification under way: blocks in, in their order, and a report at the end. For whoever reads the log anyway.
+#[derive(Debug)]
+pub struct LogVerifier<'a> {
     options: VerifyOptions<'a>,
     report: Report,
+    /// The place behind the last block.
+    position: ChainPosition,
+    /// What the reader's own signer remembers of the tree.
+    known: Option<SignedTree>,
+    /// Leaves below this one stand in blocks that a later known leaf stands for.
+    sealed: u64,
     /// The keys that count: the reader's, else those of the genesis.
     keys: Option<KeySet>,
     origin: String,
@@ -118,11 +126,16 @@ struct Verifier<'a> {
     approvals: BTreeSet<(ExecutionId, Digest)>,
 }
 
-impl<'a> Verifier<'a> {
-    fn new(options: &VerifyOptions<'a>) -> Self {
+impl<'a> LogVerifier<'a> {
+    /// Starts before the first block.
+    #[must_use]
+    pub fn new(options: &VerifyOptions<'a>) -> Self {
         Self {
             options: *options,
             report: Report::new(),
+            position: ChainPosition::START,
+            known: None,
+            sealed: 0,
             keys: None,
             origin: String::new(),
             tree: Frontier::new(),
@@ -136,8 +149,27 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    fn block(&mut self, block: &Block<'_>) {
+    /// Brings along what the reader's own signer remembers of this log, which nobody else can have written down. The log must
+    /// lead to that root; then it is all there, and leaves under it need no signature to be believed.
+    ///
+    /// A leaf's entry in the tree holds the hash of the block before its own. So the root stands for all blocks before the
+    /// last known leaf's as they are, byte for byte but for payloads, which have their digests; in that block, for each
+    /// known leaf and the statement that it names.
+    #[must_use]
+    pub const fn knowing(mut self, tree: SignedTree) -> Self {
+        self.known = Some(tree);
+        // Statements that are not read say nothing of payloads that are gone.
+        self.report.payloads.is_exact = false;
+        self
+    }
+
+    /// Takes the next block.
+    pub fn block(&mut self, block: &Block<'_>) {
         let leaves_before = self.tree.size();
+        self.position = block.next();
+        if self.known_size() > self.position.next_leaf {
+            self.sealed = self.position.next_leaf;
+        }
         let mut subjects = Vec::new();
         for frame in block.frames() {
             match frame.body {
@@ -198,6 +230,14 @@ impl<'a> Verifier<'a> {
             .checkpoint
             .map(|note| (note, Place::Checkpoint));
         let anchor = self.options.anchor.map(|note| (note, Place::Anchor));
+        if let Some(tree) = self.known {
+            let checkpoint = Checkpoint {
+                origin: self.origin.clone(),
+                size: tree.size,
+                root: tree.root,
+            };
+            self.expect(checkpoint, Place::Anchor);
+        }
         for (note, place) in published.into_iter().chain(anchor) {
             match self.read_checkpoint(note) {
                 Ok(checkpoint) => self.expect(checkpoint, place),
@@ -249,24 +289,17 @@ impl<'a> Verifier<'a> {
     fn witness(&mut self, witness: &WitnessFrame<'_>, previous_block: &Hash) -> Vec<Digest> {
         let leaf = &witness.leaf;
         let place = Place::Leaf(leaf.index);
-        let judged = match &self.keys {
-            Some(keys) => Judge {
-                keys,
-                origin: &self.origin,
-            }
-            .judge(leaf, witness.statement),
-            None => Err(FaultKind::Key),
-        };
-        match leaf.mode {
-            SigningMode::Each => self.signatures += u64::from(judged.is_ok()),
-            SigningMode::Batch => self.last_batch_leaf = Some(leaf.index),
+        let judged = self.judge(leaf, witness.statement);
+        if leaf.mode == SigningMode::Batch {
+            self.last_batch_leaf = Some(leaf.index);
         }
         // INVARIANT: the block was read, so the leaf has its length; no leaf is ever left out of the tree.
         let leaf_bytes: [u8; LEAF_BYTES] = leaf.encode();
         self.tree.append(hash_record(&leaf_bytes, previous_block));
         self.meet_checkpoints();
         match judged {
-            Ok(head) => {
+            Ok(None) => Vec::new(),
+            Ok(Some(head)) => {
                 self.report.add_isolation(head.isolation.as_deref());
                 self.report.strangers += u64::from(head.is_by_a_stranger);
                 self.approvals.extend(head.approval);
@@ -282,6 +315,30 @@ impl<'a> Verifier<'a> {
                 Vec::new()
             }
         }
+    }
+
+    /// Judges a statement as far as nothing else vouches for it; `None` when something does and there is nothing in it that
+    /// others have to be held against.
+    fn judge(&mut self, leaf: &Leaf, statement: &[u8]) -> Result<Option<StatementHead>, FaultKind> {
+        let is_listed = leaf.kind == LeafKind::Attempt && !self.effects.is_idle();
+        // What people have signed is never taken from memory: it lets outputs go.
+        if leaf.index < self.sealed && leaf.kind != LeafKind::Answer && !is_listed {
+            return Ok(None);
+        }
+        let judge = Judge {
+            keys: self.keys.as_ref().ok_or(FaultKind::Key)?,
+            origin: &self.origin,
+        };
+        if leaf.index < self.known_size() {
+            return judge.judge_known(leaf, statement).map(Some);
+        }
+        let head = judge.judge(leaf, statement)?;
+        self.signatures += u64::from(leaf.mode == SigningMode::Each);
+        Ok(Some(head))
+    }
+
+    fn known_size(&self) -> u64 {
+        self.known.map_or(0, |tree| tree.size)
     }
 
     fn frame(&mut self, sequence: u64, judged: Result<(), FaultKind>) {
@@ -332,7 +389,9 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    fn end(mut self, position: &ChainPosition) -> Report {
+    /// Ends behind the last block that was taken.
+    #[must_use]
+    pub fn end(mut self) -> Report {
         let leaves = self.tree.size();
         if self.report.origin.is_none() && self.report.faults.is_empty() {
             let kind = FaultKind::Genesis("the log is empty".into());
@@ -352,8 +411,8 @@ impl<'a> Verifier<'a> {
             .is_none_or(|last| last < self.report.leaves_covered);
         let is_backed = self.signatures > 0 || self.report.leaves_covered > 0;
         let has_keys = self.options.keys.is_some();
-        self.report.log_bytes = position.offset;
-        self.report.frames = position.next_sequence;
+        self.report.log_bytes = self.position.offset;
+        self.report.frames = self.position.next_sequence;
         self.report.witnesses = leaves;
         self.report.size = leaves;
         self.report.root = self.tree.root();

@@ -4,7 +4,7 @@
 
 use std::{thread, time::Duration};
 
-use aim_core::{event::RuntimeEvent, id::TraceId, outcome::Exit};
+use aim_core::{event::RuntimeEvent, id::ExecutionId, outcome::Exit};
 use aim_engine::text::neutralise;
 use aim_runtime::ledger::Ledger;
 
@@ -28,26 +28,24 @@ pub(crate) fn logs(cli: &Cli, args: &LogsArgs) -> Result<Exit, CliError> {
     let mut shown = 0;
     // BOUND: without `--follow` one turn; with it until the reader of stdout leaves or the user interrupts.
     loop {
-        let events = ledger.events();
-        let new = events.iter().skip(shown);
-        let wanted = new.filter(|event| only.is_none_or(|trace| event.trace_id == trace));
-        let text: String = wanted.map(|event| render(event, cli.output)).collect();
-        shown = events.len();
+        let events = ledger.events_from(shown, only);
+        let rendered = events.iter().map(|event| render(event, cli.output));
+        let text: String = rendered.collect();
+        shown = ledger.position().next_sequence;
         let is_gone = !text.is_empty() && out::stream(&text)? == Reader::Gone;
         if is_gone || !args.follow {
             return Ok(Exit::Ok);
         }
-        // An event list is long to make: only when there is something new.
         while ledger.refresh(&reader)? == 0 {
             thread::sleep(POLL);
         }
     }
 }
 
-fn only(ledger: &Ledger, run: Option<&str>) -> Result<Option<TraceId>, CliError> {
+fn only(ledger: &Ledger, run: Option<&str>) -> Result<Option<ExecutionId>, CliError> {
     let Some(run) = run else { return Ok(None) };
     let execution = evidence::execution(ledger, run)?;
-    Ok(Some(execution.start.trace))
+    Ok(Some(execution.start.execution))
 }
 
 fn render(event: &RuntimeEvent, output: Output) -> String {

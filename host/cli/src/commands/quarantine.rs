@@ -288,10 +288,10 @@ fn find<'a>(ledger: &'a Ledger, id: &str) -> Result<(&'a Entry, &'a AttemptPredi
 
 /// The answers about a case that their approvers signed, in the order of the log.
 fn approvals(ledger: &Ledger, witness: Digest, deployed: &Deployed) -> Vec<Approval> {
-    let answers = ledger.entries().iter();
+    let answers = ledger.about(witness);
     answers
         .filter_map(|entry| match &entry.body {
-            EntryBody::Approval(answer) if answer.witness == witness => {
+            EntryBody::Approval(answer) => {
                 approval::verify(&answer.approval, &deployed.approvers).ok()
             }
             _ => None,
@@ -301,10 +301,8 @@ fn approvals(ledger: &Ledger, witness: Digest, deployed: &Deployed) -> Vec<Appro
 
 /// True when the release of a case is in the log.
 fn is_recorded(ledger: &Ledger, witness: Digest) -> bool {
-    let mut acts = ledger.entries().iter();
-    acts.any(
-        |entry| matches!(&entry.body, EntryBody::Release(release) if release.witness == witness),
-    )
+    let mut acts = ledger.about(witness);
+    acts.any(|entry| matches!(&entry.body, EntryBody::Release(_)))
 }
 
 fn shown(ledger: &Ledger, entry: &Entry, attempt: &AttemptPredicate, deployed: &Deployed) -> Shown {

@@ -6,7 +6,7 @@ use aim_core::outcome::Exit;
 use aim_engine::EngineProfile;
 use aim_ports::{
     PortError, PortFault,
-    signer::{CheckpointRequest, PublicKeys, SigningCore},
+    signer::{CheckpointRequest, PublicKeys, SignedTree, SigningCore},
 };
 use aim_signer_process::SignerSeeds;
 use aim_trust::{
@@ -77,7 +77,7 @@ impl SigningCore for NoKeys {
         Err(refused())
     }
 
-    fn signed_size(&self, _: &[u8]) -> Result<u64, PortError> {
+    fn signed_tree(&self, _: &str, _: &[u8]) -> Result<SignedTree, PortError> {
         Err(refused())
     }
 }

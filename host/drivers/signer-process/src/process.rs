@@ -11,12 +11,12 @@ use aim_hardening::{
 };
 use aim_ports::{
     PortError, PortFault,
-    signer::{CheckpointRequest, PublicKeys, Signer},
+    signer::{CheckpointRequest, PublicKeys, SignedTree, Signer},
 };
 
 use crate::{
     MESSAGE_BYTES_MAX,
-    wire::{Answer, write_checkpoint, write_size, write_statements},
+    wire::{Answer, write_checkpoint, write_statements, write_tree},
 };
 
 /// How long the signer may take for one call: thousands of times what it needs, so that a machine that stands still for a while
@@ -146,9 +146,9 @@ impl Signer for SignerProcess {
         }
     }
 
-    fn signed_size(&mut self, origin: &str) -> Result<u64, PortError> {
-        match self.ask(&write_size(origin))? {
-            Answer::Size(size) => Ok(size),
+    fn signed_tree(&mut self, origin: &str) -> Result<Option<SignedTree>, PortError> {
+        match self.ask(&write_tree(origin))? {
+            Answer::Tree(tree) => Ok(tree),
             _ => Err(self.end_for_nonsense()),
         }
     }

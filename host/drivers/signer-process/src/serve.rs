@@ -111,10 +111,11 @@ fn answer_to(
                 core.sign_checkpoint(state, request)
             })
             .map(Answer::Note),
-        Request::Size(origin) => states
+        Request::Tree(origin) => states
             .load(origin)?
-            .map_or(Ok(0), |state| core.signed_size(&state))
-            .map(Answer::Size),
+            .map(|state| core.signed_tree(origin, &state))
+            .transpose()
+            .map(Answer::Tree),
     }
 }
 

@@ -5,13 +5,13 @@
 use aim_hardening::fields::{FieldReader, FieldWriter, read_error, write_error};
 use aim_ports::{
     PortError,
-    signer::{CheckpointRequest, PublicKeys},
+    signer::{CheckpointRequest, PublicKeys, SignedTree},
 };
 
 const HELLO: u8 = 0;
 const STATEMENTS: u8 = 1;
 const CHECKPOINT: u8 = 2;
-const SIZE: u8 = 3;
+const TREE: u8 = 3;
 const ERROR: u8 = 255;
 
 /// What the host asks.
@@ -19,7 +19,7 @@ const ERROR: u8 = 255;
 pub(crate) enum Request<'a> {
     Statements(Vec<&'a [u8]>),
     Checkpoint(CheckpointRequest),
-    Size(&'a str),
+    Tree(&'a str),
 }
 
 impl<'a> Request<'a> {
@@ -30,7 +30,7 @@ impl<'a> Request<'a> {
             Self::Checkpoint(request) => {
                 write_checkpoint(&request.origin, request.first_index, &request.leaf_hashes)
             }
-            Self::Size(origin) => write_size(origin),
+            Self::Tree(origin) => write_tree(origin),
         }
     }
 
@@ -54,7 +54,7 @@ impl<'a> Request<'a> {
                     leaf_hashes: leaf_hashes?,
                 })
             }
-            SIZE => Self::Size(fields.text()?),
+            TREE => Self::Tree(fields.text()?),
             _ => return None,
         };
         fields.end()?;
@@ -83,9 +83,9 @@ pub(crate) fn write_checkpoint(origin: &str, first_index: u64, leaves: &[[u8; 32
     fields.finish()
 }
 
-/// Writes [`Request::Size`].
-pub(crate) fn write_size(origin: &str) -> Vec<u8> {
-    let mut fields = FieldWriter::new(SIZE);
+/// Writes [`Request::Tree`].
+pub(crate) fn write_tree(origin: &str) -> Vec<u8> {
+    let mut fields = FieldWriter::new(TREE);
     fields.bytes(origin.as_bytes());
     fields.finish()
 }
@@ -96,7 +96,7 @@ pub(crate) enum Answer {
     Hello(PublicKeys),
     Signatures(Vec<[u8; 64]>),
     Note(Vec<u8>),
-    Size(u64),
+    Tree(Option<SignedTree>),
     Error(PortError),
 }
 
@@ -120,9 +120,12 @@ impl Answer {
                 fields.bytes(note);
                 fields.finish()
             }
-            Self::Size(size) => {
-                let mut fields = FieldWriter::new(SIZE);
-                fields.number(*size);
+            Self::Tree(tree) => {
+                let mut fields = FieldWriter::new(TREE);
+                fields.number(u64::from(tree.is_some()));
+                if let Some(tree) = tree {
+                    fields.number(tree.size).raw(&tree.root);
+                }
                 fields.finish()
             }
             Self::Error(error) => write_error(ERROR, error),
@@ -143,7 +146,14 @@ impl Answer {
                 Self::Signatures(signatures?)
             }
             CHECKPOINT => Self::Note(fields.bytes()?.to_vec()),
-            SIZE => Self::Size(fields.number()?),
+            TREE => Self::Tree(match fields.number()? {
+                0 => None,
+                1 => Some(SignedTree {
+                    size: fields.number()?,
+                    root: fields.array()?,
+                }),
+                _ => return None,
+            }),
             ERROR => return read_error(fields).map(Self::Error),
             _ => return None,
         };
@@ -166,7 +176,7 @@ mod tests {
                 first_index: 7,
                 leaf_hashes: vec![[1; 32], [2; 32]],
             }),
-            Request::Size("host/log"),
+            Request::Tree("host/log"),
         ]
     }
 
@@ -178,7 +188,11 @@ mod tests {
             }),
             Answer::Signatures(vec![[3; 64], [4; 64]]),
             Answer::Note(b"note".to_vec()),
-            Answer::Size(9),
+            Answer::Tree(None),
+            Answer::Tree(Some(SignedTree {
+                size: 9,
+                root: [5; 32],
+            })),
             Answer::Error(PortError::new(PortFault::Corrupt, "a", "b")),
         ]
     }

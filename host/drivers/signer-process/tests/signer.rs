@@ -15,7 +15,7 @@ use std::{
 
 use aim_ports::{
     PortError, PortFault,
-    signer::{CheckpointRequest, PublicKeys, Signer as _, SigningCore},
+    signer::{CheckpointRequest, PublicKeys, SignedTree, Signer as _, SigningCore},
 };
 use aim_signer_process::{SideCommand, SignerProcess, SignerSeeds, key_file, serve};
 use aim_testkit::suite::{self, CountingCore};
@@ -74,8 +74,8 @@ impl SigningCore for TestCore {
         self.answers.sign_checkpoint(state, request)
     }
 
-    fn signed_size(&self, state: &[u8]) -> Result<u64, PortError> {
-        self.answers.signed_size(state)
+    fn signed_tree(&self, origin: &str, state: &[u8]) -> Result<SignedTree, PortError> {
+        self.answers.signed_tree(origin, state)
     }
 }
 
@@ -182,7 +182,7 @@ fn a_killed_signer_remembers_what_it_signed() {
         (PortFault::Unavailable, Some("AIM-K005"))
     );
     let mut next = SignerProcess::spawn(&command("signer", &keys)).unwrap();
-    assert_eq!(next.signed_size("log"), Ok(3));
+    assert_eq!(next.signed_tree("log").unwrap().unwrap().size, 3);
     let fault = next
         .sign_checkpoint(&leaves("log", 0, 3))
         .unwrap_err()
@@ -205,7 +205,8 @@ fn two_signers_of_one_key_folder_never_sign_one_size_twice() {
                     let mut signer = SignerProcess::spawn(&command("signer", &keys)).unwrap();
                     let mut signed = Vec::new();
                     for _ in 0..60 {
-                        let size = signer.signed_size("shared").unwrap();
+                        let tree = signer.signed_tree("shared").unwrap();
+                        let size = tree.map_or(0, |tree| tree.size);
                         if let Ok(note) = signer.sign_checkpoint(&leaves("shared", size, 1)) {
                             signed.push(String::from_utf8(note).unwrap().parse().unwrap());
                         }
@@ -266,7 +267,7 @@ fn nonsense_in_place_of_an_answer_is_unavailable() {
     let few = signer.sign_statements(&[b"one too few"]).unwrap_err();
     assert_eq!(few.fault, PortFault::Unavailable);
     assert_eq!(
-        signer.signed_size("x").unwrap_err().fault,
+        signer.signed_tree("x").unwrap_err().fault,
         PortFault::Unavailable
     );
     for part in ["babbler", "nobody", "swapped"] {

@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use aim_core::{
     digest::Digest,
     event::{self, FrameOrigin, RuntimeEvent},
+    id::ExecutionId,
     plan::{Plan, StepPath, expand},
     stateflow::{Event, Stateflow, StateflowError, Transition},
     time::Timestamp,
     witness::AttemptPredicate,
 };
 
-use super::{EntryBody, Execution, Ledger, Noted};
+use super::{Entry, EntryBody, Execution, Ledger, Noted};
 
 type Machines = BTreeMap<StepPath, Stateflow>;
 type Placed = Vec<(u64, Vec<RuntimeEvent>)>;
@@ -38,22 +39,59 @@ impl Ledger {
     /// The runtime events of everything that was read, in order.
     #[must_use]
     pub fn events(&self) -> Vec<RuntimeEvent> {
+        self.events_from(0, None)
+    }
+
+    /// The runtime events of frame `first` and everything behind it, in order; of one execution, or of all. Only executions
+    /// to which something was added there are looked at.
+    #[must_use]
+    pub fn events_from(&self, first: u64, only: Option<ExecutionId>) -> Vec<RuntimeEvent> {
         let mut events = Placed::new();
-        for execution in &self.executions {
-            self.of_execution(execution, &mut events);
+        let is_wanted = |id: ExecutionId| only.is_none_or(|only| only == id);
+        let executions = self.executions.iter();
+        for execution in executions.filter(|one| is_wanted(one.start.execution)) {
+            if self.newest(execution) >= first {
+                self.of_execution(execution, &mut events);
+            }
         }
-        for entry in &self.entries {
+        let old = self.entries.partition_point(|entry| entry.sequence < first);
+        let new = self.entries.get(old..).unwrap_or_default();
+        for entry in new.iter().filter(|_| only.is_none()) {
             if let EntryBody::DeniedLoad(denied) = &entry.body {
                 let of_entry = event::of_denied_load(self.at(entry.sequence), denied);
                 events.push((entry.sequence, of_entry));
             }
         }
+        events.retain(|(sequence, _)| *sequence >= first);
         // Stable: events of one frame keep their order.
         events.sort_by_key(|(sequence, _)| *sequence);
         events
             .into_iter()
             .flat_map(|(_, of_frame)| of_frame)
             .collect()
+    }
+
+    /// The newest frame that makes an event of this execution.
+    fn newest(&self, execution: &Execution) -> u64 {
+        let last = |indices: &[usize]| {
+            let entry = indices.last().and_then(|index| self.entries.get(*index));
+            entry.map_or(0, |entry| entry.sequence)
+        };
+        let noted = execution.notes.last().map_or(0, |noted| noted.sequence);
+        let ended = last(execution.end.as_slice());
+        let told = last(&execution.attempts).max(last(&execution.answers));
+        let released = self.releases(execution).map(|entry| entry.sequence).max();
+        [execution.sequence, noted, ended, told]
+            .into_iter()
+            .chain(released)
+            .fold(0, u64::max)
+    }
+
+    /// Releases of what attempts of this execution kept aside.
+    fn releases<'a>(&'a self, execution: &'a Execution) -> impl Iterator<Item = &'a Entry> {
+        let attempts = self.attempts_of(execution);
+        let about = attempts.flat_map(|(entry, _)| self.about(entry.witness));
+        about.filter(|entry| matches!(entry.body, EntryBody::Release(_)))
     }
 
     fn at(&self, sequence: u64) -> FrameOrigin<'_> {
@@ -130,13 +168,8 @@ impl Ledger {
             let entry = self.entries.get(*index)?;
             Some(Frame::Entry(entry.sequence, &entry.body))
         });
-        let releases = self.entries.iter().filter_map(|entry| match &entry.body {
-            EntryBody::Release(release) => {
-                self.attempt_of(execution, release.witness)?;
-                Some(Frame::Entry(entry.sequence, &entry.body))
-            }
-            _ => None,
-        });
+        let releases = self.releases(execution);
+        let releases = releases.map(|entry| Frame::Entry(entry.sequence, &entry.body));
         let mut frames: Vec<Frame<'_>> = entries
             .chain(releases)
             .chain(execution.notes.iter().map(Frame::Note))

@@ -181,7 +181,7 @@ fn made_up(mode: SigningMode) -> Rig {
 }
 
 /// A frame as it is written.
-fn of(body: FrameBody<'_>) -> NewFrame<'_> {
+pub(crate) fn of(body: FrameBody<'_>) -> NewFrame<'_> {
     let note = |kind, body| NewFrame::Note { kind, body };
     match body {
         FrameBody::Genesis(body) => note(FrameKind::Genesis, body),
@@ -220,7 +220,7 @@ fn a_log_that_names_our_keys_and_that_others_made_up_is_not_opened_and_not_signe
 }
 
 /// A signer that has signed for a tree of these leaves, and the checkpoint.
-fn signer_of(origin: &str, leaf_hashes: &[[u8; 32]]) -> (Box<dyn Signer>, Vec<u8>) {
+pub(crate) fn signer_of(origin: &str, leaf_hashes: &[[u8; 32]]) -> (Box<dyn Signer>, Vec<u8>) {
     let mut signer = CoreSigner::new(Rig::core());
     let request = CheckpointRequest {
         origin: origin.to_owned(),

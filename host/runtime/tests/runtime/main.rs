@@ -21,6 +21,7 @@ mod effects;
 mod gates;
 mod given;
 mod immediate;
+mod opening;
 mod orchestration;
 mod played;
 mod policy_gates;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     key::{KeySet, PublicKey},
-    tree::{Tree, hash_leaf},
+    tree::{Hash, Tree, hash_leaf},
 };
 
 const ORIGIN: &str = "aim.test/laptop/1";
@@ -35,6 +35,11 @@ fn ask(
     core().sign_checkpoint(state, &request(range))
 }
 
+fn signed(state: &[u8]) -> Result<(u64, Hash), PortError> {
+    let tree = core().signed_tree(ORIGIN, state)?;
+    Ok((tree.size, tree.root))
+}
+
 fn keys() -> KeySet {
     KeySet::of(&core().public_keys()).unwrap()
 }
@@ -61,7 +66,7 @@ fn checkpoints_follow_the_tree_leaf_by_leaf() {
             (checkpoint.size, Some(checkpoint.root)),
             (to, tree.root(to))
         );
-        assert_eq!(core().signed_size(&next), Ok(to));
+        assert_eq!(signed(&next), Ok((to, tree.root(to).unwrap())));
         state = Some(next);
     }
 }
@@ -75,7 +80,7 @@ fn the_same_request_again_gives_the_same_checkpoint() {
         assert_eq!((&again, &state), (&note, &second));
     }
     let (_, grown) = ask(Some(&second), 3..12).unwrap();
-    assert_eq!(core().signed_size(&grown), Ok(12));
+    assert_eq!(signed(&grown).unwrap().0, 12);
 }
 
 // Negative control: with `is_continued` set to true this test fails.
@@ -116,8 +121,17 @@ fn refuses_the_state_of_another_log_and_a_damaged_one() {
         let is_before = (6 + ORIGIN.len()..14 + ORIGIN.len()).contains(&at);
         assert!(is_before || ask(Some(&bad), 5..6).is_err(), "byte {at}");
     }
-    assert!(core().signed_size(&state[1..]).is_err());
-    assert!(core().signed_size(&[]).is_err());
+    assert!(signed(&state[1..]).is_err());
+    assert!(signed(&[]).is_err());
+}
+
+// Negative control: with the origin inside of the state not compared, the tree of one log is told as another's (expected).
+#[test]
+fn the_memory_of_one_log_says_nothing_about_another() {
+    let (_, state) = ask(None, 0..5).unwrap();
+    assert_eq!(signed(&state).unwrap().0, 5);
+    let other = core().signed_tree("aim.test/other/1", &state).unwrap_err();
+    assert_eq!(other.fault, PortFault::Corrupt);
 }
 
 #[test]

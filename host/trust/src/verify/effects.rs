@@ -56,6 +56,11 @@ fn fault(message: impl Into<String>) -> FaultKind {
 }
 
 impl Effects {
+    /// True when no attempt has effects that a witness has yet to list.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Takes an intent.
     pub(crate) fn intent(&mut self, body: &[u8]) -> Result<(), FaultKind> {
         let intent: EffectIntent = serde_json::from_slice(body)

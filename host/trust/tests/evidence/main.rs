@@ -9,6 +9,7 @@
 )]
 
 mod exported;
+mod known;
 mod logs;
 mod notes;
 mod signatures;
