@@ -21,6 +21,7 @@ mod gates;
 mod governed;
 mod memory;
 mod neighbour;
+mod opening;
 mod places;
 mod process;
 mod report;
@@ -38,7 +39,9 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 type Result<T> = std::result::Result<T, Error>;
 
 fn main() -> ExitCode {
-    match Options::read(std::env::args().skip(1)).and_then(|options| run(&options)) {
+    match Options::read(std::env::args().skip(1))
+        .and_then(|options| play_a_part(&options).unwrap_or_else(|| run(&options)))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say::error(&error.to_string());
@@ -68,6 +71,14 @@ struct Options {
     is_scheduling: bool,
     /// Be the idle host that another `aim-bench` looks at.
     is_idle: bool,
+    /// Only what opening a grown log costs.
+    is_open: bool,
+    /// Where the logs of that stay.
+    keep: Option<std::path::PathBuf>,
+    /// Be the process that opens the log in this folder.
+    reopen: Option<std::path::PathBuf>,
+    /// Be the signer with the keys in this folder.
+    signer: Option<std::path::PathBuf>,
 }
 
 impl Options {
@@ -83,6 +94,10 @@ impl Options {
             is_compile: false,
             is_scheduling: false,
             is_idle: false,
+            is_open: false,
+            keep: None,
+            reopen: None,
+            signer: None,
         };
         let mut arguments = arguments;
         while let Some(name) = arguments.next() {
@@ -99,10 +114,14 @@ impl Options {
                 "--compile" => options.is_compile = true,
                 "--scheduling" => options.is_scheduling = true,
                 "--idle" => options.is_idle = true,
+                "--open" => options.is_open = true,
+                "--keep" => options.keep = Some(value()?.into()),
+                "--signer" => options.signer = Some(value()?.into()),
+                "--reopen" => options.reopen = Some(value()?.into()),
                 _ => {
                     return Err("usage: aim-bench [--rounds N] \
-                                [--only TEXT | --neighbour | --asking | --gates | --compile | --scheduling] \
-                                [--other-gate FILE] \
+                                [--only TEXT | --neighbour | --asking | --gates | --compile | --scheduling | --open] \
+                                [--other-gate FILE] [--keep FOLDER] \
                                 [--guests FOLDER] [--aimctl FILE]"
                         .into());
                 }
@@ -113,6 +132,14 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+/// Plays the part of another process, where this one was started for that.
+fn play_a_part(options: &Options) -> Option<Result<()>> {
+    if let Some(keys) = &options.signer {
+        return Some(opening::sign(keys));
+    }
+    options.reopen.as_deref().map(opening::reopen)
 }
 
 fn run(options: &Options) -> Result<()> {
@@ -129,6 +156,14 @@ fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     let fixture = Fixture::load(&options.places)?;
+    if options.is_open {
+        say::line(&opening::measure(
+            &fixture,
+            options.rounds,
+            options.keep.as_deref(),
+        )?);
+        return Ok(());
+    }
     if options.is_idle {
         return cold::be_idle(&fixture);
     }

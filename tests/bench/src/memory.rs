@@ -10,7 +10,7 @@ use std::{
 use aim_ports::{
     PortError,
     log::{CheckpointWriter, LogReader, LogWriter},
-    signer::{CheckpointRequest, PublicKeys, Signer, SigningCore},
+    signer::{CheckpointRequest, PublicKeys, SignedTree, Signer, SigningCore},
 };
 use aim_trust::signing::KeysSigningCore;
 
@@ -102,8 +102,10 @@ impl Signer for NearSigner {
         Ok(note)
     }
 
-    fn signed_size(&mut self, origin: &str) -> Result<u64, PortError> {
+    fn signed_tree(&mut self, origin: &str) -> Result<Option<SignedTree>, PortError> {
         let state = self.states.get(origin);
-        state.map_or(Ok(0), |state| self.core.signed_size(state))
+        state
+            .map(|state| self.core.signed_tree(origin, state))
+            .transpose()
     }
 }

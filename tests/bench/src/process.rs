@@ -51,6 +51,11 @@ pub(crate) fn resident_mib() -> Result<(f64, f64)> {
     Ok((field(&text, "VmRSS:")?, field(&text, "RssAnon:")?))
 }
 
+/// The most that was ever resident of this process, in MiB.
+pub(crate) fn peak_mib() -> Result<f64> {
+    field(&fs::read_to_string("/proc/self/status")?, "VmHWM:")
+}
+
 fn field(status: &str, name: &str) -> Result<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kibibytes = line.and_then(|line| line.split_whitespace().next());
