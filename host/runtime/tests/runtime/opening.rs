@@ -75,9 +75,12 @@ fn code(rig: &Rig, signer: Box<dyn Signer>) -> &'static str {
     }
 }
 
+/// The frames of a block, each with the genuine signature where it has one.
+type Loose<'a> = Vec<(NewFrame<'a>, [u8; 64])>;
+
 /// Puts the log together again with other frames, as somebody without the keys can: every signature is the genuine one, every
 /// hash is right, and there is no checkpoint beside it.
-fn rewritten(rig: &mut Rig, change: &dyn Fn(&mut Vec<Vec<(NewFrame<'_>, [u8; 64])>>)) {
+fn rewritten(rig: &mut Rig, change: &dyn Fn(&mut Vec<Loose<'_>>)) {
     let genuine = rig.log.bytes();
     let key = key_id(KeyRole::Step, &Rig::core().public_keys().step);
     let blocks: Vec<_> = scan(&genuine, ChainPosition::START)
