@@ -109,7 +109,7 @@ impl Template {
             actor: base.actor.clone(),
             execution,
             inputs: std::collections::BTreeMap::new(),
-            lock: "{}".to_owned(),
+            lock: r#"{"gates":{},"steps":{}}"#.to_owned(),
             number: 1,
             plan: String::from_utf8(self.plan.clone())?,
             plan_name: aim_core::name::StepName::parse("bench")?,
