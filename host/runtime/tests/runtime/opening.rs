@@ -116,8 +116,8 @@ fn rewritten(rig: &mut Rig, change: &dyn Fn(&mut Vec<Loose<'_>>)) {
     rig.log.damage(|log| *log = bytes);
 }
 
-// Negative control: with the memory not brought to the verifier, all three are opened and the signer is asked to go on with
-// them (expected).
+// Negative control: with the memory not brought to the verifier, the first of these is opened and the signer is asked to go on with
+// it (seen).
 #[test]
 fn a_log_of_genuine_signatures_that_was_rearranged_or_told_otherwise_is_not_opened() {
     let other_actor = |json: &[u8]| {
@@ -182,7 +182,7 @@ fn memory_of_any_part_of_the_log_opens_it_and_is_brought_up_to_date() {
     }
 }
 
-// Negative control: with the published checkpoint's size not compared with the memory's, the old checkpoint stays (expected).
+// Negative control: with the published checkpoint's size not compared with the memory's, the old checkpoint stays (seen).
 #[test]
 fn a_checkpoint_that_a_crash_kept_back_is_published_when_the_host_opens() {
     let rig = finished(SigningMode::Each);
@@ -199,7 +199,7 @@ fn a_checkpoint_that_a_crash_kept_back_is_published_when_the_host_opens() {
     host.committer.close().unwrap();
 }
 
-// Negative control: with every leaf taken for known, the forged tail is believed (expected).
+// Negative control: with every leaf taken for known, the forged tail is believed (seen).
 #[test]
 fn a_forged_statement_behind_what_the_signer_remembers_is_found() {
     let mut rig = finished(SigningMode::Each);

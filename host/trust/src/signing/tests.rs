@@ -125,7 +125,7 @@ fn refuses_the_state_of_another_log_and_a_damaged_one() {
     assert!(signed(&[]).is_err());
 }
 
-// Negative control: with the origin inside of the state not compared, the tree of one log is told as another's (expected).
+// Negative control: with the origin inside of the state not compared, the tree of one log is told as another's (seen).
 #[test]
 fn the_memory_of_one_log_says_nothing_about_another() {
     let (_, state) = ask(None, 0..5).unwrap();

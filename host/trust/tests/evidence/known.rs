@@ -79,7 +79,7 @@ fn a_log_that_leads_to_the_remembered_root_is_believed_wherever_that_ends() {
     }
 }
 
-// Negative control: with every leaf taken for known in `judge`, the bad signature behind the remembered root is believed (expected).
+// Negative control: with every leaf taken for known in `judge`, the bad signature behind the remembered root is believed (seen).
 #[test]
 fn under_the_remembered_root_no_signature_is_asked_for_and_behind_it_every_one_is() {
     let log = log(SigningMode::Each);
@@ -100,7 +100,7 @@ fn under_the_remembered_root_no_signature_is_asked_for_and_behind_it_every_one_i
     }
 }
 
-// Negative control: with the remembered root not expected of the tree, every one of these is believed (expected). Without memory
+// Negative control: with the remembered root not expected of the tree, these are believed (seen). Without memory
 // the first three are: their signatures are genuine, and what is not signed is not covered.
 #[test]
 fn what_was_changed_under_the_remembered_root_is_found_though_every_signature_is_genuine() {
@@ -135,7 +135,7 @@ fn what_was_changed_under_the_remembered_root_is_found_though_every_signature_is
 }
 
 // Negative control: with the digest not compared in `judge_known`, the statements of the last known block are believed whatever
-// they say (expected).
+// they say (seen).
 #[test]
 fn every_statement_is_bound_by_the_remembered_root_up_to_its_last_leaf() {
     let log = log(SigningMode::Each);
