@@ -209,7 +209,7 @@ fn an_older_version_waits_for_an_approver_and_runs_once_there_is_one() {
 
 /// Whoever has the approvers' keys needs nothing of the deployment: an export is checked like the log, and lacks nothing.
 ///
-/// Negative control: with `write_approvals` left out of `execute`, no log of the run verifies and this fails (expected).
+/// Negative control: with `write_approvals` left out of `execute`, no log of the run verifies and this fails (seen).
 #[test]
 fn an_auditor_holds_each_approval_against_the_key_of_who_gave_it() {
     let place = approved();

@@ -19,7 +19,7 @@ fn compiling_prints_the_canonical_ir_and_nothing_else() {
     );
 }
 
-/// Negative control: with the IR put into the document as JSON of its own, no bytes are left to hash and this fails (expected).
+/// Negative control: with the IR put into the document as JSON of its own, no bytes are left to hash and this fails (seen).
 #[test]
 fn the_document_of_a_plan_holds_the_very_bytes_that_its_digest_is_of() {
     let plan = plan("good/user_authentication.acl");

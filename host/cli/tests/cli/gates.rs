@@ -271,7 +271,7 @@ fn the_second_approval_waits_its_time_and_one_rejection_is_for_good() {
     assert!(ended.stderr.contains("rejected by ben"), "{}", ended.stderr);
 }
 
-/// Negative control: with `consent` left out of `quarantine`, the first line answers for ann and this fails (expected).
+/// Negative control: with `consent` left out of `quarantine`, the first line answers for ann and this fails (seen).
 #[test]
 fn nobody_answers_for_what_is_kept_aside_without_being_asked_once_more() {
     let (place, case) = kept_aside(0);

@@ -47,7 +47,7 @@ fn interfaces(place: &Place) -> Result<Vec<String>, String> {
 /// The recorded run has sent two requests, so a replay that asked anybody would be noticed, and answered nowhere.
 ///
 /// Whether the namespace holds anything back is shown at the end: the same requests are sent again from it, and do not arrive.
-/// Negative control: with the network left out of `APART`, they do, and this fails (expected).
+/// Negative control: with the network left out of `APART`, they do, and this fails (seen).
 #[test]
 fn evidence_is_verified_and_a_run_replayed_where_there_is_no_network() {
     let (place, seen) = http::paid();

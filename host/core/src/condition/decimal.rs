@@ -192,7 +192,7 @@ impl<'de> Deserialize<'de> for Decimal {
 mod tests {
     use super::*;
 
-    /// Negative control: with what is beyond a millionth cut, or rounded, the rows of seven digits fail (expected).
+    /// Negative control: with what is beyond a millionth cut, or rounded, the rows of seven digits fail (seen).
     #[test]
     fn a_number_has_millionths_exactly_or_not_at_all() {
         for (text, expected) in [

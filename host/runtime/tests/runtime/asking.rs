@@ -176,7 +176,7 @@ fn a_version_below_one_that_ran_is_refused_until_an_approver_lets_it() {
 
 /// A leave that an approver gave, and what somebody who can write the log makes of it.
 ///
-/// Negative control: with approvals left to be carried in `people::judge`, both logs verify and this fails (expected).
+/// Negative control: with approvals left to be carried in `people::judge`, both logs verify and this fails (seen).
 #[test]
 fn a_leave_that_is_not_its_givers_closes_the_log() {
     let leave = Downgrade {
