@@ -89,4 +89,6 @@ table! {
     WILDCARD "ACL-L005" Source "a rule for everything",
     FIXED_INPUT "ACL-L006" Source "an input that is the same in every run",
     IMPLIED_STEP "ACL-L007" Source "a step that is only implied",
+    TOLD_TO_NOBODY "ACL-L008" Source "a step is told what it can not hear",
+    IDLE_WORD "ACL-L009" Source "a word of a gate by which its type does not judge",
 }

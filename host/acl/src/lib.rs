@@ -105,6 +105,8 @@ pub struct NodeFacts {
     pub asked: BTreeSet<Effect>,
     /// The effects that the operator's policy grants to it.
     pub granted: BTreeSet<Effect>,
+    /// True when its contract says that it can read no label, so that nothing that a plan tells it reaches it.
+    pub is_deaf: bool,
     /// What it may do that has each of these effects, such as `http.request`, where that is known.
     pub uses: BTreeMap<Effect, BTreeSet<String>>,
 }

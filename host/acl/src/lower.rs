@@ -117,10 +117,9 @@ fn lower_within(
 ) -> Option<Plan> {
     let calls = imported::calls(ast, context, trail, faults);
     let placed = imported::placed(ast, &calls);
-    let ast = placed.as_ref().unwrap_or(ast);
-    let written = ast;
-    let implied = implied::implied(ast, context.profile, faults);
-    let ast = implied.as_ref().unwrap_or(ast);
+    let written = placed.as_ref().unwrap_or(ast);
+    let implied = implied::implied(written, context.profile, faults);
+    let ast = implied.as_ref().unwrap_or(written);
     let imports = expand::imports(ast, context, faults);
     let language_version = language_version(ast, faults);
     let schema_version = schema_version(ast, faults);
@@ -148,7 +147,8 @@ fn lower_within(
         lowered.is_standby = standby.contains(&index);
         lowered.is_required = !lowered.is_standby && graph.is_required(index);
         lowered.fanout = ties.fanout(index);
-        recovery::questions(ast, &mut lowered);
+        let asked = gates.tries(index, !lowered.is_standby && graph.is_last(index));
+        recovery::complete(ast, (&steps, index), &mut lowered, asked, faults);
         step::names(&steps, index, &lowered, faults);
         slots.push(Some(lowered));
     }

@@ -138,9 +138,9 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) again: bool,
 
-    /// Seed of the steps' virtual randomness; part of the question.
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
+    /// Seed of the steps' virtual randomness; part of the question. Default: the plan's `seeds`, else 0.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
 
     /// Refuse steps without a full budget.
     #[arg(long)]

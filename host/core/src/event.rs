@@ -238,7 +238,7 @@ pub fn of_attempt(
     made: &[Transition],
 ) -> Vec<RuntimeEvent> {
     let thread = Thread::of_attempt(frame, plan_name, attempt);
-    let step = || BTreeMap::from([("step".to_string(), attempt.step.to_string())]);
+    let step = || BTreeMap::from([("step".to_string(), node_of(attempt).to_string())]);
     let mut kinds = Vec::new();
     let dispatched = ("dataplane.dispatched".to_string(), EventPhase::DataPlane);
     kinds.push((dispatched, attempt.started_at, step()));
@@ -297,7 +297,7 @@ pub fn of_release(
     made: &[Transition],
 ) -> Vec<RuntimeEvent> {
     let thread = Thread::of_attempt(frame, plan_name, attempt);
-    let step = || BTreeMap::from([("step".to_string(), attempt.step.to_string())]);
+    let step = || BTreeMap::from([("step".to_string(), node_of(attempt).to_string())]);
     let names = release.approvers.iter().map(|one| one.name.as_str());
     let names: Vec<&str> = names.collect();
     let mut by = step();

@@ -403,6 +403,36 @@ impl Plan {
         &self.0.gates
     }
 
+    /// Returns the conditions on the plan's result that judge `step`: all of them where it is a terminal one, and where it may
+    /// stand in for one. A step that stands in has nobody that stands in for it, so there such an answer ends the run.
+    #[must_use]
+    pub fn result_gates(&self, step: &Step, is_terminal: bool) -> Vec<Gate> {
+        if is_terminal {
+            return self.0.gates.clone();
+        }
+        let is_asked = !self.0.gates.is_empty() && step.is_standby;
+        if !is_asked || !self.terminals().any(|one| self.leads_to(one, &step.name)) {
+            return Vec::new();
+        }
+        let mut gates = self.0.gates.clone();
+        for answer in gates.iter_mut().flat_map(|gate| &mut gate.on_fail) {
+            if answer.target.take().is_some() {
+                answer.action = Action::Abort;
+            }
+        }
+        gates
+    }
+
+    /// True when `to` may answer for `from`.
+    fn leads_to(&self, from: &Step, to: &StepName) -> bool {
+        let gates = from.gates.iter().chain(&self.0.gates);
+        let rules = self.0.rules.iter();
+        let rules = rules.filter(|rule| rule.steps.is_empty() || rule.steps.contains(&from.name));
+        let mut answers =
+            (gates.flat_map(|gate| &gate.on_fail)).chain(rules.map(|rule| &rule.then));
+        from.fallback.as_ref() == Some(to) || answers.any(|one| one.target.as_ref() == Some(to))
+    }
+
     /// Returns what all steps together may use.
     #[must_use]
     pub const fn budget(&self) -> Option<PlanBudget> {
@@ -453,10 +483,12 @@ impl Plan {
         step.kappa_ppm.or(self.0.kappa_ppm)
     }
 
-    /// Returns what happens while a question about `step` is open.
+    /// Returns what happens while a question about `step` is open: what the step says, else the plan.
     #[must_use]
     pub fn silence(&self, step: &Step) -> Silence {
-        (step.hitl.as_ref()).map_or(self.0.silence, |hitl| hitl.silence)
+        let own = step.hitl.as_ref().map(|hitl| hitl.silence);
+        own.filter(|own| !own.is_default())
+            .unwrap_or(self.0.silence)
     }
 
     /// Returns the terminal steps, in plan order: nobody requires them and their outputs are the plan's result. Probes

@@ -14,6 +14,7 @@ mod ready;
 mod resolve;
 mod rollback;
 mod soft;
+mod steady;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

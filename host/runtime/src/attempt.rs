@@ -240,7 +240,7 @@ fn desk(host: &Host, unit: &Unit, run: &RunFacts, attempt: AttemptId) -> EffectD
         commit: host.committer.handle(),
         store: Arc::clone(&host.store),
         asking: Asking::new(unit, run.plan_name.as_str(), &scope),
-        is_idempotent: unit.contract.is_idempotent,
+        is_idempotent: unit.is_idempotent,
         is_opaque: unit.contract.is_payload_opaque,
         secrets: (unit.grant.scope_of(Capability::Secrets))
             .map(str::to_owned)

@@ -174,15 +174,17 @@ struct Execution {
     /// The node that ended each flow.
     flow_ends: Vec<Option<usize>>,
     flow_done: BTreeSet<usize>,
+    /// Nodes whose end was the end of the run: it could not do without them, whatever their step says.
+    enders: BTreeSet<usize>,
     /// Held nodes and when they are due.
     timers: BTreeSet<(Timestamp, usize)>,
     pool: Pool,
     /// When a held node's state will have lasted too long.
     lasting: BTreeSet<(Timestamp, usize)>,
     shard_pools: BTreeMap<StepName, Left>,
-    circuits: BTreeMap<NodeId, Circuit>,
+    circuits: BTreeMap<CircuitKey, Circuit>,
     /// The breaker of each step's node.
-    circuit_of: Vec<Option<NodeId>>,
+    circuit_of: Vec<Option<CircuitKey>>,
     notes: Vec<Note>,
     answers: BTreeMap<String, (Answer, Digest)>,
     /// What an interrupted try of the run has written down, and this one has not come to yet.
@@ -273,6 +275,7 @@ impl Execution {
             started_at,
             origins: Origins::new(),
             flow_done: BTreeSet::new(),
+            enders: BTreeSet::new(),
             timers: BTreeSet::new(),
             notes: Vec::new(),
             answers: BTreeMap::new(),
@@ -297,19 +300,22 @@ fn sharing(plan: &Plan, nodes: &[Node]) -> usize {
     nodes.iter().filter(is_own).count()
 }
 
-type Circuits = (BTreeMap<NodeId, Circuit>, Vec<Option<NodeId>>);
+/// A node, and what its breaker is set to: failures, and milliseconds of rest.
+type CircuitKey = (NodeId, u32, u64);
 
-/// One breaker for each node that a step with a breaker uses; the first such step's settings count.
+type Circuits = (BTreeMap<CircuitKey, Circuit>, Vec<Option<CircuitKey>>);
+
+/// One breaker for each node and each setting of it that a step has.
 fn circuits(plan: &Plan, units: &[Unit]) -> Circuits {
     let mut circuits = BTreeMap::new();
     let mut of = Vec::with_capacity(units.len());
     for (step, unit) in plan.steps().iter().zip(units) {
         let node = unit.contract.node_id.clone();
         of.push(step.breaker.map(|settings| {
-            circuits
-                .entry(node.clone())
-                .or_insert_with(|| Circuit::new(settings));
-            node
+            let key = (node, settings.failures, settings.cooldown_ms);
+            let circuit = circuits.entry(key.clone());
+            circuit.or_insert_with(|| Circuit::new(settings));
+            key
         }));
     }
     (circuits, of)

@@ -9,7 +9,7 @@ use aim_core::{
     envelope::ArtifactRef,
     join::{FOLDER_MEDIA_TYPE, INLINE_BYTES_MAX, Input},
     name::StepName,
-    plan::{GivenInput, Header, InputFault},
+    plan::{GivenInput, InputFault, Plan},
 };
 use aim_engine::Snapshot;
 use aim_ports::folder::SnapshotFile;
@@ -94,16 +94,21 @@ pub(crate) fn listed(manifest: &[u8]) -> Option<Vec<ListedFile>> {
 }
 
 impl Inputs {
-    /// Pins what was given to a plan with this header.
+    /// Pins what was given to a plan.
     ///
     /// # Errors
-    /// Every way in which it is not what the plan declares.
-    pub fn new(header: &Header, given: BTreeMap<StepName, Given>) -> Result<Self, Vec<InputFault>> {
+    /// Every way in which it is not what the plan declares, or less than its steps name.
+    pub fn new(plan: &Plan, given: BTreeMap<StepName, Given>) -> Result<Self, Vec<InputFault>> {
         let shown = given.iter().map(|(name, given)| (name, given.shown()));
-        let faults = header.input_faults(&shown.collect());
-        if !faults.is_empty() {
-            return Err(faults);
+        let faults = plan.input_faults(&shown.collect());
+        if faults.is_empty() {
+            Ok(Self::pinned(given))
+        } else {
+            Err(faults)
         }
+    }
+
+    fn pinned(given: BTreeMap<StepName, Given>) -> Self {
         let mut inputs = Self::default();
         for (name, given) in given {
             match given {
@@ -111,7 +116,7 @@ impl Inputs {
                 Given::Folder(files) => inputs.add_folder(name, files),
             }
         }
-        Ok(inputs)
+        inputs
     }
 
     /// The inputs by name, as the root envelope shows them.
@@ -189,7 +194,7 @@ mod tests {
 
     fn one(given: Given) -> Inputs {
         let given = BTreeMap::from([(StepName::parse("x").unwrap(), given)]);
-        Inputs::new(&Header::default(), given).unwrap()
+        Inputs::pinned(given)
     }
 
     fn media_type(bytes: &[u8]) -> String {

@@ -50,6 +50,13 @@ pub enum Progress {
         /// Which flow, and what it waited for.
         fault: Fault,
     },
+    /// A step is skipped because the plan can do without it.
+    Spared {
+        /// The step.
+        step: StepPath,
+        /// Why nobody needs it.
+        why: &'static str,
+    },
     /// A step got its final state.
     Settled {
         /// The step.

@@ -69,6 +69,8 @@ pub struct Unit {
     pub(crate) step: Step,
     pub(crate) contract: NodeContract,
     pub(crate) contract_digest: Digest,
+    /// Whether doing it twice is the same as doing it once: as the plan says, else the contract.
+    pub(crate) is_idempotent: bool,
     pub(crate) component: Digest,
     pub(crate) grant: Arc<Grant>,
     pub(crate) effects: Vec<String>,
@@ -106,12 +108,15 @@ impl Unit {
         let mut limits = parts.contract.limits;
         limits.deadline_ms_max = limits.deadline_ms_max.min(parts.step.budget.time_ms);
         let confidence = &parts.rules.confidence;
-        let of_plan = parts.step.kappa_ppm.or(parts.plan_kappa_ppm);
+        // A probe is the deployment's: what the plan asks of all its steps, it asks of those that it has itself.
+        let is_plans = parts.step.probe.is_none();
+        let of_all = parts.plan_kappa_ppm.filter(|_| is_plans);
+        let of_plan = parts.step.kappa_ppm.or(of_all);
         let written = [parts.contract.kappa_ppm, of_plan];
         let own = parts.contract.criticality.max(parts.step.criticality);
         let is_asked = own.is_some() || written.iter().any(Option::is_some);
         let criticality = match parts.plan_risk {
-            Some(risk) if is_asked => own.max(Some(risk.criticality())),
+            Some(risk) if is_asked && is_plans => own.max(Some(risk.criticality())),
             _ => own,
         };
         let threshold = confidence.threshold(&parts.contract.node_id, written, criticality);
@@ -124,6 +129,7 @@ impl Unit {
             .collect();
         Self {
             contract_digest: parts.contract.digest(),
+            is_idempotent: (parts.step.is_idempotent).unwrap_or(parts.contract.is_idempotent),
             effects: effects(&parts.grant),
             grant: Arc::new(parts.grant),
             step: parts.step,

@@ -275,7 +275,7 @@ impl Rig {
             .map(|(name, files)| (name.clone(), Given::Folder(files.clone())))
             .collect();
         given.insert(attack, Given::Value(input.as_bytes().to_vec()));
-        let inputs = Inputs::new(plan.header(), given).unwrap();
+        let inputs = Inputs::new(&plan, given).unwrap();
         let (host, ledger) = self.open();
         let admitted = self.admit(&plan).unwrap();
         let run = RunId::of(&RunPins {

@@ -47,6 +47,9 @@ pub(crate) fn check(
             if is_whole && plan.declares_effects() {
                 undeclared(step, facts, steps, faults);
             }
+            if facts.is_deaf {
+                told_to_nobody(plan, step, facts, steps, faults);
+            }
             if is_whole {
                 types(step, facts, &by_name, &known, steps, faults);
             }
@@ -143,6 +146,44 @@ fn asks_for(effect: Effect) -> String {
         "remove the effect, or ask in the contract for what has it: {}",
         uses.join(" or ")
     )
+}
+
+/// What the plan tells a step by labels, and its node can not read.
+fn told_to_nobody(
+    plan: &Plan,
+    step: &Step,
+    facts: &NodeFacts,
+    steps: &Steps<'_>,
+    faults: &mut Faults,
+) {
+    let params = plan.roles().get(&step.role).map(|role| &role.params);
+    let params = params.into_iter().flatten();
+    let params = params.filter(|(name, _)| name.as_str() != NODE_PARAM);
+    let values = step
+        .inputs
+        .iter()
+        .filter(|(_, source)| matches!(source, InputSource::Literal(_) | InputSource::Selector(_)));
+    let options = step.fanout.iter().flat_map(|fanout| fanout.options.keys());
+    let mut told: Vec<String> = (params.map(|(name, _)| format!("`role.{name}`")))
+        .chain(values.map(|(name, _)| format!("`input.{name}`")))
+        .chain(options.map(|name| format!("`fanout.{name}`")))
+        .collect();
+    told.extend(step.model.iter().map(|_| "`model`".into()));
+    told.extend(step.tools.first().map(|_| "`tools`".into()));
+    told.extend(step.slice.map(|_| "`slice`".into()));
+    if told.is_empty() {
+        return;
+    }
+    let message = format!(
+        "`{}` is told {}, and `{}` can read no label",
+        step.name,
+        told.join(", "),
+        facts.node
+    );
+    let span = place(steps, &step.name);
+    faults.push(Diagnostic::warning(codes::TOLD_TO_NOBODY, span, message).help(
+        "have the component look the labels up and its contract ask for `context`, or take out what nobody hears",
+    ));
 }
 
 /// The schema of what a step is given: the emission of the only step that it requires, else an object with one member for each

@@ -30,6 +30,10 @@ const KAPPA_PPM: u32 = 700_000;
 pub(crate) struct Gates {
     of_steps: Vec<Vec<plan::Gate>>,
     pub(super) of_plan: Vec<plan::Gate>,
+    /// The tries that the gates of each step ask for, where one of them has it tried again.
+    tries: Vec<Option<u32>>,
+    /// The same of the plan's own gates.
+    tries_of_plan: Option<u32>,
     /// Calls of flows that ask something of their own result.
     covered: BTreeSet<usize>,
 }
@@ -41,6 +45,18 @@ impl Gates {
             .get_mut(index)
             .map(core::mem::take)
             .unwrap_or_default()
+    }
+
+    /// The tries that a step is given by its gates, and by the plan's own where it is one that they judge.
+    pub(super) fn tries(&self, index: usize, is_judged_by_plan: bool) -> Option<u32> {
+        let own = self.tries.get(index).copied().flatten();
+        own.max(self.tries_of_plan.filter(|_| is_judged_by_plan))
+    }
+
+    fn ask_tries(&mut self, index: usize, asked: Option<u32>) {
+        if let Some(known) = self.tries.get_mut(index) {
+            *known = asked.max(*known);
+        }
     }
 
     /// Notes a step whose output is asked about elsewhere.
@@ -69,6 +85,8 @@ pub(super) fn resolve(ast: &Ast, steps: &Steps<'_>, graph: &Graph, faults: &mut 
     let mut gates = Gates {
         of_steps: alloc::vec![Vec::new(); steps.all.len()],
         of_plan: Vec::new(),
+        tries: alloc::vec![None; steps.all.len()],
+        tries_of_plan: None,
         covered: BTreeSet::new(),
     };
     for gate in &ast.gates {
@@ -77,16 +95,14 @@ pub(super) fn resolve(ast: &Ast, steps: &Steps<'_>, graph: &Graph, faults: &mut 
         {
             faults.push(duplicate("gate", name, first));
         }
-        gates.of_plan.extend(lower(
-            ast,
-            gate,
-            gate.name.as_ref().map(|name| name.value.clone()),
-            faults,
-        ));
+        let name = gate.name.as_ref().map(|name| name.value.clone());
+        gates.tries_of_plan = gates.tries_of_plan.max(tries(ast, gate, name.as_ref()));
+        gates.of_plan.extend(lower(ast, gate, name, faults));
     }
     for (index, (_, step)) in steps.all.iter().enumerate() {
         for gate in &step.gates {
             let name = names.take(index, gate, faults);
+            gates.ask_tries(index, tries(ast, gate, name.as_ref()));
             let lowered = lower(ast, gate, name, faults);
             if let Some(slot) = gates.of_steps.get_mut(index) {
                 slot.extend(lowered);
@@ -248,6 +264,16 @@ fn roots(gate: &Gate, phase: GatePhase, faults: &mut Faults) {
     }
 }
 
+/// The most tries that an answer of the gate asks for: its own, or the one that a rule has for it.
+fn tries(ast: &Ast, gate: &Gate, name: Option<&StepName>) -> Option<u32> {
+    let own = gate.on_fail.iter();
+    let own = own.filter_map(|reaction| reaction.action.value.as_ref());
+    let is_open = gate.on_fail.last().is_none_or(|last| last.when.is_some());
+    let of_rules = name.filter(|_| is_open);
+    let of_rules = of_rules.and_then(|name| recovery::for_gate(ast, name));
+    own.chain(of_rules).filter_map(recovery::tries).max()
+}
+
 /// What happens when the gate does not hold: what it says, else what the rules say, else the run ends.
 fn answers(ast: &Ast, gate: &Gate, name: Option<&StepName>) -> Option<Vec<OnFail>> {
     let mut answers = Vec::with_capacity(gate.on_fail.len() + 1);
@@ -276,7 +302,7 @@ const fn kind_of(kind: GateType) -> JudgeKind {
     }
 }
 
-/// A typed gate judges the last of the steps that it is given, before anything leaves that step.
+/// A typed gate judges each of the steps that it is given, before anything leaves that step.
 fn typed(
     ast: &Ast,
     gate: &Gate,
@@ -289,37 +315,53 @@ fn typed(
     let Some(kind) = judge_kind(gate, faults) else {
         return;
     };
+    beside_the_point(gate, kind, faults);
     let (inputs, judged) = given(gate, steps, faults);
-    let last = graph.order.iter().rev().copied();
-    let Some(at) = last.into_iter().find(|index| judged.contains(index)) else {
-        return;
-    };
-    let threshold_ppm = match kind {
-        JudgeKind::Uq => Some(threshold(ast, gate, steps, at)),
-        _ => gate.min.as_ref().map(|min| ppm(&min.value)),
-    };
-    let Some(name) = names.take(at, gate, faults) else {
-        return;
-    };
-    let Some(on_fail) = answers(ast, gate, Some(&name)) else {
-        return;
-    };
-    let lowered = plan::Gate {
-        check: Check::Judge(JudgeCheck {
-            inputs,
+    for at in (graph.order.iter().copied()).filter(|index| judged.contains(index)) {
+        let Some(name) = names.take(at, gate, faults) else {
+            return;
+        };
+        let Some(on_fail) = answers(ast, gate, Some(&name)) else {
+            return;
+        };
+        gates.ask_tries(at, tries(ast, gate, Some(&name)));
+        let check = JudgeCheck {
+            inputs: inputs.clone(),
             is_strict: gate.strict.as_ref().is_some_and(|strict| strict.value),
             kind,
             policy: (gate.policy.as_ref()).map(|policy| String::from(policy.value.as_str())),
-            threshold_ppm,
-        }),
-        name,
-        severity: plan::Gate::severity_of(&on_fail),
-        on_fail,
-        phase: GatePhase::Egress,
-        when: gate.when.as_ref().map(clause_of),
-    };
-    if let Some(slot) = gates.of_steps.get_mut(at) {
-        slot.push(lowered);
+            threshold_ppm: (kind == JudgeKind::Uq).then(|| threshold(ast, gate, steps, at)),
+        };
+        let lowered = plan::Gate {
+            check: Check::Judge(check),
+            name,
+            severity: plan::Gate::severity_of(&on_fail),
+            on_fail,
+            phase: GatePhase::Egress,
+            when: gate.when.as_ref().map(clause_of),
+        };
+        if let Some(slot) = gates.of_steps.get_mut(at) {
+            slot.push(lowered);
+        }
+    }
+}
+
+/// Words of a typed gate by which its type does not judge: whoever wrote one is told that it changes nothing.
+fn beside_the_point(gate: &Gate, kind: JudgeKind, faults: &mut Faults) {
+    if !kind.has_evaluator() {
+        return;
+    }
+    let policy = gate.policy.as_ref().map(|one| ("policy", &one.span));
+    let is_schema = kind == JudgeKind::Schema;
+    let min = gate.min.as_ref().filter(|_| is_schema);
+    let strict = gate.strict.as_ref().filter(|_| is_schema);
+    let min = min.map(|one| ("min", &one.span));
+    let strict = strict.map(|one| ("strict", &one.span));
+    for (word, span) in policy.into_iter().chain(min).chain(strict) {
+        let what = if is_schema { "SchemaGate" } else { "UQGate" };
+        let message = format!("a {what} does not judge by `{word}`");
+        let fault = Diagnostic::warning(codes::IDLE_WORD, span.clone(), message);
+        faults.push(fault.help(format!("take `{word}` out: it changes nothing")));
     }
 }
 

@@ -49,6 +49,11 @@ impl Graph {
         self.needed.get(index).copied().flatten().unwrap_or(true)
     }
 
+    /// True when nobody requires the step.
+    pub(super) fn is_last(&self, index: usize) -> bool {
+        self.needed.get(index).copied().flatten().is_none()
+    }
+
     /// What the step waits for.
     pub(super) fn requires(&self, index: usize, steps: &Steps<'_>) -> Vec<plan::Require> {
         let edges = self.edges.get(index).into_iter().flatten();

@@ -9,10 +9,10 @@ use alloc::{
 
 use aim_core::{
     name::StepName,
-    plan::{self, OnFail, Trigger},
+    plan::{self, OnFail, Retries, Trigger},
 };
 
-use super::Steps;
+use super::{Steps, step};
 use crate::{
     ast::{Action, Ast, Effect, Rule, RuleEvent, Spanned, Subject},
     codes,
@@ -41,6 +41,16 @@ pub(super) fn on_fail(action: &Action) -> OnFail {
         },
         target: target(action).cloned(),
         ..OnFail::always(kind)
+    }
+}
+
+/// The tries in all that an action asks for; `None` for one that does not try again.
+pub(super) fn tries(action: &Action) -> Option<u32> {
+    match action {
+        Action::Retry(times) => Some(times.map_or(Retries::DEFAULT.max_attempts, |times| {
+            u32::try_from(times).unwrap_or(u32::MAX)
+        })),
+        _ => None,
     }
 }
 
@@ -135,8 +145,22 @@ pub(super) fn rules(ast: &Ast) -> Vec<plan::Rule> {
     lowered.collect()
 }
 
+/// Gives a step the tries and the question that gates and rules ask for.
+pub(super) fn complete(
+    ast: &Ast,
+    (steps, index): (&Steps<'_>, usize),
+    lowered: &mut plan::Step,
+    tries: Option<u32>,
+    faults: &mut Faults,
+) {
+    if let Some((_, step)) = steps.all.get(index) {
+        lowered.retries = step::retries(step, tries, faults);
+    }
+    questions(ast, lowered);
+}
+
 /// Gives a step the question that `require HITL for` asks for.
-pub(super) fn questions(ast: &Ast, step: &mut plan::Step) {
+fn questions(ast: &Ast, step: &mut plan::Step) {
     let rules = ast
         .shards
         .iter()

@@ -14,7 +14,7 @@ use aim_core::plan::{
 
 use super::{Steps, ppm, recovery, roles::Roles};
 use crate::{
-    ast::{Action, Ast, Breaker, Input, Moment, Pins, Selector, Source, Stakes, Step},
+    ast::{Ast, Breaker, Input, Moment, Pins, Selector, Source, Stakes, Step},
     codes,
     diagnostic::{Diagnostic, Faults},
     instant::instant,
@@ -59,7 +59,6 @@ pub(super) fn lower(
         model: step.model.as_ref().map(|model| model.value.clone()),
         pins: step.pins.as_ref().map(pins).unwrap_or_default(),
         policy: step.policy.as_ref().map(|policy| policy.value.clone()),
-        retries: retries(step, faults),
         shard: shard.name.as_ref().map(|name| name.value.clone()),
         slice: step.time.as_ref().and_then(|time| slice(&time.value)),
         tools: step.tools.iter().map(|tool| tool.value.clone()).collect(),
@@ -188,21 +187,12 @@ fn slice(moment: &Moment) -> Option<TimeSlice> {
     }
 }
 
-/// What the step says, else the attempts that one of its gates asks for.
-fn retries(step: &Step, faults: &mut Faults) -> Option<Retries> {
+/// What the step says, else the tries that a gate or a rule asks for.
+pub(super) fn retries(step: &Step, asked: Option<u32>, faults: &mut Faults) -> Option<Retries> {
     let default = Retries::DEFAULT;
-    let of_gates = step.gates.iter().flat_map(|gate| &gate.on_fail);
-    let asked = of_gates.filter_map(|reaction| match reaction.action.value {
-        Some(Action::Retry(times)) => Some(times),
-        _ => None,
-    });
-    let asked = asked.max();
     let Some(written) = &step.retries else {
-        let attempts = asked?.map_or(default.max_attempts, |times| {
-            u32::try_from(times).unwrap_or(ATTEMPTS_MAX)
-        });
-        return Some(Retries {
-            max_attempts: attempts,
+        return asked.map(|max_attempts| Retries {
+            max_attempts,
             ..default
         });
     };

@@ -159,7 +159,7 @@ fn reduce(reduce: &Reduce, steps: &Steps<'_>, ties: &mut Ties, faults: &mut Faul
         );
         misfit(faults, &bounds.span, message, "write the same range");
     }
-    let (quorum, tie) = reduce_options(&reduce.options, faults);
+    let (quorum, tie) = reduce_options(reduce, range.count(), faults);
     let method = match using.value {
         Reducer::MergeMaxRs => ReduceMethod::Merge,
         Reducer::VoteMajority => ReduceMethod::Vote,
@@ -184,9 +184,15 @@ fn reduce(reduce: &Reduce, steps: &Steps<'_>, ties: &mut Ties, faults: &mut Faul
     }
 }
 
-fn reduce_options(options: &[Opt], faults: &mut Faults) -> (Option<u32>, Tie) {
+fn reduce_options(reduce: &Reduce, instances: u64, faults: &mut Faults) -> (Option<u32>, Tie) {
+    let is_vote = (reduce.using.as_ref()).is_none_or(|one| one.value == Reducer::VoteMajority);
     let (mut quorum, mut tie) = (None, Tie::default());
-    for option in options {
+    for option in &reduce.options {
+        if option.name.value.as_str() == "tie" && !is_vote {
+            let message = "`tie` is about votes".to_string();
+            let help = "take it out, or reduce with `vote=majority`";
+            misfit(faults, &option.name.span, message, help);
+        }
         match (option.name.value.as_str(), &option.value.value) {
             ("quorum", Source::Number(number)) => {
                 quorum = number.to_string().parse::<u32>().ok();
@@ -197,6 +203,12 @@ fn reduce_options(options: &[Opt], faults: &mut Faults) -> (Option<u32>, Tie) {
                         "quorum is a whole number from 1",
                     );
                     faults.push(fault.help("write how many instances must have completed"));
+                }
+                if quorum.is_some_and(|quorum| u64::from(quorum) > instances) {
+                    let message =
+                        format!("there are {instances} instances, so no quorum of {number}");
+                    let help = "ask for at most as many as there are";
+                    misfit(faults, &option.value.span, message, help);
                 }
             }
             ("tie", Source::Step(word)) if word.as_str() == "abstain" => tie = Tie::Abstain,

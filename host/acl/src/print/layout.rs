@@ -128,7 +128,7 @@ impl Writer<'_> {
     }
 
     fn statement(&mut self, statement: Statement, depth: usize) {
-        let span = statement.span.clone();
+        let span = statement.span.start..self.end(&statement);
         let has_comments = self
             .comments
             .first()
@@ -152,6 +152,29 @@ impl Writer<'_> {
         self.is_block_start = false;
         if self.style.has_braces {
             self.line("}", depth);
+        }
+    }
+
+    /// Where a statement ends: at the bracket that closes its block, where its span ends before it.
+    fn end(&self, statement: &Statement) -> usize {
+        let Range { start, end } = statement.span;
+        let before = |at: usize| self.source.get(..at).unwrap_or_default().trim_end();
+        let of_condition = before(start).strip_suffix('(').map(str::trim_end);
+        let of_condition = of_condition.and_then(|text| text.strip_suffix("if"));
+        let opening = of_condition.map_or(before(start), str::trim_end);
+        if statement.body.is_none() || before(end).ends_with('}') || !opening.ends_with('{') {
+            return end;
+        }
+        let mut at = end;
+        // BOUND: each turn passes a comment.
+        loop {
+            let rest = self.source.get(at..).unwrap_or_default();
+            let next = rest.trim_start_matches([' ', '\t', '\r', '\n', ',', ';']);
+            at += rest.len() - next.len();
+            match self.comments.iter().find(|one| one.span.start == at) {
+                Some(one) => at = one.span.end.max(at + 1),
+                None => return if next.starts_with('}') { at } else { end },
+            }
         }
     }
 

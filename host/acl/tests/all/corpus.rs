@@ -125,6 +125,10 @@ impl Resolver for World {
                 asked: [Effect::MailSend].into(),
                 ..known
             },
+            "hears.nothing" => NodeFacts {
+                is_deaf: true,
+                ..known
+            },
             "twin.a" | "twin.b" => NodeFacts {
                 component: Some(Digest::of(b"twin")),
                 ..known

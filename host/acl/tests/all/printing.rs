@@ -114,3 +114,67 @@ fn the_layout_is_the_one_of_the_documentation() {
     let tidy = "pipeline \"p\" {\n  header {\n    seeds: 7\n    budgets: { tokens: 12k }\n  }\n\n  // why\n  step a: Builder {\n    budget: {\n      tokens: 1\n      calls: 2  /* x */\n    }\n  }\n}\n";
     assert_eq!(format(messy).unwrap(), tidy);
 }
+
+/// Which places a comment is put at, one after the other: each of these many.
+const STRIDE: usize = 29;
+
+/// A source with a comment at each of its places in turn, where one can stand: between any two tokens in braces, at the end of
+/// any line in lines.
+fn with_comments(source: &str, form: Form, first: usize) -> Vec<String> {
+    let places: Vec<usize> = (source.char_indices())
+        .filter(|(_, one)| match form {
+            Form::Lines => *one == '\n',
+            _ => !one.is_alphanumeric() && *one != '_',
+        })
+        .map(|(at, _)| at)
+        .collect();
+    let stride = if form == Form::Lines { 1 } else { STRIDE };
+    let put = |at: usize| {
+        let (before, after) = source.split_at(at);
+        match form {
+            Form::Lines => format!("{before}  # put here{after}"),
+            _ => format!("{before} /* put here */ {after}"),
+        }
+    };
+    let chosen = places.into_iter().skip(first % stride).step_by(stride);
+    chosen.map(put).collect()
+}
+
+/// Control: with a comment inside of a short map left out by the layout, this fails.
+#[test]
+fn a_comment_stays_wherever_it_stands_and_changes_nothing() {
+    let mut held = 0;
+    for (number, fixture) in fixtures("good").into_iter().enumerate() {
+        let (tree, _) = parse(&fixture.source);
+        let plan =
+            |source: &str| compile_in(source, &fixture.context()).map(|one| one.plan.to_json());
+        for source in with_comments(&fixture.source, tree.form, number) {
+            let (before, _) = parse(&source);
+            // In a text it is none, and within a selector or a number the source means something else.
+            if before.comments.len() != tree.comments.len() + 1
+                || plan(&source) != plan(&fixture.source)
+            {
+                continue;
+            }
+            let name = fixture.name();
+            let Ok(once) = format(&source) else {
+                assert_eq!(tree.form, Form::Yaml, "{name}\n{source}");
+                continue;
+            };
+            assert_eq!(
+                format(&once).as_ref(),
+                Ok(&once),
+                "{name}\n{source}\n{once}"
+            );
+            let (after, _) = parse(&once);
+            assert_eq!(
+                after.comments.len(),
+                before.comments.len(),
+                "{name}\n{source}\n{once}"
+            );
+            assert_eq!(plan(&once), plan(&source), "{name}\n{source}\n{once}");
+            held += 1;
+        }
+    }
+    assert!(held > 300, "{held} places");
+}

@@ -64,7 +64,8 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, CliError> {
     if args.locked {
         lock::check(&args.plan, &prepared)?;
     }
-    let inputs = inputs::read(&args.inputs, prepared.plan.header())?;
+    let seed = inputs::seed(args.seed, prepared.plan.header())?;
+    let inputs = inputs::read(&args.inputs, &prepared.plan)?;
     let mut started = start::start(cli, args, &prepared)?;
     let admitted = match started.admit(&prepared) {
         Ok(admitted) => admitted,
@@ -85,6 +86,7 @@ pub(crate) fn run(cli: &Cli, args: &RunArgs) -> Result<Exit, CliError> {
         engine,
         admitted,
         inputs,
+        seed,
         reader: Arc::new(reader),
     };
     session.carry_out(cli, host, ledger)
@@ -97,6 +99,7 @@ struct Session<'a> {
     engine: Engine,
     admitted: Admitted,
     inputs: Inputs,
+    seed: u64,
     reader: Arc<dyn LogReader>,
 }
 
@@ -163,7 +166,7 @@ impl Session<'_> {
             lock: self.admitted.lock().digest(),
             inputs: inputs_digest(self.inputs.by_name()),
             tenant: self.prepared.tenant.as_str(),
-            seed: self.args.seed,
+            seed: self.seed,
         })
     }
 
@@ -224,7 +227,7 @@ impl Session<'_> {
             correlation: EnvelopeId::ingress(tenant.as_str(), &actor, "run", &run.to_string()),
             tenant,
             actor,
-            seed: self.args.seed,
+            seed: self.seed,
             pinned_time: PINNED_TIME,
         };
         let job = Job {

@@ -223,6 +223,7 @@ impl RunWatcher {
         let (Progress::Started { step, .. }
         | Progress::Ended { step, .. }
         | Progress::Exhausted { step, .. }
+        | Progress::Spared { step, .. }
         | Progress::Settled { step, .. }) = &progress;
         if !self.probes.all.contains(step) {
             return Some(progress);
@@ -281,6 +282,9 @@ impl Watcher for RunWatcher {
                 self.line("∅", &step, "abstained");
                 let text = format!("{}: {}", fault.code, fault.message);
                 self.say(&format!("      {}", neutralise(&text, REMARK_BYTES_MAX)));
+            }
+            Progress::Spared { step, why } => {
+                self.line("-", &step, &format!("not needed: {why}"));
             }
             Progress::Settled {
                 step,

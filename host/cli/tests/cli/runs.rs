@@ -101,7 +101,7 @@ fn a_finished_run_asked_again_gives_its_stored_result_and_again_executes_anew() 
     assert_verified(&place);
 }
 
-/// Negative control: with `Header::input_faults` always empty, the runs start and exit with 0 (seen).
+/// Negative control: with `Plan::input_faults` always empty, the runs start and exit with 0 (seen).
 #[test]
 fn a_run_without_the_inputs_that_its_plan_declares_does_not_start() {
     const DECLARED: &str = r#"
@@ -140,6 +140,50 @@ pipeline "declared" {
     let body: Value = serde_json::from_slice(&fs::read(place.path(&output)).unwrap()).unwrap();
     assert_eq!(body["n"]["value"], "3");
     assert_eq!(body.as_object().unwrap().len(), 1, "{body}");
+}
+
+/// A step that names an input is given that one, so a run that does not have it would give it something else.
+///
+/// Negative control: with `Plan::unanswered` empty, the run starts, `one` gets all inputs, and it exits with 0.
+#[test]
+fn a_run_without_an_input_that_a_step_names_does_not_start() {
+    const NAMED: &str = r#"
+pipeline "named" {
+  role a: custom { node: "echo" }
+  step one: a { inputs: { lines: input.logz } budget: { tokens: 1, wall_ms: 30000, calls: 1 } }
+}
+"#;
+    let place = deployment();
+    place.write("plan.acl", NAMED);
+    let came = place.run(&["run", "plan.acl", "-i", "logs=a"]);
+    came.assert_refused(
+        2,
+        "AIM-C050: input `logz` is missing; step `one` is to be given it",
+    );
+    assert!(!place.path(".aim").exists(), "nothing was started");
+}
+
+/// Negative control: with the header's seed left aside in `inputs::seed`, the second run is another question.
+#[test]
+fn a_plans_seed_is_the_runs_and_another_one_is_refused() {
+    const SEEDED: &str = r#"
+pipeline "seeded" {
+  header { seeds: 7 }
+  role a: custom { node: "echo" }
+  step one: a { budget: { tokens: 1, wall_ms: 30000, calls: 1 } }
+}
+"#;
+    let place = deployment();
+    place.write("plan.acl", SEEDED);
+    let came = run(&place, &[]);
+    assert_eq!(came.code, 0, "{}", came.stderr);
+    let same = run(&place, &["--seed", "7", "-o", "json"]);
+    assert_eq!(
+        same.documents().pop().unwrap()["is_stored"],
+        Value::Bool(true)
+    );
+    run(&place, &["--seed", "8"])
+        .assert_refused(2, "AIM-C051: the plan's seed is 7, and `--seed` says 8");
 }
 
 /// Kills the run, and with it nothing but the host, once it has said `word`; answers whether it was still at work. A run that was

@@ -9,7 +9,7 @@ use alloc::{
 
 use serde_json::Value;
 
-use super::{Comparison, Condition, Decimal, Literal, Operator};
+use super::{Comparison, Condition, Decimal, Literal, Operator, Root};
 use crate::verdict::Verdict;
 
 /// Why a condition has no answer. No variant carries a value of the output.
@@ -18,8 +18,11 @@ pub enum EvaluateError {
     /// The step emitted nothing, several emissions, or one that is not JSON.
     #[error("there is no output: the step must emit exactly one JSON body")]
     NoOutput,
+    /// The step was given no JSON body.
+    #[error("there is no input: what the step is given has no JSON body")]
+    NoInput,
     /// A field of the path is absent.
-    #[error("`{0}` is missing from the output")]
+    #[error("`{0}` is missing")]
     Missing(String),
     /// A field of the path lies inside something that is not an object.
     #[error("`{0}` is {1}, so it has no fields")]
@@ -72,7 +75,10 @@ pub fn evaluate(condition: &Condition, output: Option<&Value>) -> Judgement {
 /// # Errors
 /// [`EvaluateError`] when there is no output, the path leads nowhere, or types differ.
 pub fn holds(condition: &Condition, output: Option<&Value>) -> Result<bool, EvaluateError> {
-    let mut value = output.ok_or(EvaluateError::NoOutput)?;
+    let mut value = output.ok_or(match condition.root() {
+        Root::Input => EvaluateError::NoInput,
+        Root::Output => EvaluateError::NoOutput,
+    })?;
     let mut path = String::from(condition.root().word());
     for field in condition.path() {
         let Value::Object(fields) = value else {

@@ -131,6 +131,17 @@ pub enum SelectorIndex {
     Seg,
 }
 
+impl SelectorIndex {
+    /// The index as plans write it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Hhni => "HHNI",
+            Self::Seg => "SEG",
+        }
+    }
+}
+
 /// The time that a step's sources are read at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

@@ -2,12 +2,15 @@
 //!
 //! INVARIANT: once a plan declares inputs, a run has exactly those, each of its type.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Header;
+use super::{InputSource, Plan};
 use crate::{json, name::StepName};
 
 /// The type of a run's input.
@@ -94,6 +97,14 @@ pub enum InputFault {
         /// Its type.
         expected: InputType,
     },
+    /// A step names it and nobody gave it.
+    #[error("input `{name}` is missing; step `{step}` is to be given it")]
+    Unanswered {
+        /// The input.
+        name: StepName,
+        /// The first step that names it.
+        step: StepName,
+    },
     /// The plan declares inputs, and this is none of them.
     #[error("input `{name}` is none that the plan declares")]
     Undeclared {
@@ -110,14 +121,16 @@ impl InputFault {
     }
 }
 
-impl Header {
-    /// Every fault of a run's inputs, in name order; none where the plan declares no input, which says nothing about them.
+impl Plan {
+    /// Every fault of a run's inputs: those that the header declares in name order, or those that steps name in plan order
+    /// where it declares none.
     #[must_use]
     pub fn input_faults(&self, given: &BTreeMap<&StepName, GivenInput<'_>>) -> Vec<InputFault> {
-        if self.inputs.is_empty() {
-            return Vec::new();
+        let header = self.header();
+        if header.inputs.is_empty() {
+            return self.unanswered(given);
         }
-        let declared = self.inputs.iter().filter_map(|(name, expected)| {
+        let declared = header.inputs.iter().filter_map(|(name, expected)| {
             let (name, expected) = (name.clone(), *expected);
             match given.get(&name) {
                 None => Some(InputFault::Missing { name, expected }),
@@ -127,13 +140,31 @@ impl Header {
                 Some(_) => None,
             }
         });
-        let others = given
-            .keys()
-            .filter(|name| !self.inputs.contains_key(**name));
+        let others = given.keys();
+        let others = others.filter(|name| !header.inputs.contains_key(**name));
         let others = others.map(|name| InputFault::Undeclared {
             name: (*name).clone(),
         });
         declared.chain(others).collect()
+    }
+
+    /// What steps name and nobody gave, each once: a step that names inputs is given those and no others, never less.
+    fn unanswered(&self, given: &BTreeMap<&StepName, GivenInput<'_>>) -> Vec<InputFault> {
+        let mut seen = BTreeSet::new();
+        let sources = self.steps().iter().flat_map(|step| {
+            let named = step.inputs.values();
+            named.map(move |source| (&step.name, source))
+        });
+        let missing = sources.filter_map(|(step, source)| match source {
+            InputSource::Run(name) if !given.contains_key(name) && seen.insert(name) => {
+                Some(InputFault::Unanswered {
+                    name: name.clone(),
+                    step: step.clone(),
+                })
+            }
+            _ => None,
+        });
+        missing.collect()
     }
 }
 

@@ -110,7 +110,7 @@ pub struct Hitl {
     /// What is asked; the step's description when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,
-    /// What happens while nobody has answered.
+    /// What happens while nobody has answered; what the plan says when it is the default.
     #[serde(default, skip_serializing_if = "Silence::is_default")]
     pub silence: Silence,
 }

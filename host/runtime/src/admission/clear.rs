@@ -19,6 +19,7 @@ use aim_engine::inspect;
 
 use super::{
     Node, RefusedLoad, RefusedReason, Request, approved::Waits, declared, own, rollback, soft,
+    steady,
 };
 use crate::outside::Addresses;
 
@@ -89,6 +90,7 @@ pub(super) fn clear_step(
     reasons.extend(own_refused.iter().map(own::reason));
     reasons.extend(missing(request, &granted));
     reasons.extend(declared::check(request, step, node, &granted));
+    reasons.extend(steady::check(request, step, &granted));
     reasons.extend((result.as_ref().ok()).and_then(|linkage| soft::check(step, linkage)));
     reasons.extend(waits.reasons);
     match rollback::check(request, node) {

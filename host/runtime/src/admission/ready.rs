@@ -101,11 +101,7 @@ impl Admitted {
                 .filter_map(of)
                 .collect(),
             rules: self.rules.clone(),
-            plan_gates: if is_terminal {
-                self.plan.gates().to_vec()
-            } else {
-                Vec::new()
-            },
+            plan_gates: self.plan.result_gates(&step.step, is_terminal),
             plan_kappa_ppm: self.plan.kappa_ppm(&step.step),
             plan_risk: self.plan.header().risk,
             folders,

@@ -78,7 +78,7 @@ pub(super) async fn finish(
     let end = std::mem::replace(&mut report.end, StepEnd::Answered(Vec::new()));
     let end = match budget::of_budget(unit, task, end).into_run_end() {
         RunEnd::Stopped(outcome, fault) => {
-            let settled = settle(&outcome, effects, unit.contract.is_idempotent);
+            let settled = settle(&outcome, effects, unit.is_idempotent);
             let (outcome, fault) = settled.unwrap_or((outcome, fault));
             RunEnd::Stopped(outcome, fault)
         }

@@ -128,7 +128,8 @@ impl Execution {
             .nodes
             .get(index)
             .and_then(|node| self.plan.steps().get(node.step));
-        step.is_some_and(|step| step.is_required) && !self.is_forgiven(index)
+        self.enders.contains(&index)
+            || (step.is_some_and(|step| step.is_required) && !self.is_forgiven(index))
     }
 
     /// True for an instance that failed where everybody who waits for it has enough of the others.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aim_core::{
     outcome::{Abstention, DeniedBy, Failure, Fault, Outcome},
-    plan::{InputSource, Step, TimeSlice},
+    plan::{InputSource, NODE_PARAM, Plan, Step, TimeSlice},
     pool::{Amount, OverBudget},
     question::{Answer, question_id},
 };
@@ -168,15 +168,20 @@ impl Execution {
         }
         for (name, source) in &step.inputs {
             match source {
+                InputSource::Step(step) => say(format!("input.{name}"), step.to_string()),
+                InputSource::All => say(format!("input.{name}"), "ALL".to_owned()),
                 InputSource::Literal(value) => say(format!("input.{name}"), value.clone()),
                 InputSource::Selector(one) => {
                     say(
                         format!("input.{name}"),
-                        format!("{:?}:{}", one.index, one.path),
+                        format!("{}:{}", one.index.word(), one.path),
                     );
                 }
-                InputSource::All | InputSource::Run(_) | InputSource::Step(_) => {}
+                InputSource::Run(_) => {}
             }
+        }
+        for (name, value) in told(&self.plan, step) {
+            say(name, value);
         }
         match step.slice {
             Some(TimeSlice::AsOf(at)) => say("slice".to_owned(), at.to_string()),
@@ -195,6 +200,36 @@ impl Execution {
         }
         labels
     }
+}
+
+/// What the plan says of the step and its role, for the step itself. A probe is told nothing but what it observes.
+fn told(plan: &Plan, step: &Step) -> Vec<(String, String)> {
+    if step.probe.is_some() {
+        return Vec::new();
+    }
+    let mut told = vec![("does".to_owned(), step.description.clone())];
+    let params = plan.roles().get(&step.role).map(|role| &role.params);
+    for (name, value) in params.into_iter().flatten() {
+        if name.as_str() != NODE_PARAM {
+            told.push((format!("role.{name}"), value.clone()));
+        }
+    }
+    if !step.tools.is_empty() {
+        told.push(("tools".to_owned(), step.tools.join(", ")));
+    }
+    let pins = &step.pins;
+    let seed = pins.seed.map(|seed| seed.to_string());
+    let said = [
+        ("model", &step.model),
+        ("snapshot", &plan.header().snapshot),
+        ("pin.index", &pins.index),
+        ("pin.model", &pins.model),
+        ("pin.seed", &seed),
+        ("pin.tool", &pins.tool),
+    ];
+    let said = said.into_iter();
+    told.extend(said.filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))));
+    told
 }
 
 fn over_budget(over: &OverBudget) -> (Outcome, Fault) {

@@ -53,7 +53,9 @@ impl Execution {
             slot.outcome = Some(end.outcome.clone());
             slot.fault = end.fault.clone();
         }
+        // The rules of a plan are about its own steps, and no probe is one.
         let rule = trigger(&end.outcome)
+            .filter(|_| step.probe.is_none())
             .and_then(|on| self.plan.rule(on, &step.name))
             .cloned();
         let (attempts_max, is_repeatable) = self.tries(&node, &step, &end.outcome);
@@ -97,6 +99,7 @@ impl Execution {
         match next {
             Next::Settle => self.settle_end(index, end),
             Next::Abort => {
+                self.enders.insert(index);
                 self.settle_end(index, end);
                 self.stop();
             }
@@ -104,6 +107,8 @@ impl Execution {
             Next::Abstain => self.settle(index, StepState::Abstained),
             Next::Retry => self.retry(index, step, end.number),
             Next::Repair | Next::Degrade => self.mend(index, next, &end, rule),
+            // Nobody stands in for a step that stands in: a rule for every step would lead it to itself.
+            Next::Reroute if step.is_standby => self.settle_end(index, end),
             Next::Reroute => {
                 let to = (end.reroute.clone())
                     .or_else(|| rule.and_then(|rule| rule.target.clone()))
@@ -138,10 +143,15 @@ impl Execution {
             return;
         }
         let now = self.host.clock.now();
-        let circuit = (self.circuit_of.get(node.step))
-            .and_then(Option::as_ref)
-            .and_then(|id| self.circuits.get_mut(id));
-        let changed = circuit.and_then(|one| one.record(is_node_failure(&end.outcome), now));
+        let Some(Some(own)) = self.circuit_of.get(node.step) else {
+            return;
+        };
+        let mut changed = None;
+        // Every breaker of the node hears of it; the step's own is the one that is noted.
+        for (key, circuit) in (self.circuits.iter_mut()).filter(|(key, _)| key.0 == own.0) {
+            let state = circuit.record(is_node_failure(&end.outcome), now);
+            changed = if key == own { state } else { changed };
+        }
         if let Some(state) = changed {
             self.note(index, NoteKind::Breaker(state));
         }
@@ -153,7 +163,7 @@ impl Execution {
         let Some(unit) = self.units.get(node.step) else {
             return (1, false);
         };
-        let is_idempotent = step.is_idempotent.unwrap_or(unit.contract.is_idempotent);
+        let is_idempotent = unit.is_idempotent;
         let is_unknown = matches!(outcome, Outcome::Indeterminate(_));
         match step.retries {
             None if is_unknown => (unit.contract.retry.attempts_max, is_idempotent),
@@ -291,13 +301,29 @@ impl Execution {
     }
 
     pub(super) fn told(&self, index: usize, state: StepState) {
-        if let Some(node) = self.nodes.get(index) {
-            self.watcher.notice(Progress::Settled {
-                step: node.path.clone(),
+        let Some(node) = self.nodes.get(index) else {
+            return;
+        };
+        let step = node.path.clone();
+        let spared = (state == StepState::Skipped).then(|| self.spared(node));
+        self.watcher.notice(match spared.flatten() {
+            Some(why) => Progress::Spared { step, why },
+            None => Progress::Settled {
+                step,
                 state,
                 is_resumed: self.is_replaying,
-            });
+            },
+        });
+    }
+
+    /// Why a skipped node is none that something is missing of; `None` where something it requires did not complete.
+    fn spared(&self, node: &Node) -> Option<&'static str> {
+        let has_result = |flow: usize| matches!(self.flow_ends.get(flow), Some(Some(_)));
+        if (node.round).is_some_and(|(flow, _)| has_result(flow)) {
+            return Some("an earlier round has the result");
         }
+        let step = self.plan.steps().get(node.step)?;
+        step.is_standby.then_some("no step needed it to stand in")
     }
 
     /// When a round of a flow has a result: is it the last one?

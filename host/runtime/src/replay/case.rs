@@ -12,7 +12,7 @@ use aim_core::{
     id::{RunId, RunPins},
     join::{FOLDER_MEDIA_TYPE, inputs_digest},
     name::StepName,
-    plan::{Expanded, Header, InputFault, Lock, Node, Plan, Probe, StepPath, expand},
+    plan::{Expanded, InputFault, Lock, Node, Plan, Probe, StepPath, expand},
     pool::Amount,
     question::{Answer, NoteKind, question_id},
     time::Timestamp,
@@ -276,7 +276,7 @@ impl Past {
         let broken = |what: &str| vec![Missing::record(format!("{what} of the run"))];
         let plan = Plan::from_json(start.plan.as_bytes()).map_err(|_| broken("the plan"))?;
         let lock = Lock::from_json(start.lock.as_bytes()).map_err(|_| broken("the lock"))?;
-        let inputs = inputs(case, plan.header())?;
+        let inputs = inputs(case, &plan)?;
         let pins = RunPins {
             plan: plan.digest(),
             lock: lock.digest(),
@@ -473,7 +473,7 @@ impl Outputs for Released<'_> {
 }
 
 /// The inputs of the run, read back.
-fn inputs(case: &Case, header: &Header) -> Result<Inputs, Vec<Missing>> {
+fn inputs(case: &Case, plan: &Plan) -> Result<Inputs, Vec<Missing>> {
     let mut given = BTreeMap::new();
     let mut missing = Vec::new();
     for (name, artifact) in &case.start.inputs {
@@ -499,7 +499,7 @@ fn inputs(case: &Case, header: &Header) -> Result<Inputs, Vec<Missing>> {
                 .map(|fault| Missing::record(fault.to_string()));
             faults.collect()
         };
-        Inputs::new(header, given).map_err(faults)
+        Inputs::new(plan, given).map_err(faults)
     } else {
         Err(missing)
     }

@@ -387,11 +387,7 @@ impl UnitOf<'_> {
             output: contract.output.clone(),
             ethical: gates.next().unwrap_or_else(nobody),
             gates: gates.collect(),
-            plan_gates: if is_terminal {
-                past.plan.gates().to_vec()
-            } else {
-                Vec::new()
-            },
+            plan_gates: past.plan.result_gates(step, is_terminal),
             plan_kappa_ppm: past.plan.kappa_ppm(step),
             plan_risk: past.plan.header().risk,
             rules: rules.clone(),

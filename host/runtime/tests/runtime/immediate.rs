@@ -18,6 +18,7 @@ use aim_core::{
     witness::StepState,
 };
 use aim_ports::http::{HttpCall, HttpFault, HttpFaultKind, HttpStage};
+use aim_runtime::admission::AdmissionError;
 use aim_runtime::outside::{Outside, SecretBinding, SecretBook};
 use aim_testkit::{AppendFault, TestHttp};
 use serde_json::{Value, json};
@@ -646,4 +647,38 @@ fn a_step_that_executes_for_longer_than_the_table_allows_is_stopped() {
     assert_eq!(attempt.fault.unwrap().code, "AIM-R073");
     assert_eq!(rig.standings(), ["equal"], "timed out, as far as both go");
     assert!(rig.verify().authenticated);
+}
+
+/// The plan says what the contract does not: then it counts for what is repeated too.
+///
+/// Control: with the contract alone asked in `Unit::new`, the request is not sent again and this fails.
+#[test]
+fn a_step_that_its_plan_calls_idempotent_repeats_what_is_open() {
+    let http = hello();
+    let mut rig = rig(&http, json!({}));
+    let mut parts = rig.plan.clone().into_parts();
+    parts.steps[0].is_idempotent = Some(true);
+    rig.plan = Plan::check(parts).unwrap();
+    let request = post(json!({}));
+    crash_at(&rig, 3, &request);
+    let report = rig.run(&[("request", &request)]).unwrap();
+    assert_eq!(report.exit, Exit::Ok);
+    assert_eq!(http.sent().len(), 2);
+    assert_eq!(rig.attempt("one").effects[0].tries, 2);
+}
+
+/// Control: with `steady::check` left out of `clear_step`, the plan is admitted and this fails.
+#[test]
+fn a_plan_that_claims_to_be_deterministic_is_granted_no_other_machine() {
+    let http = hello();
+    let mut rig = rig(&http, json!({}));
+    assert!(rig.admit().is_ok());
+    let mut parts = rig.plan.clone().into_parts();
+    parts.header.is_deterministic = true;
+    rig.plan = Plan::check(parts).unwrap();
+    let Err(AdmissionError::Refused(refused)) = rig.admit() else {
+        panic!("it was admitted");
+    };
+    let codes: Vec<&str> = refused[0].reasons.iter().map(|one| one.code).collect();
+    assert_eq!(codes, ["AIM-R075"]);
 }

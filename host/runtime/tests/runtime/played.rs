@@ -458,3 +458,145 @@ fn a_transition_that_a_state_does_not_know_is_told_by_no_event() {
     );
     assert_eq!(transitions(&rig), told);
 }
+
+/// Control: with `told` in `dispatch.rs` empty, or the label of an input from a step left out, this fails.
+#[test]
+fn a_step_is_told_what_the_plan_says_of_it() {
+    let plan = "pipeline \"told\" {\n  header { quip: \"A map is not the walk.\", snapshot: \"snap-7\", pins: { tool: \"spell@1\" } }\n  \
+                role a: custom { node: \"player\", k: 20, tone: \"dry\" }\n  \
+                step first: a { }\n  \
+                step s: a { does: \"say it plainly\", inputs: { notes: first, limit: 3 }, model: \"m1\", tools: [\"spell\", \"sum\"], \
+                pins: { model: \"m1@2\", seed: 5 }, time: ASOF:2025-01-31T00:00:00Z }\n}\n";
+    let contract = json!({ "asks": [{ "capability": "attest" }, { "capability": "budget" }, { "capability": "context" }] });
+    let rig = Rig::new(plan).node("player", "conformance-player", contract);
+    let expected = json!({
+        "does": "say it plainly", "role.k": "20", "role.tone": "dry", "model": "m1", "tools": "spell, sum",
+        "pin.model": "m1@2", "pin.seed": "5", "pin.tool": "spell@1", "snapshot": "snap-7",
+        "input.notes": "first", "input.limit": "3", "slice": "2025-01-31T00:00:00.000Z", "role.node": null, "pin.index": null,
+    });
+    let names: Vec<&String> = expected.as_object().unwrap().keys().collect();
+    let report = play(&rig, &json!({"s": {"labels": names}, "*": {}}));
+    assert_eq!(report.exit, Exit::Ok);
+    assert_eq!(said(&report, "s")["labels"], expected);
+    assert_eq!(rig.standings(), ["equal", "equal"]);
+}
+
+/// Control: with `Gates::tries` answering nothing, each of these is tried once and this fails.
+#[test]
+fn a_plans_own_gate_and_a_rule_about_gates_try_again_as_often_as_they_say() {
+    for (gate, rule, tries) in [
+        (
+            "gate whole { require output.whole; on_fail retry(4) }",
+            "",
+            4,
+        ),
+        ("", "policy rewrite { on gate_fail => retry(2) }", 2),
+    ] {
+        let own = if gate.is_empty() {
+            "gate egress whole { require output.whole }"
+        } else {
+            ""
+        };
+        let rig = rig(&format!("  {gate}\n  step s: a {{ {own} }}\n  {rule}\n"));
+        let report = play(&rig, &json!({"s": {"emit": {"whole": false}}}));
+        assert_eq!(report.exit, Exit::Denied, "{gate}{rule}");
+        assert_eq!(rig.attempts().len(), tries, "{gate}{rule}");
+    }
+}
+
+/// Control: with the gate put at the last of its steps only, the run completes and this fails.
+#[test]
+fn a_typed_gate_judges_each_of_the_steps_that_it_is_given() {
+    let body = "  shard \"main\" {\n    step left: a { }\n    step right: a { }\n    step last: a { depends left, right }\n    \
+                gate sure: UQGate { inputs: { l: left, r: right }, min: 0.8 }\n  }\n";
+    for (left, right, exit) in [
+        (900_000, 900_000, Exit::Ok),
+        (100_000, 900_000, Exit::Denied),
+        (900_000, 100_000, Exit::Denied),
+    ] {
+        let script = json!({"left": {"confidence": left}, "right": {"confidence": right}, "*": {}});
+        assert_eq!(play(&rig(body), &script).exit, exit, "{left} {right}");
+    }
+}
+
+/// The second step's breaker opens after four failures of the node, three of which were the first one's; the first one's after five.
+///
+/// Control: with one breaker for each node, whatever it is set to, the second step is tried three times and this fails.
+#[test]
+fn steps_with_breakers_of_other_numbers_have_other_breakers() {
+    let retries = "retries: { max_attempts: 3 backoff_ms: 10 }";
+    let rig = rig(&format!(
+        "  step first: a {{ }}\n  \
+         step s: a {{ depends first {retries} breaker: {{ failures: 5 cooldown_ms: 45000 }} }}\n  \
+         step t: a {{ depends first, s? {retries} breaker: {{ failures: 4 cooldown_ms: 45000 }} }}\n"
+    ));
+    let report = play(&rig, &json!({"first": {}, "*": {"fail": "transient"}}));
+    assert_eq!(report.exit, Exit::Failed);
+    assert_eq!(faults(&rig, "s"), ["PLAY-T", "PLAY-T", "PLAY-T"]);
+    assert_eq!(faults(&rig, "t"), ["PLAY-T", "ACL-R106", "ACL-R106"]);
+}
+
+/// Control: with `Plan::silence` asking the step's question alone, the run waits and this fails.
+#[test]
+fn a_plan_that_does_not_wait_does_not_wait_for_a_steps_own_question_either() {
+    for (silence, exit) in [("wait", Exit::Waiting), ("abstain", Exit::Abstained)] {
+        let plan = format!(
+            "pipeline \"quiet\" {{\n  header {{ quip: \"A bell without a rope.\", silence: {silence} }}\n  \
+             role a: custom {{ node: \"player\" }}\n  step s: a {{ question: \"may I?\" }}\n}}\n"
+        );
+        let contract = json!({ "asks": [{ "capability": "attest" }, { "capability": "budget" }, { "capability": "context" }] });
+        let rig = Rig::new(&plan).node("player", "conformance-player", contract);
+        assert_eq!(play(&rig, &json!({})).exit, exit, "{silence}");
+    }
+}
+
+/// Nobody requires `s` for sure, and its gate ends the run before `last` could say anything.
+///
+/// Control: with `enders` left out of `is_required`, the run exits with 0 and this fails.
+#[test]
+fn a_run_that_an_optional_step_has_ended_is_no_success() {
+    let rig =
+        rig("  step s: a { gate egress g { require output.ok } }\n  step last: a { depends s? }\n");
+    let report = play(&rig, &json!({"s": {"emit": {"ok": false}}, "*": {}}));
+    assert_eq!(states(&report), [StepState::Failed, StepState::Skipped]);
+    assert_eq!(report.exit, Exit::Denied);
+    assert!(rig.verify().authenticated);
+}
+
+/// Control: with `result_gates` empty for standby steps, what `spare` says is the result and the run exits with 0.
+#[test]
+fn a_step_that_stands_in_meets_the_plans_own_gates() {
+    for (led, ok, exit) in [
+        ("fallback: spare", true, Exit::Ok),
+        ("fallback: spare", false, Exit::Denied),
+        ("", false, Exit::Denied),
+    ] {
+        let gate = if led.is_empty() {
+            "on_fail fallback(spare)"
+        } else {
+            ""
+        };
+        let rig = rig(&format!(
+            "  gate whole {{ require output.ok; {gate} }}\n  step s: a {{ {led} }}\n  step spare: a {{ }}\n"
+        ));
+        let s = if led.is_empty() {
+            json!({"emit": {"ok": false}})
+        } else {
+            json!({"fail": "permanent"})
+        };
+        let report = play(&rig, &json!({"s": s, "spare": {"emit": {"ok": ok}}}));
+        assert_eq!(report.exit, exit, "{led} {ok}");
+        assert!(rig.verify().authenticated);
+    }
+}
+
+/// Control: with the guard of `Next::Reroute` left out, `spare` is tried without end and this never comes back (seen, by hand).
+#[test]
+fn a_rule_for_every_step_does_not_lead_a_standby_step_to_itself() {
+    let rig = rig(
+        "  step s: a { }\n  step spare: a { }\n  policy rewrite { on step_fail => fallback(spare) }\n",
+    );
+    let report = play(&rig, &json!({"*": {"fail": "permanent"}}));
+    assert_eq!(report.exit, Exit::Failed);
+    assert_eq!(rig.attempts().len(), 2);
+}

@@ -110,3 +110,21 @@ fn a_step_is_no_probe_and_a_probe_no_step() {
     rig.plan = aim_acl::with_probes(rig.plan.clone(), &rig.probes).unwrap();
     assert_eq!(rig.admit().unwrap_err().code(), "AIM-A043");
 }
+
+/// What a plan asks of all its steps it can not ask of probes: they claim no confidence, and would all abstain.
+///
+/// Control: with the plan's kappa taken for probes too in `Unit::new`, none of them completes and this fails.
+#[test]
+fn a_plans_kappa_and_rules_are_not_about_probes() {
+    const SURE: &str = "pipeline \"sure\" {\n  header { quip: \"Two hands clap.\", kappa: 0.5, risk: critical }\n  \
+        role a: custom { node: \"player\" }\n  step s: a { }\n  \
+        policy rewrite { on low_confidence => abort; on step_fail => escalate }\n}\n";
+    let asks = json!({ "asks": [{ "capability": "attest" }, { "capability": "budget" }, { "capability": "context" }] });
+    let rig = watched_by_all(Rig::new(SURE).node("player", "conformance-player", asks));
+    let report = rig
+        .run(&[("script", "{\"s\": {\"confidence\": 990000}}")])
+        .unwrap();
+    assert_eq!(report.exit.code(), 0);
+    let states: Vec<StepState> = report.steps.iter().map(|step| step.state).collect();
+    assert_eq!(states, vec![StepState::Completed; 1 + ProbeId::ALL.len()]);
+}

@@ -566,5 +566,5 @@ fn given(plan: &Plan, inputs: &[(&str, &str)]) -> Inputs {
             Given::Value(value.as_bytes().to_vec()),
         )
     });
-    Inputs::new(plan.header(), given.collect()).unwrap()
+    Inputs::new(plan, given.collect()).unwrap()
 }

@@ -60,6 +60,18 @@ impl Importer<'_, '_> {
         {
             return self.fixed_input(&name, default);
         }
+        if let Some(Value::Map(entries)) = said.map(|said| &said.value)
+            && let Some(required) = entry(entries, &["required"])
+            && matches!(&required.value, Value::Scalar(text, _) if text != "true" && text != "True")
+        {
+            let message = format!(
+                "input `{}` has nothing that stands for it where it is not given",
+                name.value
+            );
+            let help = "give it a `default`, or leave `required` out: a run has every input that its plan names";
+            self.faults
+                .error(codes::BAD_VALUE, required.span.clone(), message, help);
+        }
         let kind = kind.and_then(|kind| match &kind.value {
             Value::Scalar(text, _) => IoType::ALL.iter().find(|one| one.word() == text),
             Value::List(_) | Value::Map(_) => None,

@@ -14,7 +14,7 @@ use std::{
 
 use aim_acl::{NodeFacts, Resolver, SOURCE_BYTES_MAX};
 use aim_core::{
-    access::{AccessDecision, AccessRequest, Ask, EffectRow, Resource, grant},
+    access::{AccessDecision, AccessRequest, Ask, Capability, EffectRow, Resource, grant},
     contract::{Implementation, NodeContract},
     digest::Digest,
     name::{NodeId, StepName},
@@ -265,6 +265,8 @@ impl Resolver for Beside {
             output: contract.output.clone(),
             asked,
             granted,
+            is_deaf: contract.component().is_some()
+                && !(contract.asks.iter()).any(|ask| ask.capability == Capability::Context),
             uses: uses(&grant),
         })
     }

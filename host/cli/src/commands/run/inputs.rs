@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::Path};
 use aim_core::{
     name::StepName,
     outcome::Exit,
-    plan::{Header, InputFault},
+    plan::{Header, InputFault, Plan},
 };
 use aim_ports::{
     PortFault,
@@ -26,8 +26,20 @@ const FOLDER_LIMITS: SnapshotLimits = SnapshotLimits {
     files_max: 10_000,
 };
 
-/// Reads all inputs of a plan with this header.
-pub(crate) fn read(arguments: &[String], header: &Header) -> Result<Inputs, CliError> {
+/// The seed of a run: what the plan holds still, else what was asked for, else 0.
+pub(crate) fn seed(asked: Option<u64>, header: &Header) -> Result<u64, CliError> {
+    match (header.seed, asked) {
+        (Some(planned), Some(asked)) if planned != asked => {
+            let message = format!("the plan's seed is {planned}, and `--seed` says {asked}");
+            let help = "leave `--seed` out, or take `seeds` out of the plan's header";
+            Err(CliError::usage("AIM-C051", message, help))
+        }
+        (planned, asked) => Ok(planned.or(asked).unwrap_or(0)),
+    }
+}
+
+/// Reads all inputs of a plan.
+pub(crate) fn read(arguments: &[String], plan: &Plan) -> Result<Inputs, CliError> {
     let mut given = BTreeMap::new();
     for argument in arguments {
         let (name, value) = argument.split_once('=').ok_or_else(|| {
@@ -50,7 +62,7 @@ pub(crate) fn read(arguments: &[String], header: &Header) -> Result<Inputs, CliE
             return Err(CliError::usage("AIM-C043", message, "give each input once"));
         }
     }
-    Inputs::new(header, given).map_err(|faults| CliError {
+    Inputs::new(plan, given).map_err(|faults| CliError {
         exit: Exit::Usage,
         problems: faults.iter().map(problem).collect(),
     })
@@ -58,7 +70,7 @@ pub(crate) fn read(arguments: &[String], header: &Header) -> Result<Inputs, CliE
 
 fn problem(fault: &InputFault) -> Problem {
     let help = match fault {
-        InputFault::Missing { name, .. } => {
+        InputFault::Missing { name, .. } | InputFault::Unanswered { name, .. } => {
             format!("add `-i {name}=<value>`, or `-i {name}=@<path>`")
         }
         InputFault::Mistyped { expected, .. } => {

@@ -70,7 +70,9 @@ fn standby_fault(step: &Step, parts: &PlanParts) -> Option<&'static str> {
     {
         return Some("nobody can require a standby step");
     }
-    if step.fanout.is_some() || step.fallback.is_some() {
+    let answers = step.gates.iter().flat_map(|gate| &gate.on_fail);
+    let mut targets = answers.filter_map(|answer| answer.target.as_ref());
+    if step.fanout.is_some() || step.fallback.is_some() || targets.next().is_some() {
         return Some("a standby step runs once and has no fallback of its own");
     }
     (!is_led_to(&step.name, parts)).then_some("nothing leads to this standby step")
