@@ -459,7 +459,6 @@ fn a_transition_that_a_state_does_not_know_is_told_by_no_event() {
     assert_eq!(transitions(&rig), told);
 }
 
-/// Control: with `told` in `dispatch.rs` empty, or the label of an input from a step left out, this fails.
 #[test]
 fn a_step_is_told_what_the_plan_says_of_it() {
     let plan = "pipeline \"told\" {\n  header { quip: \"A map is not the walk.\", snapshot: \"snap-7\", pins: { tool: \"spell@1\" } }\n  \
@@ -481,7 +480,6 @@ fn a_step_is_told_what_the_plan_says_of_it() {
     assert_eq!(rig.standings(), ["equal", "equal"]);
 }
 
-/// Control: with `Gates::tries` answering nothing, each of these is tried once and this fails.
 #[test]
 fn a_plans_own_gate_and_a_rule_about_gates_try_again_as_often_as_they_say() {
     for (gate, rule, tries) in [
@@ -504,7 +502,6 @@ fn a_plans_own_gate_and_a_rule_about_gates_try_again_as_often_as_they_say() {
     }
 }
 
-/// Control: with the gate put at the last of its steps only, the run completes and this fails.
 #[test]
 fn a_typed_gate_judges_each_of_the_steps_that_it_is_given() {
     let body = "  shard \"main\" {\n    step left: a { }\n    step right: a { }\n    step last: a { depends left, right }\n    \
@@ -520,8 +517,6 @@ fn a_typed_gate_judges_each_of_the_steps_that_it_is_given() {
 }
 
 /// The second step's breaker opens after four failures of the node, three of which were the first one's; the first one's after five.
-///
-/// Control: with one breaker for each node, whatever it is set to, the second step is tried three times and this fails.
 #[test]
 fn steps_with_breakers_of_other_numbers_have_other_breakers() {
     let retries = "retries: { max_attempts: 3 backoff_ms: 10 }";
