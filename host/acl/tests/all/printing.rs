@@ -140,6 +140,7 @@ fn with_comments(source: &str, form: Form, first: usize) -> Vec<String> {
     chosen.map(put).collect()
 }
 
+/// Control: with a comment inside of a short map left out by the layout, this fails (seen).
 #[test]
 fn a_comment_stays_wherever_it_stands_and_changes_nothing() {
     let mut held = 0;

@@ -77,7 +77,10 @@ fn a_record_from_a_file_raises_what_the_next_run_needs() {
     let config = place.read("aim.toml");
     place.write("aim.toml", format!("{config}{}", came.text()));
     // Bad calibration and bad accuracy add 0.10 each, up to 0.99.
-    assert_eq!(run(&place, "two"), 8);
+    let came = place.run(&["run", "plan.acl", "-i", "word=two"]);
+    assert_eq!(came.code, 8);
+    let told = "ACL-R118: 850000 ppm would do, if what was measured of";
+    assert!(came.stderr.contains(told), "{}", came.stderr);
     let held = kappa(&place);
     assert_eq!(held["thresholdPpm"], 990_000, "{held}");
     assert_eq!(held["adaptedFromPpm"], 850_000, "{held}");

@@ -143,6 +143,8 @@ pipeline "declared" {
 }
 
 /// A step that names an input is given that one, so a run that does not have it would give it something else.
+///
+/// Negative control: with `Plan::unanswered` empty, the run starts, `one` gets all inputs, and it exits with 0 (seen).
 #[test]
 fn a_run_without_an_input_that_a_step_names_does_not_start() {
     const NAMED: &str = r#"
@@ -161,6 +163,7 @@ pipeline "named" {
     assert!(!place.path(".aim").exists(), "nothing was started");
 }
 
+/// Negative control: with the header's seed left aside in `inputs::seed`, the second run is another question (seen).
 #[test]
 fn a_plans_seed_is_the_runs_and_another_one_is_refused() {
     const SEEDED: &str = r#"

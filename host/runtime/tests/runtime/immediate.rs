@@ -650,6 +650,8 @@ fn a_step_that_executes_for_longer_than_the_table_allows_is_stopped() {
 }
 
 /// The plan says what the contract does not: then it counts for what is repeated too.
+///
+/// Control: with the contract alone asked in `Unit::new`, the request is not sent again and this fails (seen).
 #[test]
 fn a_step_that_its_plan_calls_idempotent_repeats_what_is_open() {
     let http = hello();
@@ -665,6 +667,7 @@ fn a_step_that_its_plan_calls_idempotent_repeats_what_is_open() {
     assert_eq!(rig.attempt("one").effects[0].tries, 2);
 }
 
+/// Control: with `steady::check` left out of `clear_step`, the plan is admitted and this fails (seen).
 #[test]
 fn a_plan_that_claims_to_be_deterministic_is_granted_no_other_machine() {
     let http = hello();

@@ -459,6 +459,7 @@ fn a_transition_that_a_state_does_not_know_is_told_by_no_event() {
     assert_eq!(transitions(&rig), told);
 }
 
+/// Control: with `told` in `dispatch.rs` empty, this fails (seen).
 #[test]
 fn a_step_is_told_what_the_plan_says_of_it() {
     let plan = "pipeline \"told\" {\n  header { quip: \"A map is not the walk.\", snapshot: \"snap-7\", pins: { tool: \"spell@1\" } }\n  \
@@ -480,6 +481,7 @@ fn a_step_is_told_what_the_plan_says_of_it() {
     assert_eq!(rig.standings(), ["equal", "equal"]);
 }
 
+/// Control: with `Gates::tries` answering nothing, each of these is tried once and this fails (seen).
 #[test]
 fn a_plans_own_gate_and_a_rule_about_gates_try_again_as_often_as_they_say() {
     for (gate, rule, tries) in [
@@ -502,6 +504,7 @@ fn a_plans_own_gate_and_a_rule_about_gates_try_again_as_often_as_they_say() {
     }
 }
 
+/// Control: with the gate put at the last of its steps only, the run completes and this fails (seen).
 #[test]
 fn a_typed_gate_judges_each_of_the_steps_that_it_is_given() {
     let body = "  shard \"main\" {\n    step left: a { }\n    step right: a { }\n    step last: a { depends left, right }\n    \
@@ -517,6 +520,8 @@ fn a_typed_gate_judges_each_of_the_steps_that_it_is_given() {
 }
 
 /// The second step's breaker opens after four failures of the node, three of which were the first one's; the first one's after five.
+///
+/// Control: with one breaker for each node, whatever it is set to, the second step is tried three times and this fails (seen).
 #[test]
 fn steps_with_breakers_of_other_numbers_have_other_breakers() {
     let retries = "retries: { max_attempts: 3 backoff_ms: 10 }";
@@ -531,7 +536,7 @@ fn steps_with_breakers_of_other_numbers_have_other_breakers() {
     assert_eq!(faults(&rig, "t"), ["PLAY-T", "ACL-R106", "ACL-R106"]);
 }
 
-/// Control: with `Plan::silence` asking the step's question alone, the run waits and this fails.
+/// Control: with `Plan::silence` asking the step's question alone, the run waits and this fails (seen).
 #[test]
 fn a_plan_that_does_not_wait_does_not_wait_for_a_steps_own_question_either() {
     for (silence, exit) in [("wait", Exit::Waiting), ("abstain", Exit::Abstained)] {
@@ -547,7 +552,7 @@ fn a_plan_that_does_not_wait_does_not_wait_for_a_steps_own_question_either() {
 
 /// Nobody requires `s` for sure, and its gate ends the run before `last` could say anything.
 ///
-/// Control: with `enders` left out of `is_required`, the run exits with 0 and this fails.
+/// Control: with `enders` left out of `is_required`, the run exits with 0 and this fails (seen).
 #[test]
 fn a_run_that_an_optional_step_has_ended_is_no_success() {
     let rig =
@@ -558,7 +563,7 @@ fn a_run_that_an_optional_step_has_ended_is_no_success() {
     assert!(rig.verify().authenticated);
 }
 
-/// Control: with `result_gates` empty for standby steps, what `spare` says is the result and the run exits with 0.
+/// Control: with `result_gates` empty for standby steps, what `spare` says is the result and the run exits with 0 (seen).
 #[test]
 fn a_step_that_stands_in_meets_the_plans_own_gates() {
     for (led, ok, exit) in [

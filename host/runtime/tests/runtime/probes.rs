@@ -113,7 +113,7 @@ fn a_step_is_no_probe_and_a_probe_no_step() {
 
 /// What a plan asks of all its steps it can not ask of probes: they claim no confidence, and would all abstain.
 ///
-/// Control: with the plan's kappa taken for probes too in `Unit::new`, none of them completes and this fails.
+/// Control: with the plan's kappa taken for probes too in `Unit::new`, none of them completes and this fails (seen).
 #[test]
 fn a_plans_kappa_and_rules_are_not_about_probes() {
     const SURE: &str = "pipeline \"sure\" {\n  header { quip: \"Two hands clap.\", kappa: 0.5, risk: critical }\n  \
