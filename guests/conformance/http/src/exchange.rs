@@ -110,9 +110,9 @@ fn options(timeout_ms: u64) -> RequestOptions {
     let options = RequestOptions::new();
     let ns = Some(timeout_ms.saturating_mul(1_000_000));
     // The host takes any wait and shortens what is longer than its own.
-    drop(options.set_connect_timeout(ns));
-    drop(options.set_first_byte_timeout(ns));
-    drop(options.set_between_bytes_timeout(ns));
+    let _ = options.set_connect_timeout(ns);
+    let _ = options.set_first_byte_timeout(ns);
+    let _ = options.set_between_bytes_timeout(ns);
     options
 }
 

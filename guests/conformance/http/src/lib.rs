@@ -18,7 +18,7 @@ impl Step for Http {
     fn handle(envelope: Envelope) -> Result<Vec<Emission>, StepError> {
         let body: Value = aim_sdk::json::read(&envelope)?;
         let body = match body.pointer("/request/value") {
-            Some(Value::String(text)) => aim_sdk::serde_json::from_str(text)?,
+            Some(Value::String(text)) => serde_json::from_str(text)?,
             Some(request) => request.clone(),
             None => body,
         };

@@ -43,10 +43,10 @@ impl Step for Hostile {
 fn allowed(method: &Method) -> OutgoingRequest {
     let request = OutgoingRequest::new(Fields::new());
     // Plain values of known good form: the host has nothing to refuse.
-    drop(request.set_method(method));
-    drop(request.set_scheme(Some(&Scheme::Https)));
-    drop(request.set_authority(Some("api.example")));
-    drop(request.set_path_with_query(Some("/v1/attack")));
+    let _ = request.set_method(method);
+    let _ = request.set_scheme(Some(&Scheme::Https));
+    let _ = request.set_authority(Some("api.example"));
+    let _ = request.set_path_with_query(Some("/v1/attack"));
     request
 }
 

@@ -8,7 +8,7 @@ use aim_sdk::serde_json::Value;
 use crate::{Broken, record::Record};
 
 /// Every witness is the digest of its statement.
-pub fn witness_integrity(record: &Record) -> Result<(), Broken> {
+pub(crate) fn witness_integrity(record: &Record) -> Result<(), Broken> {
     for attempt in &record.attempts {
         let digest = blake3::hash(attempt.statement.as_bytes());
         let digest = format!("blake3:{}", digest.to_hex());
@@ -24,7 +24,7 @@ pub fn witness_integrity(record: &Record) -> Result<(), Broken> {
 }
 
 /// Every attempt has its witness, in order from 1, what completed has one, and every cause is in the record.
-pub fn chain_complete(record: &Record) -> Result<(), Broken> {
+pub(crate) fn chain_complete(record: &Record) -> Result<(), Broken> {
     let spans: BTreeSet<&str> = record
         .attempts
         .iter()
@@ -66,7 +66,7 @@ pub fn chain_complete(record: &Record) -> Result<(), Broken> {
 }
 
 /// The record names exactly the witnesses that are there, each once: what is exported is closed.
-pub fn export_integrity(record: &Record) -> Result<(), Broken> {
+pub(crate) fn export_integrity(record: &Record) -> Result<(), Broken> {
     let mut named: BTreeSet<&str> = BTreeSet::new();
     for node in &record.steps {
         for witness in &node.witnesses {
@@ -90,7 +90,7 @@ pub fn export_integrity(record: &Record) -> Result<(), Broken> {
 }
 
 /// Nothing began before what it follows from had begun, and nothing ended before it began.
-pub fn as_of(record: &Record) -> Result<(), Broken> {
+pub(crate) fn as_of(record: &Record) -> Result<(), Broken> {
     let mut began: BTreeMap<&str, &Value> = BTreeMap::new();
     for attempt in &record.attempts {
         if let (Some(span), Some(at)) = (attempt.text("span"), attempt.says.get("startedAt")) {

@@ -18,7 +18,7 @@ const BINS: u64 = 10;
 const ONE: u64 = 1_000_000;
 
 /// Budgets and limits were charged, and never beyond their caps.
-pub fn budget_honest(record: &Record) -> Result<(), Broken> {
+pub(crate) fn budget_honest(record: &Record) -> Result<(), Broken> {
     for attempt in &record.attempts {
         for budget in attempt.list("budgets") {
             let number = |field: &str| budget.get(field).and_then(Value::as_u64);
@@ -45,7 +45,7 @@ pub fn budget_honest(record: &Record) -> Result<(), Broken> {
 }
 
 /// Nothing left a step that was less sure than asked.
-pub fn kappa_effective(record: &Record) -> Result<(), Broken> {
+pub(crate) fn kappa_effective(record: &Record) -> Result<(), Broken> {
     for attempt in record.attempts.iter().filter(|one| one.is_released()) {
         let Some(kappa) = attempt.object("kappa") else {
             continue;
@@ -76,7 +76,7 @@ fn is(value: &Value, field: &str, text: &str) -> bool {
 }
 
 /// The ethical gate has judged what went in before anything ran, and what came out before anything was released.
-pub fn gate_present(record: &Record) -> Result<(), Broken> {
+pub(crate) fn gate_present(record: &Record) -> Result<(), Broken> {
     for attempt in &record.attempts {
         let asked = |phase: &str| {
             let mut gates = attempt.list("gates").iter();
@@ -93,7 +93,7 @@ pub fn gate_present(record: &Record) -> Result<(), Broken> {
 }
 
 /// Code, contract, checks and trace are there for every attempt that was released.
-pub fn parity(record: &Record) -> Result<(), Broken> {
+pub(crate) fn parity(record: &Record) -> Result<(), Broken> {
     for attempt in record.attempts.iter().filter(|one| one.is_released()) {
         let parts = [
             ("code", attempt.text("component").is_some()),
@@ -109,7 +109,7 @@ pub fn parity(record: &Record) -> Result<(), Broken> {
 }
 
 /// Claimed confidence agrees with what came of it: the expected calibration error over ten bins.
-pub fn ece_within(record: &Record) -> Result<(), Broken> {
+pub(crate) fn ece_within(record: &Record) -> Result<(), Broken> {
     let mut bins: Vec<(u64, u64, u64)> = vec![(0, 0, 0); 10];
     let mut count: u64 = 0;
     for attempt in &record.attempts {

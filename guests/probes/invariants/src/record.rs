@@ -4,32 +4,32 @@
 use aim_sdk::serde_json::{self, Map, Value};
 
 /// A run so far.
-pub struct Record {
-    pub probe: String,
-    pub ethical: String,
-    pub compiled: Vec<String>,
-    pub omitted: u64,
-    pub attempts: Vec<Attempt>,
-    pub steps: Vec<Node>,
+pub(crate) struct Record {
+    pub(crate) probe: String,
+    pub(crate) ethical: String,
+    pub(crate) compiled: Vec<String>,
+    pub(crate) omitted: u64,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) steps: Vec<Node>,
 }
 
 /// An ended attempt.
-pub struct Attempt {
-    pub witness: String,
-    pub statement: String,
+pub(crate) struct Attempt {
+    pub(crate) witness: String,
+    pub(crate) statement: String,
     /// What the statement is about.
-    pub says: Value,
+    pub(crate) says: Value,
 }
 
 /// A node of the plan.
-pub struct Node {
-    pub path: String,
-    pub is_released: bool,
-    pub witnesses: Vec<String>,
+pub(crate) struct Node {
+    pub(crate) path: String,
+    pub(crate) is_released: bool,
+    pub(crate) witnesses: Vec<String>,
 }
 
 impl Record {
-    pub fn read(body: &[u8]) -> Result<Self, String> {
+    pub(crate) fn read(body: &[u8]) -> Result<Self, String> {
         let document: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         let mut attempts = Vec::new();
         for one in list(&document, "attempts")? {
@@ -70,28 +70,28 @@ impl Record {
 
 impl Attempt {
     /// Where its node stands.
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.text("path")
             .or_else(|| self.text("step"))
             .unwrap_or_default()
     }
 
-    pub fn text(&self, field: &str) -> Option<&str> {
+    pub(crate) fn text(&self, field: &str) -> Option<&str> {
         self.says.get(field).and_then(Value::as_str)
     }
 
-    pub fn list(&self, field: &str) -> &[Value] {
+    pub(crate) fn list(&self, field: &str) -> &[Value] {
         self.says
             .get(field)
             .and_then(Value::as_array)
             .map_or(&[], Vec::as_slice)
     }
 
-    pub fn object(&self, field: &str) -> Option<&Map<String, Value>> {
+    pub(crate) fn object(&self, field: &str) -> Option<&Map<String, Value>> {
         self.says.get(field).and_then(Value::as_object)
     }
 
-    pub fn is_released(&self) -> bool {
+    pub(crate) fn is_released(&self) -> bool {
         self.says.get("released") == Some(&Value::Bool(true))
     }
 }

@@ -8,7 +8,7 @@ use aim_sdk::serde_json::Value;
 use crate::{Broken, record::Record};
 
 /// The plan that runs is the one that its own bytes give again.
-pub fn plan_determinism(record: &Record) -> Result<(), Broken> {
+pub(crate) fn plan_determinism(record: &Record) -> Result<(), Broken> {
     match record.compiled.as_slice() {
         [ran, read] if ran == read => Ok(()),
         [ran, read] => Err(format!("{ran} ran, and its own bytes give {read}")),
@@ -17,7 +17,7 @@ pub fn plan_determinism(record: &Record) -> Result<(), Broken> {
 }
 
 /// Equal steps, components, envelopes and host calls gave equal outputs.
-pub fn replay_fidelity(record: &Record) -> Result<(), Broken> {
+pub(crate) fn replay_fidelity(record: &Record) -> Result<(), Broken> {
     let mut known: BTreeMap<String, (&str, String)> = BTreeMap::new();
     for attempt in record.attempts.iter().filter(|one| one.is_released()) {
         let body = attempt.object("envelope").and_then(|one| one.get("body"));
@@ -53,7 +53,7 @@ pub fn replay_fidelity(record: &Record) -> Result<(), Broken> {
 }
 
 /// One digest stands for one content: the same size, wherever it is named.
-pub fn atom_hash_stable(record: &Record) -> Result<(), Broken> {
+pub(crate) fn atom_hash_stable(record: &Record) -> Result<(), Broken> {
     let mut sizes: BTreeMap<&str, u64> = BTreeMap::new();
     for attempt in &record.attempts {
         let outputs = attempt.list("outputs").iter();
@@ -84,7 +84,7 @@ pub fn atom_hash_stable(record: &Record) -> Result<(), Broken> {
 }
 
 /// Every step saw the same state of what was mounted as a snapshot.
-pub fn snapshot_reversible(record: &Record) -> Result<(), Broken> {
+pub(crate) fn snapshot_reversible(record: &Record) -> Result<(), Broken> {
     let mut states: BTreeMap<&str, &Value> = BTreeMap::new();
     for attempt in &record.attempts {
         for (folder, state) in attempt.object("folders").into_iter().flatten() {
@@ -103,7 +103,7 @@ pub fn snapshot_reversible(record: &Record) -> Result<(), Broken> {
 }
 
 /// No output is said to be supported and contradicted by the same source.
-pub fn contradiction(record: &Record) -> Result<(), Broken> {
+pub(crate) fn contradiction(record: &Record) -> Result<(), Broken> {
     for attempt in record.attempts.iter().filter(|one| one.is_released()) {
         let mut said: BTreeMap<&str, &str> = BTreeMap::new();
         let claims = attempt.object("guestClaims");
