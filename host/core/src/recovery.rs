@@ -36,7 +36,7 @@ pub struct Allowance {
     pub has_fallback: bool,
     /// What a rule of the plan says about how it ended.
     pub rule: Option<Action>,
-    /// True when it was mended once already.
+    /// True when it was mended as often as it may be.
     pub was_mended: bool,
 }
 

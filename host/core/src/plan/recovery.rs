@@ -7,7 +7,7 @@ use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use super::OnFail;
-use crate::name::StepName;
+use crate::{name::StepName, stateflow::RETRIES_MAX};
 
 /// The most tries that a plan may give a step.
 pub const ATTEMPTS_MAX: u32 = 10;
@@ -39,7 +39,7 @@ impl Retries {
         base_ms: 1_000,
         factor_percent: 200,
         jitter_percent: 10,
-        max_attempts: 3,
+        max_attempts: RETRIES_MAX,
         max_ms: 30_000,
         repeats_effects: false,
     };

@@ -13,6 +13,7 @@ use aim_core::{
     plan::{Exhausted, Node, OnFail, Silence, Step},
     question::{Answer, NoteKind, Question, question_id},
     recovery::{Allowance, AttemptEnd, Next, is_node_failure, next, trigger},
+    stateflow::State,
     verdict::Disposition,
     witness::StepState,
 };
@@ -59,13 +60,14 @@ impl Execution {
             .and_then(|on| self.plan.rule(on, &step.name))
             .cloned();
         let (attempts_max, is_repeatable) = self.tries(&node, &step, &end.outcome);
-        let slot_mended = self.slots.get(index).is_some_and(|slot| slot.was_mended);
+        let mends = self.slots.get(index).map_or(0, |slot| slot.mends);
+        let mends_max = State::Repair.rule().map_or(0, |rule| rule.retries);
         let allowed = Allowance {
             attempts_max,
             is_repeatable,
             has_fallback: step.fallback.is_some(),
             rule: rule.as_ref().map(|rule| rule.action),
-            was_mended: slot_mended,
+            was_mended: mends >= mends_max,
         };
         let attempt = AttemptEnd {
             outcome: &end.outcome,

@@ -90,7 +90,7 @@ impl Execution {
         }
         self.note(index, NoteKind::Mended(told.clone()));
         if let Some(slot) = self.slots.get_mut(index) {
-            slot.was_mended = true;
+            slot.mends = slot.mends.saturating_add(1);
             slot.labels.extend(told);
         }
         if self.hold(index) {

@@ -69,7 +69,7 @@ pub(crate) struct Slot {
     pub(crate) state: Option<StepState>,
     /// What further attempts are told.
     pub(crate) labels: BTreeMap<String, String>,
-    pub(crate) was_mended: bool,
+    pub(crate) mends: u32,
     pub(crate) accepted: Option<Accepted>,
     /// Questions that were asked and not answered.
     pub(crate) open_question: Option<String>,
@@ -102,7 +102,7 @@ impl Slot {
             released: None,
             state: None,
             labels: BTreeMap::new(),
-            was_mended: false,
+            mends: 0,
             accepted: None,
             open_question: None,
             answered_by: None,
