@@ -38,8 +38,8 @@ pub(super) struct Reading {
 pub(super) fn read_and_recover(parts: &mut HostParts) -> Result<Reading, OpenError> {
     let published = parts.reader.checkpoint()?;
     let origin = Ledger::read_origin(&*parts.reader)?;
-    let signed = match origin {
-        Some(origin) => parts.signer.signed_tree(&origin)?,
+    let signed = match &origin {
+        Some(origin) => parts.signer.signed_tree(origin)?,
         None => None,
     };
     let signed = signed.filter(|tree| tree.size > 0);
@@ -62,6 +62,11 @@ pub(super) fn read_and_recover(parts: &mut HostParts) -> Result<Reading, OpenErr
     let mut ledger = Ledger::default();
     let mut see = |block: &Block<'_>| verifier.block(block);
     read_to_the_end(parts, &mut ledger, known, &mut see)?;
+    // What the signer remembers was looked up by a first look at the origin; whoever changed it since has dodged that memory.
+    if ledger.origin() != origin.as_deref().unwrap_or_default() {
+        let what = "its origin changed while it was read".to_owned();
+        return Err(OpenError::Unvouched(what));
+    }
     Ok(Reading {
         ledger,
         report: verifier.end(),

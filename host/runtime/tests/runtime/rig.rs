@@ -361,8 +361,16 @@ impl Rig {
         &self,
         signer: Box<dyn aim_ports::signer::Signer>,
     ) -> Result<(Host, Ledger), OpenError> {
+        self.open_through(Arc::new(self.log.reader()), signer)
+    }
+
+    pub(crate) fn open_through(
+        &self,
+        reader: Arc<dyn aim_ports::log::LogReader>,
+        signer: Box<dyn aim_ports::signer::Signer>,
+    ) -> Result<(Host, Ledger), OpenError> {
         Host::open(HostParts {
-            reader: Arc::new(self.log.reader()),
+            reader,
             writer: Box::new(self.log.writer().unwrap()),
             signer,
             store: Arc::clone(&self.store) as Arc<dyn ArtifactStore>,
