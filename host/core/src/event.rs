@@ -9,7 +9,7 @@ use alloc::{
     vec::Vec,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::{
     access::TokenRecord,
@@ -63,13 +63,16 @@ pub struct RuntimeEvent {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub parent_span_id: Option<SpanId>,
     /// Who asked; never empty.
+    #[serde(deserialize_with = "some_text")]
     pub actor: String,
     /// What was asked: the plan's name; never empty.
+    #[serde(deserialize_with = "some_text")]
     pub intent: String,
     /// The artifact or output it is about.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub artifact_id: Option<String>,
     /// What happened; never empty.
+    #[serde(deserialize_with = "some_text")]
     pub event_type: String,
     /// Version of this schema.
     #[serde(default)]
@@ -81,6 +84,15 @@ pub struct RuntimeEvent {
     /// Details, as text.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub attributes: BTreeMap<String, String>,
+}
+
+/// Text that says something.
+fn some_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Err(de::Error::custom("the text is empty"));
+    }
+    Ok(text)
 }
 
 /// What opens an execution in the log.
@@ -543,6 +555,76 @@ impl<'a> Thread<'a> {
             timestamp,
             phase,
             attributes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn event() -> Value {
+        json!({
+            "event_id": format!("evt_{}", "0".repeat(32)),
+            "trace_id": "1".repeat(32),
+            "span_id": "2".repeat(32),
+            "actor": "uid:0",
+            "intent": "triage",
+            "event_type": "intent.received",
+            "timestamp": "2026-01-02T03:04:05.678Z",
+            "phase": "control_plane",
+        })
+    }
+
+    fn read(event: Value) -> Result<RuntimeEvent, serde_json::Error> {
+        serde_json::from_value(event)
+    }
+
+    fn with(key: &str, value: Value) -> Value {
+        let mut event = event();
+        event[key] = value;
+        event
+    }
+
+    /// Negative control: with `some_text` taken off, the three rows of empty text are read (seen).
+    #[test]
+    fn an_event_is_read_only_if_it_says_who_what_and_in_a_known_version() {
+        assert_eq!(read(event()).unwrap().schema_version, ContractVersion::V1);
+        for (version, expected) in [
+            ("v1", Some(ContractVersion::V1)),
+            ("v2", Some(ContractVersion::V2)),
+            ("v3", None),
+        ] {
+            let found = read(with("schema_version", version.into())).ok();
+            assert_eq!(
+                found.map(|event| event.schema_version),
+                expected,
+                "{version}"
+            );
+        }
+        for (key, wrong) in [
+            ("actor", ""),
+            ("intent", ""),
+            ("event_type", ""),
+            ("trace_id", ""),
+            ("phase", "data"),
+            ("vendor", "anything"),
+        ] {
+            assert!(read(with(key, wrong.into())).is_err(), "{key}: {wrong:?}");
+        }
+        for key in [
+            "actor",
+            "intent",
+            "event_type",
+            "trace_id",
+            "span_id",
+            "timestamp",
+        ] {
+            let mut without = event();
+            without.as_object_mut().unwrap().remove(key);
+            assert!(read(without).is_err(), "without {key}");
         }
     }
 }
