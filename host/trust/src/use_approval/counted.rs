@@ -57,55 +57,38 @@ pub enum Said {
     Older(Downgrade),
 }
 
-impl Consent for UseApproval {
-    const KIND: &'static str = USE_APPROVAL_KIND;
-    const SIGNED_TYPE: &'static str = USE_APPROVAL_TYPE;
+/// Both are consented to alike; only what they are differs.
+macro_rules! consent {
+    ($what:ident, $kind:ident, $signed_type:ident, $said:ident) => {
+        impl Consent for $what {
+            const KIND: &'static str = $kind;
+            const SIGNED_TYPE: &'static str = $signed_type;
 
-    fn approver(&self) -> &str {
-        &self.approver
-    }
+            fn approver(&self) -> &str {
+                &self.approver
+            }
 
-    fn expires(&self) -> Timestamp {
-        self.expires
-    }
+            fn expires(&self) -> Timestamp {
+                self.expires
+            }
 
-    fn signed_bytes(&self) -> Vec<u8> {
-        self.bytes()
-    }
+            fn signed_bytes(&self) -> Vec<u8> {
+                self.bytes()
+            }
 
-    fn digest(&self) -> Digest {
-        Self::digest(self)
-    }
+            fn digest(&self) -> Digest {
+                Self::digest(self)
+            }
 
-    fn said(&self) -> Said {
-        Said::Use(self.clone())
-    }
+            fn said(&self) -> Said {
+                Said::$said(self.clone())
+            }
+        }
+    };
 }
 
-impl Consent for Downgrade {
-    const KIND: &'static str = DOWNGRADE_KIND;
-    const SIGNED_TYPE: &'static str = DOWNGRADE_TYPE;
-
-    fn approver(&self) -> &str {
-        &self.approver
-    }
-
-    fn expires(&self) -> Timestamp {
-        self.expires
-    }
-
-    fn signed_bytes(&self) -> Vec<u8> {
-        self.bytes()
-    }
-
-    fn digest(&self) -> Digest {
-        Self::digest(self)
-    }
-
-    fn said(&self) -> Said {
-        Said::Older(self.clone())
-    }
-}
+consent!(UseApproval, USE_APPROVAL_KIND, USE_APPROVAL_TYPE, Use);
+consent!(Downgrade, DOWNGRADE_KIND, DOWNGRADE_TYPE, Older);
 
 /// Where and when an approval is written down.
 #[derive(Debug, Clone, Copy)]
